@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import BodyTooLarge, BodyUnavailable
+from .errors import BodyTooLarge, BodyUnavailable, MalformedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Request:
         "host", "method", "path", "raw_path", "query_string", "peer", "peer_is_socket", "scheme", "websocket", "native", "state",
         "_headers", "_query", "_body",
     )  # fmt: skip
+    lifespan = False  # True for what is no request: an ASGI app's start-up and shut-down. A class attribute: no client can set it.
     host: str
     method: str
     path: str
@@ -195,10 +196,26 @@ class Request:
             method, path, raw_path=path, query_string=query, headers=Headers(headers), peer=peer, scheme=scheme, body=body
         )
 
-    # What a host reads only when somebody asks. Host files override these three and the two that load the body.
+    def clone(self, headers: Headers) -> Request:
+        """This request with other headers."""
+        other = Request.__new__(Request)
+        for name in Request.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._headers = headers
+        return other
+
+    # What a host reads only when somebody asks. Host files override these and `_read_body`.
 
     def _read_headers(self) -> Headers:
         return Headers()
+
+    def _read_query(self) -> tuple[tuple[str, str], ...]:
+        from urllib.parse import parse_qsl
+
+        try:
+            return tuple(parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000))
+        except ValueError:
+            raise MalformedRequest("too_many_parameters") from None
 
     def _read_params(self) -> Mapping[str, Any]:
         return {}
@@ -224,11 +241,10 @@ class Request:
     @property
     def query(self) -> tuple[tuple[str, str], ...]:
         """The query parameters in order, decoded; repeated names stay repeated."""
-        if self._query is None:
-            from urllib.parse import parse_qsl
-
-            self._query = tuple(parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000))
-        return self._query
+        query = self._query
+        if query is None:
+            query = self._query = self._read_query()
+        return query
 
     @property
     def cookies(self) -> dict[str, list[str]]:

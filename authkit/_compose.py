@@ -1,0 +1,203 @@
+"""Small ways to make guards: from a function, from alternatives; and the mark that a handler is open on purpose."""
+
+from __future__ import annotations
+
+import os
+
+from ._guard import Chain, Guard
+from ._run import blocking
+from .decision import ALLOW, Allow, Deny
+from .errors import ConfigurationError, Unavailable
+from .http import MAX_BODY, Request, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, TypeVar, overload
+
+    from ._state import State
+    from .decision import Decision
+
+    H = TypeVar("H", bound=Callable[..., Any])
+
+_COROUTINE = 0x80  # CO_COROUTINE of the inspect module, which is too heavy to import for one flag
+
+
+class FunctionGuard(Guard):
+    """A guard whose check is one function of the user's; made by `@guard`."""
+
+    reads_request = True
+
+    def __init__(
+        self, fn: Callable[..., Any], *, blocks: bool, body: bool, body_limit: int, name: str | None, state: Callable[[], Any] | None
+    ) -> None:
+        code = getattr(fn, "__code__", None)
+        self._fn = fn
+        self._async = bool(code is not None and code.co_flags & _COROUTINE)
+        if self._async and blocks:
+            raise ConfigurationError("@guard(blocking=True) is for a sync function; an async one awaits")
+        self._blocks = blocks
+        self._state = state
+        self._built: tuple[int, Any] | None = None
+        self.needs_body = body
+        self.body_limit = body_limit
+        self.name = name or getattr(fn, "__name__", "guard")
+        self.__doc__ = fn.__doc__
+
+    async def check(self, request: Request) -> Decision:
+        args = (request,) if self._state is None else (request, self._of_process())
+        if self._blocks:
+            return await blocking(self._fn, *args)  # type: ignore[no-any-return]
+        decision = self._fn(*args)
+        return await decision if self._async else decision  # type: ignore[no-any-return]
+
+    def _of_process(self) -> Any:
+        """The state that the guard builds once per process, and again in a forked child."""
+        pid = os.getpid()
+        if self._built is None or self._built[0] != pid:
+            assert self._state is not None
+            self._built = (pid, self._state())
+        return self._built[1]
+
+
+class HookGuard(Guard):
+    """A response hook; made by `@guard.after`. It lets every request through."""
+
+    def __init__(self, fn: Callable[[Request, Response | None], None]) -> None:
+        code = getattr(fn, "__code__", None)
+        if code is not None and code.co_flags & _COROUTINE:
+            raise ConfigurationError("@guard.after takes a sync function: hooks also run where there is no event loop")
+        self.name = getattr(fn, "__name__", "after")
+        self.after = fn
+
+    async def check(self, request: Request) -> Decision:
+        return ALLOW
+
+
+class _GuardDecorator:
+    """`@guard` makes a guard of a function `request -> Allow | Deny`, sync or async.
+
+    A sync function runs in place and must not block; `@guard(blocking=True)` runs it on a thread where there is an event loop.
+    `@guard(body=True)` has the body read first, at most `body_limit` bytes. `@guard(state=build)`: `build()` is called once per
+    process, and its result is the function's second argument.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, fn: Callable[..., Decision | Awaitable[Decision]], /) -> FunctionGuard: ...
+        @overload
+        def __call__(
+            self, *, blocking: bool = ..., body: bool = ..., body_limit: int = ..., name: str | None = ...,
+            state: Callable[[], Any] | None = ...,
+        ) -> Callable[[Callable[..., Decision | Awaitable[Decision]]], FunctionGuard]: ...  # fmt: skip
+
+    def __call__(
+        self,
+        fn: Any = None,
+        /,
+        *,
+        blocking: bool = False,
+        body: bool = False,
+        body_limit: int = MAX_BODY,
+        name: str | None = None,
+        state: Callable[[], Any] | None = None,
+    ) -> Any:
+        def make(fn: Callable[..., Any]) -> FunctionGuard:
+            if not callable(fn) or isinstance(fn, type):
+                raise ConfigurationError("@guard decorates a function that takes a request and returns Allow or Deny")
+            return FunctionGuard(fn, blocks=blocking, body=body, body_limit=body_limit, name=name, state=state)
+
+        return make if fn is None else make(fn)
+
+    @staticmethod
+    def after(fn: Callable[[Request, Response | None], None]) -> HookGuard:
+        """A response hook: sees request and response of both outcomes, and may set headers.
+
+        The response is None if the handler raised. It joins by `chain(..., hook)`; hooks run last guard first.
+        """
+        return HookGuard(fn)
+
+
+guard = _GuardDecorator()
+
+
+class AnyOf(Guard):
+    """The first of several identifying guards that allows."""
+
+    identifies = True
+
+    def __init__(self, guards: tuple[Guard, ...]) -> None:
+        if len(guards) < 2:
+            raise ConfigurationError("any_of needs at least two guards")
+        for item in guards:
+            if not isinstance(item, Guard) or not item.identifies:
+                raise ConfigurationError("any_of takes guards that identify the caller, such as require_auth")
+        self.guards = guards
+        self.name = "any_of(" + ",".join(item.name for item in guards) + ")"
+        self.needs_body = any(item.needs_body for item in guards)
+        self.body_limit = max(item.body_limit for item in guards)
+        self.reads_request = any(item.reads_request for item in guards)
+
+    def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
+        for item in self.guards:
+            for one in item.flat() if isinstance(item, Chain) else (item,):
+                one.seal(before, after)
+
+    async def warm(self) -> None:
+        for item in self.guards:
+            await item.warm()
+
+    async def check(self, request: Request) -> Decision:
+        """First Allow that names somebody wins; a bad credential refuses, without asking the next guard."""
+        state: State = request.state
+        unavailable: Unavailable | None = None
+        missing: list[Deny] = []
+        anonymous: Allow | None = None
+        for item in self.guards:
+            try:
+                decision = await item.check(request)
+            except Unavailable as error:
+                unavailable = unavailable or error
+                continue
+            if isinstance(decision, Allow):
+                if decision.principal is not None or (isinstance(item, Chain) and state.principal is not None):
+                    return decision
+                anonymous = anonymous or decision  # an optional guard: somebody else may still know the caller
+            elif isinstance(decision, Deny):
+                if not decision.no_credential:
+                    return decision
+                missing.append(decision)
+                state.guard = None
+            else:
+                raise TypeError(f"guard {item.name!r} must return Allow or Deny, not {type(decision).__name__}")
+        if unavailable is not None:
+            raise unavailable
+        if anonymous is not None:
+            return anonymous
+        challenges = [challenge for deny in missing for challenge in deny.challenge]
+        return Deny(401, "unauthorized", reason="no_credential", challenge=list(dict.fromkeys(challenges)), no_credential=True)
+
+
+def any_of(*guards: Guard) -> AnyOf:
+    """Any one of several guards that identify the caller.
+
+    A credential that was sent and is bad refuses, with no fall-through. If none allows: 503 if one could not decide, else 401
+    with every guard's challenge. Raises: `ConfigurationError` for fewer than two guards, or one that identifies nobody.
+    """
+    return AnyOf(guards)
+
+
+PUBLIC_MARK = "__authkit_public__"
+
+
+def public(*, reason: str) -> Callable[[H], H]:
+    """Mark a handler as open on purpose, for `open_routes` and for readers. It never switches a guard off."""
+    if not isinstance(reason, str) or not reason.strip():
+        raise ConfigurationError("public(reason=...) says why the handler is open")
+
+    def mark(handler: H) -> H:
+        setattr(handler, PUBLIC_MARK, reason)
+        return handler
+
+    return mark

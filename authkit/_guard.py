@@ -1,0 +1,293 @@
+"""Guards and how they compose. A guard decides about a request, and decorates a handler of any host."""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter_ns
+
+from . import _refusal
+from ._audit import warn
+from ._paths import Paths
+from ._run import arun, run
+from ._state import State
+from .decision import ALLOW, Allow, Deny
+from .errors import ConfigurationError, RequestError, Unavailable
+from .http import MAX_BODY, Request, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias, TypeVar
+
+    from .decision import Decision
+
+    H = TypeVar("H", bound=Callable[..., Any])
+    Render: TypeAlias = Callable[[Request, Response], Response]
+    Listener: TypeAlias = Callable[[Mapping[str, Any]], object]
+
+class Guard:
+    """Decides about a request (`check`), and decorates a handler or a whole ASGI or WSGI app of any host.
+
+    Subclasses implement `check`; it returns `Allow` or `Deny`, and whatever else happens admits nobody.
+    """
+
+    name = "guard"  # in the audit event
+    needs_body = False  # the body is read before `check`, at most `body_limit` bytes
+    body_limit = MAX_BODY
+    identifies = False  # may say who is calling
+    after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes
+    # What a Lambda authorizer must know before its answer may be cached for a whole stage.
+    reads_request = False  # the decision depends on path, method, address or a rate
+    # Django reads these two from a middleware factory.
+    sync_capable = True
+    async_capable = True
+    _chain: Chain | None = None
+
+    async def check(self, request: Request) -> Decision:
+        """Decide. I/O only behind `await blocking(...)`. An exception never admits; `Unavailable` is answered with 503."""
+        raise NotImplementedError
+
+    def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
+        """Judge what only the whole chain, a setting or a secret can show. Raises: `ConfigurationError`.
+
+        `before` and `after` are the guards that run earlier and later. Called once, before the first request.
+        """
+
+    async def warm(self) -> None:
+        """Fetch keys and secrets before the first request. Called by `prepare` and `aprepare`."""
+
+    def __call__(self, handler: H, *, host: str | None = None) -> H:
+        """`handler` guarded. `host` names the host where a call cannot be recognised."""
+        from ._wrap import wrap
+
+        return wrap(self, handler, host)
+
+    def as_chain(self) -> Chain:
+        """This guard as a chain, made once."""
+        own = self._chain
+        if own is None:
+            own = self._chain = Chain((self,))
+        return own
+
+    def shadow(self) -> Guard:
+        """A guard that decides and records as this one, and never blocks."""
+        return Chain((self.as_chain(),), shadow=True)
+
+    def except_for(self, *paths: str) -> Guard:
+        """This guard for every path but these: exact ones, or `/x/*` for whole segments below. A new guard; this one stays."""
+        return Chain((self,), exempt=Paths(paths))
+
+    def decide(self, request: Request) -> Decision:
+        """The decision about `request`, with no host: for gRPC, Celery, GraphQL. Writes the audit event."""
+        from ._wrap import decide
+
+        return run(decide(self.as_chain(), request))
+
+    async def adecide(self, request: Request) -> Decision:
+        """As `decide`, on an event loop."""
+        from ._wrap import decide
+
+        return await arun(decide(self.as_chain(), request))
+
+    def prepare(self) -> None:
+        """Seal this guard and warm it up now, at Lambda INIT say. Raises: `ConfigurationError`, `Unavailable`."""
+        run(self.as_chain()._prepare_all())
+
+    async def aprepare(self) -> None:
+        """As `prepare`, on an event loop. Done by ASGI lifespan for a guarded app."""
+        await arun(self.as_chain()._prepare_all())
+
+    def authorizer(self, *, cached: bool = True) -> Callable[..., Any]:
+        """This guard as a handler for an API Gateway Lambda authorizer; see docs/aws.md."""
+        from .hosts import proxy
+
+        return proxy("aws_authorizer:authorizer")(self, cached=cached)  # type: ignore[no-any-return]
+
+    @property
+    def dependency(self) -> Any:
+        """For FastAPI: `Depends(api.dependency)` gives the `Principal` and puts the security scheme into OpenAPI."""
+        from .hosts import proxy
+
+        return proxy("fastapi:dependency")(self)
+
+
+class Chain(Guard):
+    """Guards run in the order written. A chain is itself a guard."""
+
+    name = "chain"
+
+    def __init__(
+        self,
+        guards: tuple[Guard, ...],
+        *,
+        exempt: Paths | None = None,
+        shadow: bool = False,
+        render: Render | None = None,
+        audit: Listener | None = None,
+        hash_key: bytes | None = None,
+    ) -> None:
+        if not guards:
+            raise ConfigurationError("a chain needs at least one guard")
+        for item in guards:
+            if not isinstance(item, Guard):
+                raise ConfigurationError(f"a chain is made of guards, not of {type(item).__name__}")
+        self.guards = guards
+        self.render = render
+        self.audit = audit
+        self.hash_key = hash_key
+        self._exempt = exempt
+        self._shadow = shadow
+        self._sealed = False
+        self._lock = threading.Lock()
+        self.identifies = any(item.identifies for item in guards)
+        self.reads_request = exempt is not None or any(item.reads_request for item in guards)
+        self.hooks: tuple[Guard, ...] = tuple(item for item in reversed(self.flat()) if item.after is not None)
+
+    def as_chain(self) -> Chain:
+        return self
+
+    def shadow(self) -> Chain:
+        return self._with(shadow=True)
+
+    def except_for(self, *paths: str) -> Chain:
+        return self._with(exempt=Paths(paths))
+
+    def _with(self, **changed: Any) -> Chain:
+        settings = {"render": self.render, "audit": self.audit, "hash_key": self.hash_key}
+        if self._shadow or self._exempt is not None or "shadow" in changed:  # around this chain: neither setting replaces the other
+            return Chain((self,), **settings, **changed)
+        return Chain(self.guards, **{"exempt": self._exempt, "shadow": self._shadow, **settings, **changed})
+
+    def flat(self) -> list[Guard]:
+        """The guards in the order in which they run, those of inner chains included."""
+        found: list[Guard] = []
+        for item in self.guards:
+            found.extend(item.flat() if isinstance(item, Chain) else [item])
+        return found
+
+    def seal_all(self) -> None:
+        """Judge the whole chain, once. Raises: `ConfigurationError`; a chain that cannot be sealed admits nobody."""
+        if self._sealed:
+            return
+        with self._lock:
+            guards = self.flat()
+            for place, item in enumerate(guards):
+                item.seal(tuple(guards[:place]), tuple(guards[place + 1 :]))
+            self._sealed = True
+
+    async def _prepare_all(self) -> None:
+        self.seal_all()
+        for item in self.flat():
+            await item.warm()
+
+    async def check(self, request: Request) -> Decision:
+        """Run the guards on a request that an outer chain, or `judge`, has opened."""
+        state: State = request.state
+        if self._exempt is not None and request in self._exempt:
+            return ALLOW
+        if self._shadow:
+            return await self._check_in_shadow(request, state)
+        decided = _decided(state) if state.passed else ()
+        for item in self.guards:
+            if decided and item in decided:
+                continue
+            if item.needs_body:
+                state.body = await request.load_body(item.body_limit)
+            decision = await item.check(request)
+            if decision is ALLOW:
+                continue
+            if isinstance(decision, Allow):
+                if decision.principal is not None and decision.principal is not state.principal:
+                    state.principal = decision.principal
+                    decided = ()  # what was decided about somebody else does not count for this principal
+                if decision.headers is not None:
+                    (state.headers if state.headers is not None else _new_headers(state)).extend(decision.headers.items())
+                if decision.drop_headers:
+                    state.dropped += decision.drop_headers
+                if decision.values is not None:
+                    state.values = {**(state.values or {}), **decision.values}
+            elif isinstance(decision, Deny):
+                if state.guard is None:
+                    state.guard = item.name
+                return decision
+            else:
+                raise TypeError(f"guard {item.name!r} must return Allow or Deny, not {type(decision).__name__}")
+        state.passed += (self,)
+        return ALLOW
+
+    async def _check_in_shadow(self, request: Request, state: State) -> Decision:
+        kept = state.principal
+        try:
+            decision = await self.guards[0].check(request)
+        except Exception as error:  # what would have been an error is recorded as one; a shadow decides nothing
+            state.shadow, state.principal = f"error:{type(error).__name__}", kept
+        else:
+            if isinstance(decision, Deny):
+                state.shadow, state.principal = f"{state.guard}:{decision.reason}", kept
+        state.guard = None
+        return ALLOW
+
+    async def judge(self, request: Request, state: State) -> Deny | None:
+        """The outermost decision on a request: None to go on, else the refusal. Never admits on an exception."""
+        started = perf_counter_ns()
+        try:
+            if not self._sealed:
+                self.seal_all()
+            decision = await self.check(request)
+            if decision is ALLOW:
+                return None
+            if isinstance(decision, Deny):
+                state.reason = decision.reason
+                return decision
+            raise TypeError("a chain ended without a decision")
+        except (RequestError, Unavailable, ConfigurationError) as error:
+            deny = _refusal.from_error(error)
+            state.reason = deny.reason
+            if not isinstance(error, RequestError):
+                warn("a request was refused with %s: %s", deny.status, error)
+            return deny
+        finally:
+            state.ns += perf_counter_ns() - started
+
+
+def _new_headers(state: State) -> list[tuple[str, str]]:
+    headers: list[tuple[str, str]] = []
+    state.headers = headers
+    return headers
+
+
+def _decided(state: State) -> set[Guard]:
+    """The guard objects that have let this request through in an outer chain."""
+    return {item for passed in state.passed for item in passed.guards}
+
+
+def chain(
+    *guards: Guard | Callable[..., Any],
+    render: Render | None = None,
+    audit: Listener | None = None,
+    hash_ids: bool | bytes = False,
+) -> Chain:
+    """Guards that run in the order written, as one guard.
+
+    `render(request, response)` changes how a refusal looks, never the decision. `audit(event)` is called once per request.
+    `hash_ids`: the audit event carries a keyed hash of the subject; True takes the key from `AUTHKIT_AUDIT_KEY`, or a random
+    one for the life of this process. Raises: `ConfigurationError` if empty or given something that is no guard.
+    """
+    hash_key: bytes | None = None
+    if hash_ids is True:
+        import os
+
+        hash_key = os.environ.get("AUTHKIT_AUDIT_KEY", "").encode()[:64] or os.urandom(32)
+    elif hash_ids:
+        hash_key = bytes(hash_ids)[:64]
+    items = tuple(_unmarked(item) for item in guards)
+    return Chain(items, render=render, audit=audit, hash_key=hash_key)
+
+
+def _unmarked(item: Any) -> Guard:
+    """`chain(require_auth)` means `chain(require_auth())`: a factory that works without arguments says so."""
+    bare = getattr(item, "bare_guard", None)
+    found = bare() if bare is not None and not isinstance(item, Guard) else item
+    if not isinstance(found, Guard):
+        raise ConfigurationError(f"a chain is made of guards, not of {type(item).__name__}")
+    return found

@@ -1,0 +1,245 @@
+"""The one place where sync meets async: `run` and `arun` drive a guard, `blocking` asks either of them for I/O.
+
+A guard is a coroutine that does no I/O of its own. What blocks is written once, as ordinary code behind
+`await blocking(fn, ...)`: `run` calls it in place, `arun` on a thread of our own, so an event loop is never blocked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from functools import partial
+from types import coroutine
+
+from .errors import Unavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from typing import Any, ParamSpec, TypeVar
+
+    T = TypeVar("T")
+    P = ParamSpec("P")
+
+WAIT_SECONDS = 30.0  # how long a follower waits for the leader of a single flight; every port has a shorter timeout
+
+
+class Blocking:
+    """An awaitable request to call `fn`, made to whoever drives the guard."""
+
+    __slots__ = ("fn", "pool")
+
+    def __init__(self, fn: Callable[[], Any], pool: str) -> None:
+        self.fn = fn
+        self.pool = pool
+
+    def __await__(self) -> Generator[Blocking, Any, Any]:
+        return (yield self)
+
+
+class _Waiting:
+    """An awaitable request to wait for somebody else's result, without holding a thread on an event loop."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: Future[Any]) -> None:
+        self.future = future
+
+    def __await__(self) -> Generator[_Waiting, Any, Any]:
+        return (yield self)
+
+
+def blocking(fn: Callable[..., T], *args: Any, pool: str = "io") -> Awaitable[T]:
+    """Call `fn(*args)`, which may block, and await its result. `pool`: "io", or "hash" for password hashing."""
+    return Blocking(partial(fn, *args) if args else fn, pool)
+
+
+def run(guard: Coroutine[Any, Any, T]) -> T:
+    """Drive a guard to its result in the calling thread.
+
+    Raises: `TypeError` if the guard awaits anything but `blocking`: that needs an event loop, and the handler is sync.
+    """
+    resume: Callable[[], Any] = partial(guard.send, None)
+    try:
+        while True:
+            try:
+                wanted = resume()
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            try:
+                resume = partial(guard.send, _in_place(wanted))
+            except BaseException as error:  # the guard sees its own failure
+                resume = partial(guard.throw, error)
+    finally:
+        guard.close()
+
+
+def _in_place(wanted: object) -> Any:
+    if isinstance(wanted, Blocking):
+        return wanted.fn()
+    if isinstance(wanted, _Waiting):
+        try:
+            return wanted.future.result(WAIT_SECONDS)
+        except TimeoutError:
+            if wanted.future.done():
+                raise
+            raise Unavailable("waited too long for another caller's result") from None
+    raise TypeError("this guard needs an event loop, and the handler is sync: make the handler async, or use blocking() in the guard")
+
+
+@coroutine
+def arun(guard: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Drive a guard on the running asyncio loop: `blocking` runs on authkit's threads, every other awaitable is passed through."""
+    resume: Callable[[], Any] = partial(guard.send, None)
+    try:
+        while True:
+            try:
+                wanted = resume()
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            try:
+                if isinstance(wanted, (Blocking, _Waiting)):
+                    sent = yield from _on_loop(wanted)
+                else:
+                    sent = yield wanted
+                resume = partial(guard.send, sent)
+            except BaseException as error:  # cancellation included: the guard may clean up, and it goes on to our caller
+                resume = partial(guard.throw, error)
+    finally:
+        guard.close()
+
+
+def _on_loop(wanted: Blocking | _Waiting) -> Generator[Any, Any, Any]:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise TypeError("authkit runs on asyncio only; this event loop is another one (trio?)") from None
+    if isinstance(wanted, _Waiting):
+        try:
+            return (yield from asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wanted.future)), WAIT_SECONDS).__await__())
+        except TimeoutError:
+            if wanted.future.done():
+                raise
+            raise Unavailable("waited too long for another caller's result") from None
+    return (yield from asyncio.wrap_future(_pool(wanted.pool).submit(wanted.fn)).__await__())
+
+
+class _Pool:
+    """A bounded executor: `workers` threads, at most `queue` calls waiting. A full queue is `Unavailable`, at once."""
+
+    def __init__(self, name: str, workers: int, queue: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._executor: ThreadPoolExecutor = ThreadPoolExecutor(workers, thread_name_prefix=f"authkit-{name}")
+        self._places = threading.BoundedSemaphore(workers + queue)
+
+    def submit(self, fn: Callable[[], Any]) -> Future[Any]:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many calls are waiting")
+        import contextvars
+
+        try:
+            future = self._executor.submit(contextvars.copy_context().run, fn)
+        except BaseException:
+            self._places.release()
+            raise
+        future.add_done_callback(lambda _: self._places.release())
+        return future
+
+
+# Made on first use, and again in a forked child, where the parent's threads do not exist. Sizes: I/O waits, so many
+# threads; argon2id at 64 MiB is bound by memory and cores, so few, and a queue that clears within a few seconds.
+_SIZES = {"io": (32, 1000), "hash": (min(4, os.cpu_count() or 1), 32)}
+_pools: dict[str, _Pool] = {}
+_pools_lock = threading.Lock()
+
+
+def _pool(name: str) -> _Pool:
+    pool = _pools.get(name)
+    if pool is None:
+        with _pools_lock:
+            pool = _pools.get(name)
+            if pool is None:
+                pool = _pools[name] = _Pool(name, *_SIZES[name])
+    return pool
+
+
+def _after_fork() -> None:
+    global _pools_lock
+    _pools.clear()
+    _pools_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class SingleFlight:
+    """One computation per key at a time: the first caller computes, the others wait for its result, holding no thread.
+
+    A failure is the result of everybody who waited for it; the next caller tries again. Safe after fork.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[Hashable, Future[Any]] = {}
+        self._pid = os.getpid()
+
+    async def do(self, key: Hashable, fn: Callable[[], T], pool: str = "io") -> T:
+        """The result of `fn()`, computed once for all who ask for `key` meanwhile."""
+        from concurrent.futures import Future
+
+        if self._pid != os.getpid():  # a flight that was under way in the parent never lands here
+            self._lock, self._flights, self._pid = threading.Lock(), {}, os.getpid()
+        with self._lock:
+            future = self._flights.get(key)
+            leads = future is None
+            if future is None:
+                future = self._flights[key] = Future()
+        if not leads:
+            return await _Waiting(future)  # type: ignore[no-any-return]
+
+        started = False
+
+        def fly() -> None:
+            # Settled by the thread that computes, not by the leader's task: the leader may be cancelled meanwhile.
+            nonlocal started
+            started = True
+            try:
+                result = fn()
+            except BaseException as error:
+                self._land(key, future, error)
+            else:
+                self._land(key, future, None, result)
+
+        try:
+            await blocking(fly, pool=pool)
+        except BaseException as error:
+            if not started:  # the pool was full, or the leader was cancelled before a thread was free
+                self._land(key, future, error if isinstance(error, Unavailable) else Unavailable("the caller ahead gave up"))
+            raise
+        return future.result(0)  # type: ignore[no-any-return]
+
+    def _land(self, key: Hashable, future: Future[Any], error: BaseException | None, result: Any = None) -> None:
+        with self._lock:
+            if future.done():
+                return
+            if self._flights.get(key) is future:
+                del self._flights[key]
+            settle = future.set_running_or_notify_cancel()
+        if not settle:
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def event_loop_is_running() -> bool:
+    """Whether this thread runs an asyncio loop, found without importing asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

@@ -1,0 +1,48 @@
+"""What the guards have established about one request, and `current_principal`, which reads it from anywhere below."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .decision import Principal
+
+
+class State:
+    """One request's record. Two chains in one request share it; the outermost writes the audit event."""
+
+    # Class attributes are the defaults: a request sets only what it needs, which keeps this cheap to make.
+    principal: Principal | None = None
+    client: str | None = None  # the one client address, once a ClientAddress has resolved it
+    body: bytes | None = None
+    native: Any = None
+    passed: tuple[Any, ...] = ()  # the chains that have let this request through
+    headers: list[tuple[str, str]] | None = None  # for the response, of the chain that is deciding
+    dropped: tuple[str, ...] = ()
+    values: dict[str, Any] | None = None
+    listeners: tuple[Callable[[Mapping[str, Any]], object], ...] = ()
+    outcome: str = "error"
+    status: int | None = None
+    guard: str | None = None
+    reason: str | None = None
+    shadow: str | None = None
+    hash_key: bytes | None = None
+    ns: int = 0  # nanoseconds spent in guards
+
+
+current: ContextVar[State | None] = ContextVar("authkit_current", default=None)
+
+
+def current_principal() -> Principal | None:
+    """The principal of the request that is being handled; None if it is anonymous.
+
+    Works in every thread and task that runs the handler, until the response is finished. Raises: `LookupError` outside a guard.
+    """
+    state = current.get()
+    if state is None:
+        raise LookupError("no guarded request is being handled here")
+    return state.principal

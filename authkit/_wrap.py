@@ -1,0 +1,303 @@
+"""A guard put in front of a handler: the handler's colour, name and parameters are kept, and a call finds its host."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial, update_wrapper
+from types import BuiltinFunctionType, FunctionType, MethodType
+
+from . import _audit, _refusal
+from ._guard import Chain, Guard
+from ._run import arun, run
+from ._state import State, current
+from .decision import ALLOW, Allow, Deny
+from .errors import ConfigurationError
+from .hosts import named, recognise
+from .http import Request, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .decision import Decision
+    from .hosts._host import Host
+
+    H = TypeVar("H", bound=Callable[..., Any])
+
+MARK = "__authkit__"
+_FILLED = ("principal", "webhook")  # handler parameters that guards fill in, on every host
+_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, partial)
+_REPEATABLE = ("set-cookie", "vary", "www-authenticate")
+_COROUTINE, _ASYNC_GENERATOR, _KEYWORDS = 0x80 | 0x100, 0x200, 0x08  # code flags, as named in the inspect module
+
+
+class Mark:
+    """What a guarded handler carries. It holds its own wrapper: `functools.wraps` of a foreign decorator copies the
+    attribute, and then `marker.wrapper` is not the function that carries it."""
+
+    __slots__ = ("wrapper", "handler", "chain", "host", "stacked")
+
+    def __init__(self, wrapper: Any, handler: Callable[..., Any], chain: Chain, host: str | None, stacked: tuple[Guard, ...]) -> None:
+        self.wrapper = wrapper
+        self.handler = handler
+        self.chain = chain
+        self.host = host
+        self.stacked = stacked
+
+
+def mark_of(handler: object) -> Mark | None:
+    """The marker of a handler that authkit itself has wrapped last."""
+    found = getattr(handler, MARK, None)
+    return found if isinstance(found, Mark) and found.wrapper is handler else None
+
+
+def is_async(handler: Callable[..., Any]) -> bool:
+    """Whether calling `handler` gives an awaitable."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    if getattr(handler, "_is_coroutine_mark", None) or getattr(handler, "_is_coroutine_marker", None):
+        return True  # inspect.markcoroutinefunction, and asgiref's copy of it
+    if "asyncio" in sys.modules and getattr(handler, "_is_coroutine", None) is sys.modules["asyncio"].coroutines._is_coroutine:
+        return True
+    code = getattr(handler, "__code__", None)
+    if code is None:
+        code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+    return code is not None and bool(code.co_flags & _COROUTINE)
+
+
+def _filled_parameters(handler: Callable[..., Any]) -> tuple[str, ...]:
+    """Those of `_FILLED` that the handler takes, looking through decorators that pass keywords on."""
+    names: set[str] = set()
+    fn: Any = handler
+    for _ in range(100):
+        while isinstance(fn, partial):
+            fn = fn.func
+        code = getattr(fn, "__code__", None) or getattr(getattr(type(fn), "__call__", None), "__code__", None)
+        if code is None:
+            break
+        names.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+        fn = getattr(fn, "__wrapped__", None)
+        if fn is None or not code.co_flags & _KEYWORDS:
+            break
+    return tuple(name for name in _FILLED if name in names)
+
+
+def wrap(guard: Guard, handler: H, host: str | None) -> H:
+    """`handler` behind `guard`; stacked decorators become one chain."""
+    if not callable(handler) or isinstance(handler, (Guard, type)):
+        raise ConfigurationError(f"a guard decorates a handler or an app, not {type(handler).__name__}: decorate its method or instance")
+    stacked: tuple[Guard, ...] = (guard,)
+    target: Callable[..., Any] = handler
+    below = mark_of(handler)
+    if below is not None:
+        stacked += below.stacked
+        target, host = below.handler, host or below.host
+    chain = guard.as_chain() if below is None else Chain(stacked, **_looks(stacked))
+    code = getattr(target, "__code__", None)
+    if code is not None and code.co_flags & _ASYNC_GENERATOR:
+        raise ConfigurationError("an async generator function cannot be guarded: it runs before anything can be decided; return one")
+    only = named(host) if host is not None else None
+    door = _Door(chain, target, only)
+    wrapper = door.asynchronous() if is_async(target) else door.synchronous()
+    if isinstance(target, _FUNCTIONS):
+        update_wrapper(wrapper, target)
+    else:  # an app or another callable object: its attributes stay its own
+        wrapper.__name__ = wrapper.__qualname__ = type(target).__name__
+        wrapper.__doc__ = target.__doc__
+        wrapper.__wrapped__ = target
+    _fit_signature(wrapper, target, host)
+    setattr(wrapper, MARK, Mark(wrapper, target, chain, host, stacked))
+    return wrapper  # type: ignore[return-value]
+
+
+def _looks(stacked: tuple[Guard, ...]) -> dict[str, Any]:
+    """Look and audit settings of the first stacked chain that states them."""
+    found: dict[str, Any] = {}
+    for item in stacked:
+        if isinstance(item, Chain):
+            for name in ("render", "audit", "hash_key"):
+                if found.get(name) is None:
+                    found[name] = getattr(item, name)
+    return found
+
+
+def _fit_signature(wrapper: Any, handler: Callable[..., Any], host: str | None) -> None:
+    """Frameworks that inject by signature must not see what guards fill in."""
+    if "starlette" in sys.modules and host in (None, "starlette", "fastapi"):
+        from .hosts import proxy
+
+        proxy("fastapi:fit_signature")(wrapper, handler, _FILLED)
+
+
+class _Door:
+    """One handler's entrance."""
+
+    __slots__ = ("chain", "handler", "host", "fills")
+
+    def __init__(self, chain: Chain, handler: Callable[..., Any], host: Host | None) -> None:
+        self.chain = chain
+        self.handler = handler
+        self.host = host
+        self.fills = _filled_parameters(handler)
+
+    def synchronous(self) -> Callable[..., Any]:
+        chain, handler, only = self.chain, self.handler, self.host
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            host, request = recognise(args, kwargs, only)
+            visit = _Visit(chain, host, request)
+            try:
+                deny = run(chain.judge(request, visit.state))
+                if deny is not None:
+                    return host.refuse(request, visit.refusal(deny))
+                args, kwargs = self.arguments(visit, args, kwargs)
+                token = current.set(visit.state)
+                try:
+                    return host.enter(request, handler, args, kwargs, visit)
+                except Exception:
+                    visit.failed()
+                    raise
+                finally:
+                    current.reset(token)
+            finally:
+                visit.end()
+
+        return guarded
+
+    def asynchronous(self) -> Callable[..., Any]:
+        chain, handler, only = self.chain, self.handler, self.host
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            host, request = recognise(args, kwargs, only)
+            if request.lifespan:  # start-up and shut-down of an ASGI app: no request, and the moment to warm up
+                return await host.live(request, handler, chain.aprepare)
+            visit = _Visit(chain, host, request)
+            try:
+                deny = await arun(chain.judge(request, visit.state))
+                if deny is not None:
+                    return await host.arefuse(request, visit.refusal(deny))
+                args, kwargs = self.arguments(visit, args, kwargs)
+                token = current.set(visit.state)
+                try:
+                    return await host.aenter(request, handler, args, kwargs, visit)
+                except Exception:
+                    visit.failed()
+                    raise
+                finally:
+                    current.reset(token)
+            finally:
+                visit.end()
+
+        return guarded
+
+    def arguments(self, visit: _Visit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The handler's arguments: without dropped headers, with what the guards fill in."""
+        state = visit.state
+        state.outcome = "allow"
+        if state.dropped:
+            args, kwargs = visit.host.without(visit.request, args, kwargs, state.dropped)
+        for name in self.fills:  # over whatever the call brought: a path parameter named principal is the client's word
+            kwargs = {**kwargs, name: state.principal if name == "principal" else (state.values or {}).get(name)}
+        return args, kwargs
+
+
+class _Visit:
+    """One request at one door: which state it shares, and what the chain wants of the response."""
+
+    __slots__ = ("chain", "host", "request", "state", "outermost", "outer_headers")
+
+    def __init__(self, chain: Chain, host: Host, request: Request) -> None:
+        self.chain = chain
+        self.host = host
+        self.request = request
+        state = host.find_state(request)
+        self.outermost = state is None
+        if state is None:
+            state = State()
+            self.outer_headers = None
+        else:
+            self.outer_headers, state.headers = state.headers, None
+            if state.body is not None and request._body is None:
+                request._body = state.body
+        self.state = state
+        request.state = state
+        host.keep_state(request, state)
+        if chain.audit is not None:
+            state.listeners += (chain.audit,)
+        if chain.hash_key is not None:
+            state.hash_key = chain.hash_key
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.chain.hooks or self.state.headers) or (self.outermost and _audit.is_heard(self.state))
+
+    def apply(self, response: Response) -> None:
+        for item in self.chain.hooks:
+            assert item.after is not None
+            item.after(self.request, response)
+        for name, value in self.state.headers or ():
+            if name.lower() in _REPEATABLE:
+                response.headers.add(name, value)
+            else:
+                response.headers[name] = value
+        self.state.status = response.status
+
+    def refusal(self, deny: Deny) -> Response:
+        """The response for a refusal: rendered, hooked, with what the earlier guards add to every response."""
+        state = self.state
+        state.outcome = "unavailable" if deny.status == 503 else "deny"
+        standard = _refusal.response(deny)
+        response = standard
+        if self.chain.render is not None:
+            try:
+                response = self.chain.render(self.request, Response(standard.status, standard.headers.items(), standard.body))
+                response.status = standard.status  # the look may change, the decision and what carries it may not
+                for name in standard.headers.names():
+                    if name != "content-type":
+                        response.headers._map[name] = standard.headers.get_all(name)
+            except Exception as error:
+                _audit.warn("render raised %s; the standard refusal was sent", type(error).__name__)
+                response = standard
+        try:
+            self.apply(response)
+        except Exception as error:
+            _audit.warn("a response hook raised %s on a refusal", type(error).__name__)
+            response.status = standard.status
+        state.status = standard.status
+        return response
+
+    def failed(self) -> None:
+        """The handler raised: hooks run without a response, and the exception goes on."""
+        self.state.outcome = "error"
+        for item in self.chain.hooks:
+            assert item.after is not None
+            item.after(self.request, None)
+
+    def end(self) -> None:
+        state = self.state
+        if not self.outermost:
+            state.headers = self.outer_headers
+            return
+        _audit.write(state, self.request)
+
+
+async def decide(chain: Chain, request: Request) -> Decision:
+    """The decision about a request with no host, and its audit event."""
+    state = State()
+    request.state = state
+    if chain.audit is not None:
+        state.listeners = (chain.audit,)
+    state.hash_key = chain.hash_key
+    try:
+        deny = await chain.judge(request, state)
+        if deny is not None:
+            state.outcome, state.status = ("unavailable" if deny.status == 503 else "deny"), deny.status
+            return deny
+        state.outcome = "allow"
+        if state.principal is None and not state.headers and not state.dropped and state.values is None:
+            return ALLOW
+        return Allow(state.principal, headers=dict(state.headers or ()), drop_headers=state.dropped, values=state.values)
+    finally:
+        _audit.write(state, request)
+

@@ -1,0 +1,134 @@
+"""Responses in the shapes that API Gateway, load balancers and CloudFront take from a Lambda function."""
+
+from __future__ import annotations
+
+from .._refusal import TITLES
+from ..http import Response
+from ._host import replace_headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def _by_name(response: Response) -> dict[str, list[str]]:
+    return {name: response.headers.get_all(name) for name in response.headers.names()}
+
+
+def from_response(kind: str, response: Response, *, multi_value: bool) -> dict[str, Any]:
+    """A refusal, or an endpoint's answer, in the form that this kind of event wants back."""
+    text, encoded = _body_text(response.body)
+    if kind == "edge":
+        return {
+            "status": str(response.status),
+            "statusDescription": TITLES.get(response.status, ""),
+            "headers": _edge_headers(_by_name(response)),
+            "body": text,
+            **({"bodyEncoding": "base64"} if encoded else {}),
+        }
+    answer: dict[str, Any] = {"statusCode": response.status}
+    _put_headers(kind, answer, _by_name(response), multi_value)
+    if kind == "alb":
+        answer["statusDescription"] = f"{response.status} {TITLES.get(response.status, '')}".rstrip()
+    answer["body"] = text
+    answer["isBase64Encoded"] = encoded
+    return answer
+
+
+def _body_text(body: bytes) -> tuple[str, bool]:
+    try:
+        return body.decode(), False
+    except UnicodeDecodeError:
+        from binascii import b2a_base64
+
+        return b2a_base64(body, newline=False).decode(), True
+
+
+def _edge_headers(headers: dict[str, list[str]]) -> dict[str, list[dict[str, str]]]:
+    return {name: [{"key": name, "value": value} for value in values] for name, values in headers.items()}
+
+
+def _put_headers(kind: str, answer: dict[str, Any], headers: dict[str, list[str]], multi_value: bool) -> None:
+    if multi_value:
+        answer["multiValueHeaders"] = headers
+        return
+    if kind == "v2" and "set-cookie" in headers:  # this format joins repeated headers, which cookies do not survive
+        answer["cookies"] = headers.pop("set-cookie")
+    repeated = {name: values for name, values in headers.items() if len(values) > 1}
+    if repeated and kind in ("v1", "netlify"):  # these merge the two maps; the rest joins repeated fields
+        answer["multiValueHeaders"] = repeated
+        headers = {name: values for name, values in headers.items() if name not in repeated}
+    answer["headers"] = {name: ", ".join(values) for name, values in headers.items()}
+
+
+def view(kind: str, result: Any) -> Response:
+    """Status and headers of what the handler returned."""
+    if not isinstance(result, dict):
+        return Response()
+    status = result.get("status" if kind == "edge" else "statusCode", 200)
+    try:
+        response = Response(int(status))
+    except (TypeError, ValueError):
+        response = Response()
+    replace_headers(response, _pairs(kind, result))
+    return response
+
+
+def _pairs(kind: str, result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    single, multi = result.get("headers"), result.get("multiValueHeaders")
+    if isinstance(multi, dict):
+        yield from ((name, str(value)) for name, values in multi.items() for value in values)
+    if isinstance(single, dict):
+        for name, value in single.items():
+            if kind == "edge":
+                yield from ((name, str(line["value"])) for line in value)
+            elif not isinstance(multi, dict) or name not in multi:
+                yield name, str(value)
+    cookies = result.get("cookies")
+    if isinstance(cookies, list):
+        yield from (("set-cookie", str(cookie)) for cookie in cookies)
+
+
+def update(kind: str, result: Any, response: Response, *, multi_value: bool) -> Any:
+    """The handler's result with these headers: a copy, because handlers may return a shared constant."""
+    headers = _by_name(response)
+    if kind == "edge":
+        if not isinstance(result, dict) or "status" not in result:
+            return result  # the request goes on to CloudFront: there is no response yet
+        return {**result, "headers": _edge_headers(headers)}
+    if not isinstance(result, dict) or "statusCode" not in result:
+        if kind != "v2":
+            return result  # malformed for this kind of event: the platform answers 502 by itself
+        result = _inferred(result)
+        headers = {"content-type": ["application/json"], **headers}
+    answer = {key: value for key, value in result.items() if key not in ("headers", "multiValueHeaders", "cookies")}
+    _put_headers(kind, answer, headers, multi_value)
+    return answer
+
+
+def _inferred(result: Any) -> dict[str, Any]:
+    """What API Gateway HTTP and Function URLs make of a value without `statusCode`: its JSON, with 200."""
+    import json
+
+    return {"statusCode": 200, "body": result if isinstance(result, str) else json.dumps(result)}
+
+
+def without_headers(event: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """A copy of the event in which these headers (lower case) do not occur."""
+    records = event.get("Records")
+    if records:
+        cf = records[0]["cf"]
+        request = {**cf["request"], "headers": _kept(cf["request"].get("headers"), names)}
+        return {**event, "Records": [{**records[0], "cf": {**cf, "request": request}}, *records[1:]]}
+    copy = dict(event)
+    for member in ("headers", "multiValueHeaders"):
+        if isinstance(copy.get(member), dict):
+            copy[member] = _kept(copy[member], names)
+    if "cookie" in names and "cookies" in copy:
+        copy["cookies"] = []
+    return copy
+
+
+def _kept(headers: dict[str, Any] | None, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in (headers or {}).items() if name.lower() not in names}

@@ -1,0 +1,69 @@
+"""Streamed bodies run after the handler has returned; these keep its principal current while they do."""
+
+from __future__ import annotations
+
+from .._state import State, current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing import Any
+
+
+class InState:
+    """An iterator whose every step runs with `state` current. Closes what it wraps."""
+
+    __slots__ = ("_iterator", "_state", "_source")
+
+    def __init__(self, source: Any, state: State) -> None:
+        self._source = source
+        self._iterator: Iterator[Any] = iter(source)
+        self._state = state
+
+    def __iter__(self) -> InState:
+        return self
+
+    def __next__(self) -> Any:
+        token = current.set(self._state)
+        try:
+            return next(self._iterator)
+        finally:
+            current.reset(token)
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            token = current.set(self._state)
+            try:
+                close()
+            finally:
+                current.reset(token)
+
+
+class AsyncInState:
+    """The same for an async iterator."""
+
+    __slots__ = ("_iterator", "_state")
+
+    def __init__(self, source: Any, state: State) -> None:
+        self._iterator: AsyncIterator[Any] = source.__aiter__()
+        self._state = state
+
+    def __aiter__(self) -> AsyncInState:
+        return self
+
+    async def __anext__(self) -> Any:
+        token = current.set(self._state)
+        try:
+            return await self._iterator.__anext__()
+        finally:
+            current.reset(token)
+
+    async def aclose(self) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            token = current.set(self._state)
+            try:
+                await close()
+            finally:
+                current.reset(token)
