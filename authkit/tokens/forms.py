@@ -1,0 +1,116 @@
+"""What form key material has, and whether it is fit to be a secret. Messages name the form, never the material."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError
+from .algorithms import HMAC_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SSH = ("ssh-rsa", "ssh-dss", "ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-")
+
+# Secrets that stand in documentation, letters and digits only. A text that holds one of them was copied, not generated.
+_SAMPLES = (
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "asecretkeyatleast256bits",
+    "astringsecretatleast",
+    "avalidstringsecretthatisatleast",
+    "changeit",
+    "changeme",
+    "changethis",
+    "djangoinsecure",
+    "insertyour",
+    "insecuredonotuse",
+    "replaceme",
+    "replacethis",
+    "replacewithyour",
+    "secretkeyhere",
+    "your256bitsecret",
+    "your384bitsecret",
+    "your512bitsecret",
+    "yourjwtsecret",
+    "yoursecrethere",
+    "yoursecretkey",
+    "yoursupersecret",
+    "yourverysecret",
+)
+# Too short to look for anywhere: refused when the whole text is one of them, or repeats one to fill up the length.
+_WORDS = (
+    "12345678", "1234567890", "abc123", "default", "example", "hmacsecret", "jwtsecret", "key", "mysecret", "passw0rd",
+    "password", "qwerty", "sample", "sample-secret", "secret", "secretkey", "supersecret", "test", "topsecret", "verysecret",
+)  # fmt: skip
+
+
+def as_jwk(text: str) -> dict[str, Any] | None:
+    """The JWK that `text` is, or None if it is none. A JWK taken for a secret would make a public key one."""
+    stripped = text.strip()
+    if not (stripped.startswith("{") and stripped.endswith("}") and '"k' in stripped):
+        return None
+    from .strict_json import parse_object
+
+    try:
+        found = parse_object(stripped.encode())
+    except ValueError:
+        return None
+    return found if "kty" in found or "keys" in found else None
+
+
+def is_pem(text: str) -> bool:
+    """Whether `text` is armoured: PEM, or the SSH form of it (RFC 4716), however damaged."""
+    return "-BEGIN " in text or "- BEGIN " in text or "-----END " in text
+
+
+def check_hmac(secret: bytes, alg: str) -> None:
+    """Raises `ConfigurationError` unless `secret` is fit to be the HMAC key of `alg` (RFC 7518 section 3.2)."""
+    if not secret.strip():
+        raise ConfigurationError("the token key is empty")
+    text = secret.decode("utf-8", "replace")
+    if is_pem(text):
+        raise ConfigurationError(f"{alg} wants a secret, and this is PEM or certificate text: what others may read signs nothing")
+    words = text.split()
+    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:])):
+        raise ConfigurationError(f"{alg} wants a secret, and this is an SSH key: what others may read signs nothing")
+    if as_jwk(text) is not None:
+        raise ConfigurationError(f"{alg} wants a secret, and this is the text of a JWK: pass the JWK itself, without alg")
+    if _is_der(secret):
+        raise ConfigurationError(f"{alg} wants a secret, and this is a DER key or certificate: pass it as PEM")
+    if len(secret) < HMAC_BYTES[alg]:
+        raise ConfigurationError(f"the token key is too short: {alg} wants at least {HMAC_BYTES[alg]} bytes")
+    if is_sample(text):
+        raise ConfigurationError("the token key is a sample from documentation: generate one, e.g. python -m secrets.token_hex(32)")
+
+
+def is_sample(text: str) -> bool:
+    """Whether `text` is a well-known sample secret, or a common word repeated until it was long enough."""
+    plain = "".join(filter(str.isalnum, text.lower()))
+    if any(sample in plain for sample in _SAMPLES):
+        return True
+    return any(plain and not plain.replace(word, "") for word in _WORDS)
+
+
+def _is_der(secret: bytes) -> bool:
+    """Whether `secret` is a key or certificate in DER, or the base64 body of a PEM without its armour."""
+    if secret[:2] == b"MI":
+        from binascii import a2b_base64
+
+        try:
+            secret = a2b_base64(secret)
+        except ValueError:
+            return False
+    # SEQUENCE, then SEQUENCE or INTEGER: by chance in one random secret of four million, and then the parsers decide.
+    if len(secret) < 40 or secret[0] != 0x30 or not (b"\x30" in secret[2:5] or b"\x02" in secret[2:5]):
+        return False
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+
+    for load in (load_der_public_key, lambda raw: load_der_private_key(raw, None), x509.load_der_x509_certificate):
+        try:
+            load(secret)
+        except TypeError:
+            return True  # an encrypted private key
+        except Exception:
+            continue  # the parsers have several ways to say no
+        return True
+    return False
