@@ -1,0 +1,177 @@
+"""`endpoint`: a handler of ours, `Request -> Response`, for any host."""
+
+from __future__ import annotations
+
+import sys
+
+from . import _refusal
+from ._audit import warn
+from ._run import arun, run
+from .decision import Deny
+from .errors import ConfigurationError, RequestError, Unavailable
+from .hosts import named, proxy, recognise
+from .http import MAX_BODY, Request, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any
+
+    from .hosts._host import Host
+
+_COROUTINE = 0x80  # CO_COROUTINE of the inspect module
+
+
+def problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal of an endpoint: the same problem document as a guard's (RFC 9457)."""
+    return _refusal.response(Deny(status, code, headers=headers))
+
+
+class Endpoint:
+    """Serves `fn` on any host: bare on Lambda, ASGI, WSGI, Django and FastAPI, by name where a framework wants its own kind.
+
+    `fn(request) -> Response`, sync (must not block) or async (I/O behind `await blocking(...)`). Other methods are answered
+    with 405, a body over `body_limit` bytes with 413, a failed dependency with 503. `refuse(call)` may veto a call's arguments.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[Request], Response | Awaitable[Response]],
+        *,
+        methods: tuple[str, ...] = ("POST",),
+        body_limit: int = MAX_BODY,
+        veto: Callable[[tuple[Any, ...]], None] | None = None,
+    ) -> None:
+        self._fn = fn
+        self._methods = methods
+        self._body_limit = body_limit
+        self._veto = veto
+        self.__name__ = self.__qualname__ = getattr(fn, "__name__", "endpoint").strip("_")
+        self.__doc__ = fn.__doc__
+
+    async def answer(self, request: Request) -> Response:
+        """The response to a request of any host."""
+        try:
+            if request.method not in self._methods and not (request.method == "HEAD" and "GET" in self._methods):
+                return problem(405, "method_not_allowed", {"allow": ", ".join(self._methods)})
+            await request.load_body(self._body_limit)
+            answer = self._fn(request)
+            response = answer if isinstance(answer, Response) else await answer
+            if not isinstance(response, Response):
+                raise TypeError(f"endpoint {self.__name__!r} must return a Response, not {type(response).__name__}")
+            return response
+        except (RequestError, Unavailable, ConfigurationError) as error:
+            if not isinstance(error, RequestError):
+                warn("endpoint %s: %s", self.__name__, error)
+            return _refusal.response(_refusal.from_error(error))
+
+    def _serve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
+        host, request = recognise(args, kwargs, only)
+        return host.refuse(request, run(self.answer(request)))
+
+    async def _aserve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
+        host, request = recognise(args, kwargs, only)
+        if request.lifespan:
+            return await host.live(request, None, _nothing)
+        return await host.arefuse(request, await arun(self.answer(request)))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._veto is not None:
+            self._veto(args)
+        if args and isinstance(args[0], dict) and "type" in args[0] and "asgi" in args[0]:
+            return self._aserve(args, kwargs, named("asgi"))
+        return self._serve(args, kwargs, None)
+
+    @property
+    def __signature__(self) -> Any:
+        """What FastAPI sees: a request, and nothing of the client's."""
+        return proxy("fastapi:endpoint_signature")() if "starlette" in sys.modules else None
+
+    def _sync(self, host: str) -> Callable[..., Any]:
+        only = named(host)
+
+        def serve(*args: Any, **kwargs: Any) -> Any:
+            return self._serve(args, kwargs, only)
+
+        return self._named(serve)
+
+    def _async(self, host: str) -> Callable[..., Any]:
+        only = named(host)
+
+        async def serve(*args: Any, **kwargs: Any) -> Any:
+            return await self._aserve(args, kwargs, only)
+
+        return self._named(serve)
+
+    def _named(self, serve: Callable[..., Any]) -> Callable[..., Any]:
+        serve.__name__ = serve.__qualname__ = self.__name__
+        serve.__doc__ = self.__doc__
+        return serve
+
+    @property
+    def aws_lambda(self) -> Callable[..., Any]:
+        return self._sync("aws_lambda")
+
+    @property
+    def wsgi(self) -> Callable[..., Any]:
+        return self._sync("wsgi")
+
+    @property
+    def flask(self) -> Callable[..., Any]:
+        return self._sync("flask")
+
+    @property
+    def django(self) -> Callable[..., Any]:
+        return self._sync("django")
+
+    @property
+    def asgi(self) -> Callable[..., Any]:
+        return self._async("asgi")
+
+    @property
+    def aiohttp(self) -> Callable[..., Any]:
+        return self._async("aiohttp")
+
+    @property
+    def starlette(self) -> Callable[..., Any]:
+        return self._async("starlette")
+
+    @property
+    def fastapi(self) -> Callable[..., Any]:
+        serve = self._async("starlette")
+        serve.__signature__ = proxy("fastapi:endpoint_signature")()  # type: ignore[attr-defined]
+        return serve
+
+
+async def _nothing() -> None:
+    return None
+
+
+def endpoint(
+    fn: Callable[[Request], Response | Awaitable[Response]] | None = None,
+    *,
+    methods: tuple[str, ...] = ("POST",),
+    body_limit: int = MAX_BODY,
+    veto: Callable[[tuple[Any, ...]], None] | None = None,
+) -> Any:
+    """`fn` as a handler for any host; see `Endpoint`. A decorator, with or without arguments."""
+
+    def make(fn: Callable[[Request], Response | Awaitable[Response]]) -> Endpoint:
+        return Endpoint(fn, methods=methods, body_limit=body_limit, veto=veto)
+
+    return make if fn is None else make(fn)
+
+
+def route(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """One endpoint over several, by exact path. Mounted, the path is the one relative to the mount."""
+
+    async def app(request: Request) -> Response:
+        found = endpoints.get(request.path)
+        return problem(404, "not_found") if found is None else await found.answer(request)
+
+    methods = tuple(dict.fromkeys(method for item in endpoints.values() for method in item._methods))
+    served = Endpoint(app, methods=(*methods, "GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"), body_limit=MAX_BODY)
+    return served
+
+
+__all__ = ["Endpoint", "endpoint", "problem", "route"]

@@ -1,0 +1,286 @@
+"""Who is calling? `require_auth`: one credential, judged by one verifier that was configured for its issuer."""
+
+from __future__ import annotations
+
+from .._guard import Guard
+from .._run import blocking
+from ..decision import ALLOW, Allow, Challenge, Deny, Principal
+from ..errors import ConfigurationError, InvalidToken
+from . import _credential
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from typing import Any, Protocol, TypeVar, overload
+
+    from ..decision import Decision
+    from ..http import Request
+
+    H = TypeVar("H", bound=Callable[..., Any])
+
+    class Verifier(Protocol):
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`; `issuer`, the one it stands for."""
+
+        def verify(self, token: str, /) -> Principal: ...
+
+    class Authenticator(Protocol):
+        """A credential that is more than a bearer string. None: no such credential was sent."""
+
+        async def authenticate(self, request: Request, /) -> Principal | Deny | None: ...
+
+
+INVALID_TOKEN = Challenge(error="invalid_token")
+BROKEN_CSRF = Deny(403, "csrf_failed", reason="csrf_failed")
+
+
+def _invalid(reason: str) -> Deny:
+    return Deny(401, "invalid_token", reason=reason, challenge=INVALID_TOKEN)  # the same bytes for every cause
+
+
+class RequireAuth(Guard):
+    """One of the verifiers knows the caller."""
+
+    name = "require_auth"
+    identifies = True
+
+    def __init__(
+        self,
+        verifiers: tuple[Any, ...],
+        *,
+        optional: bool = False,
+        cookie: str | None = None,
+        csrf: str | Iterable[str] = "origin",
+        websocket_protocol: str | None = None,
+        preflight: bool = False,
+        realm: str | None = None,
+        max_age: int | None = None,
+        amr: str | Iterable[str] | None = None,
+    ) -> None:
+        self._from_settings = not verifiers
+        self._take(verifiers)
+        if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, (int, float)) or max_age < 0):
+            raise ConfigurationError("require_auth: max_age is a number of seconds")
+        self._max_age = max_age
+        self._amr = frozenset((amr,) if isinstance(amr, str) else amr or ())
+        if amr is not None and not self._amr:
+            raise ConfigurationError("require_auth: amr names at least one authentication method")
+        self._cookie = _name("cookie", cookie)
+        self._protocol = _name("websocket_protocol", websocket_protocol)
+        self._trusted = _origins(csrf)
+        self._optional = optional
+        self._preflight = preflight
+        self._elsewhere = cookie is not None or websocket_protocol is not None
+        challenge = Challenge(realm=realm or "api")
+        self._missing = Deny(401, "unauthorized", reason="no_credential", challenge=challenge, no_credential=True)
+        self.reads_request = self._elsewhere or preflight
+
+    def _take(self, verifiers: tuple[Any, ...]) -> None:
+        plain: list[Any] = []
+        self._authenticators: list[Any] = []
+        self._by_issuer: dict[str, Any] = {}
+        self._without_issuer: Any = None
+        for verifier in verifiers:
+            if hasattr(verifier, "authenticate") and not hasattr(verifier, "verify"):
+                self._authenticators.append(verifier)
+                continue
+            if not callable(getattr(verifier, "verify", None)):
+                raise ConfigurationError(f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}")
+            issuer = getattr(verifier, "issuer", None)
+            if issuer is None:
+                if self._without_issuer is not None:
+                    raise ConfigurationError("require_auth: at most one verifier may have issuer=None")
+                self._without_issuer = verifier
+            elif issuer in self._by_issuer:
+                raise ConfigurationError("require_auth: two verifiers have the same issuer; which is meant?")
+            else:
+                self._by_issuer[issuer] = verifier
+            plain.append(verifier)
+        self._plain = plain
+        self._only: Callable[[str], Any] | None = None
+        if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
+            self._only = _in_place(plain[0])
+
+    def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
+        if self._from_settings and not self._plain:
+            from ..settings import verifiers
+
+            self._take(tuple(verifiers()))
+
+    async def warm(self) -> None:
+        for verifier in (*self._plain, *self._authenticators):
+            warm = getattr(verifier, "warm", None)
+            if warm is not None:
+                await warm()
+
+    async def check(self, request: Request) -> Decision:
+        token = _credential.from_header(request)
+        if self._elsewhere and not isinstance(token, Deny):
+            token = self._found_elsewhere(request, token)
+        if isinstance(token, Deny):
+            return token
+        if token is None and not self._authenticators:
+            return self._nobody(request)
+        try:
+            if token is not None and self._only is not None:  # the common case: one verifier that never waits
+                principal = self._only(token)
+            else:
+                found = await self._identify(request, token)
+                if found is None:
+                    return self._nobody(request)
+                if isinstance(found, Deny):
+                    return found
+                principal = found
+        except InvalidToken as error:
+            return _invalid(error.reason)
+        if not isinstance(principal, Principal):
+            raise TypeError("a verifier returns a Principal or raises InvalidToken")
+        return Allow(principal) if self._max_age is None and not self._amr else self._fresh_and_strong(principal)
+
+    def _nobody(self, request: Request) -> Decision:
+        if self._optional:
+            return ALLOW
+        if self._preflight and request.method == "OPTIONS":
+            headers = request.headers
+            if "origin" in headers and "access-control-request-method" in headers:
+                # Behind a guarded app stands its CORS middleware; a single handler is not entered for a preflight.
+                return ALLOW if request.host in ("asgi", "wsgi") else Deny(204, "preflight", respond=b"")
+        return self._missing
+
+    def _found_elsewhere(self, request: Request, token: str | None) -> str | Deny | None:
+        """The one token of header, cookie and WebSocket protocol."""
+        if self._cookie is not None:
+            found = _credential.from_cookie(request, self._cookie)
+            if found is not None:
+                if isinstance(found, Deny):
+                    return found
+                if token is not None:
+                    return _credential.TWO_CREDENTIALS
+                unsafe = request.method not in _credential.SAFE_METHODS or request.websocket
+                if unsafe and _credential.is_cross_site(request, self._trusted):
+                    return BROKEN_CSRF
+                token = found
+        if self._protocol is not None:
+            found = _credential.from_websocket_protocol(request, self._protocol)
+            if found is not None:
+                return _credential.TWO_CREDENTIALS if token is not None and not isinstance(found, Deny) else found
+        return token
+
+    async def _identify(self, request: Request, token: str | None) -> Principal | Deny | None:
+        """Who the one credential belongs to; a second one is refused, whatever it is worth."""
+        found: Principal | Deny | None = None
+        for authenticator in self._authenticators:
+            answer = await authenticator.authenticate(request)
+            if answer is None:
+                continue
+            if found is not None or token is not None:
+                return _credential.TWO_CREDENTIALS
+            found = answer
+        if token is None:
+            return found
+        if found is not None:
+            return _credential.TWO_CREDENTIALS
+        verifier = self._chosen(request, token)
+        averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
+        if getattr(verifier, "in_place", False) is True:
+            return verifier.verify(token)  # type: ignore[no-any-return]
+        if averify is not None:
+            return await averify(token)
+        return await blocking(verifier.verify, token)  # type: ignore[no-any-return]
+
+    def _chosen(self, request: Request, token: str) -> Any:
+        """The verifier for this token: by its `iss` from those configured; an `auth-provider` header can only narrow."""
+        if len(self._plain) == 1:
+            chosen = self._plain[0]
+        else:
+            from ..tokens import unverified_issuer
+
+            issuer = unverified_issuer(token)
+            chosen = self._without_issuer if issuer is None else self._by_issuer.get(issuer)
+        if chosen is None:
+            raise InvalidToken("unknown_issuer")
+        if any(getattr(verifier, "provider_name", None) for verifier in self._plain):
+            wanted = request.headers.get("auth-provider")
+            if wanted is not None and getattr(chosen, "provider_name", None) != wanted:
+                raise InvalidToken("other_provider")
+        return chosen
+
+    def _fresh_and_strong(self, principal: Principal) -> Decision:
+        """Step-up (RFC 9470 section 3): the login is recent enough, and by the methods asked for."""
+        parameters: dict[str, str] = {}
+        if self._max_age is not None:
+            import time
+
+            at = principal.claims.get("auth_time")
+            if type(at) not in (int, float) or not 0 <= time.time() - at <= self._max_age + 30:
+                parameters["max_age"] = str(int(self._max_age))
+        if self._amr:
+            methods = principal.claims.get("amr")
+            if not isinstance(methods, list) or not self._amr.issubset(item for item in methods if isinstance(item, str)):
+                parameters["error_description"] = "another authentication method is required"
+        if not parameters:
+            return Allow(principal)
+        challenge = Challenge(error="insufficient_user_authentication", **parameters)
+        return Deny(401, "insufficient_user_authentication", reason="step_up_needed", challenge=challenge)
+
+
+def _in_place(verifier: Any) -> Callable[[str], Any] | None:
+    """The verifier's `verify`, if it says that it never waits (`in_place = True`)."""
+    return verifier.verify if getattr(verifier, "in_place", False) is True else None
+
+
+def _name(setting: str, value: str | None) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value or any(not "!" <= c <= "~" or c in ',;="' for c in value)):
+        raise ConfigurationError(f"require_auth: {setting} is a plain name")
+    return value
+
+
+def _origins(csrf: str | Iterable[str]) -> frozenset[str]:
+    if csrf == "origin":
+        return frozenset()
+    if csrf is None or isinstance(csrf, (str, bool)):
+        raise ConfigurationError("require_auth: csrf is 'origin', or a list of further origins that are trusted")
+    origins = frozenset(csrf)
+    if not all(isinstance(item, str) and "://" in item and not item.endswith("/") for item in origins):
+        raise ConfigurationError("require_auth: csrf origins look like 'https://app.example.com'")
+    return origins
+
+
+class _RequireAuth:
+    """`require_auth(*verifiers, ...)`: a guard that lets in whom one of the verifiers knows. Bare, it reads the AUTHKIT_* settings.
+
+    Several verifiers: the token's `iss` chooses among those configured. `optional`: without a credential the request is
+    anonymous; a bad one is still refused. `cookie`: the token may also stand in that cookie, then with a CSRF check on unsafe
+    methods and websockets (`csrf`: "origin", or further trusted origins). `websocket_protocol`: it may follow that entry of
+    `Sec-WebSocket-Protocol`. `preflight`: a genuine CORS preflight passes to a guarded app; a guarded handler is not entered.
+    `max_age` (seconds since login) and `amr` (methods): step-up, RFC 9470. Never from the query.
+
+    Answers: RFC 6750 section 3. Raises: `ConfigurationError` for what is no verifier, or two of one issuer.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, handler: H, /) -> H: ...
+        @overload
+        def __call__(
+            self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ..., csrf: str | Iterable[str] = ...,
+            websocket_protocol: str | None = ..., preflight: bool = ..., realm: str | None = ..., max_age: int | None = ...,
+            amr: str | Iterable[str] | None = ...,
+        ) -> RequireAuth: ...  # fmt: skip
+
+    def __call__(self, *verifiers: Any, **settings: Any) -> Any:
+        if len(verifiers) == 1 and not settings and _is_handler(verifiers[0]):
+            return RequireAuth(())(verifiers[0])
+        return RequireAuth(verifiers, **settings)
+
+    @staticmethod
+    def bare_guard() -> RequireAuth:
+        """What the bare name stands for in a chain."""
+        return RequireAuth(())
+
+
+def _is_handler(value: object) -> bool:
+    return callable(value) and not isinstance(value, (Guard, type)) and not hasattr(value, "verify") and not hasattr(value, "authenticate")
+
+
+require_auth = _RequireAuth()
