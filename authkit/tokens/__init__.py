@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ._peek import unverified_issuer
 from ._tokens import Tokens
 from .keys import Key
 from .ring import KeyRing
 
-__all__ = ["Key", "KeyRing", "Tokens"]
+__all__ = ["Key", "KeyRing", "Tokens", "unverified_issuer"]

@@ -1,70 +1,110 @@
-"""`Tokens`: one issuer's access tokens, issued and verified (RFC 9068)."""
+"""`Tokens`: the access tokens of one issuer, issued and verified (RFC 9068)."""
 
 from __future__ import annotations
 
 import os
 import time
 
-from ..decision import Principal
 from ..errors import ConfigurationError, InvalidToken
 from . import base64url, issue
 from .claims import validate
-from .keys import Key
+from .remembered import Remembered
 from .ring import KeyRing
-from .strict_json import parse_object
+from .verify import MAX_TOKEN, SignedBy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, Protocol
 
-ACCESS = "at+jwt"  # the typ of an access token: RFC 9068 section 2.1
-MAX_TOKEN = 16_384  # characters
+    from ..decision import Principal
+    from .keys import Key
+
+    class Versions(Protocol):
+        """The values of a secret at one moment."""
+
+        @property
+        def current(self) -> str | bytes: ...
+        @property
+        def previous(self) -> str | bytes | None: ...
+        @property
+        def previous_until(self) -> float | None: ...
+
+    class RotatingSecret(Protocol):
+        """What `Tokens` needs of an `authkit.secrets.Secret`."""
+
+        def versions(self) -> Versions: ...
+        async def aversions(self) -> Versions: ...
+        async def load(self) -> Versions: ...
+
+
+ACCESS_TYPE = "at+jwt"  # RFC 9068 section 2.1: what tells an access token from every other kind
 MAX_LEEWAY = 300  # seconds
+MAX_TTL = 10 * 366 * 86_400  # seconds
+FOREVER = float("inf")
 
 
 class _State:
-    """Everything that was decided under one ring of keys. Another ring is another state, and nothing carries over."""
+    """Everything that holds under one set of keys. Other keys are another state, and no decision is carried over."""
 
-    __slots__ = ("ring", "versions", "until", "header", "headers", "young", "old")
+    __slots__ = ("ring", "signed", "remembered", "header", "versions", "until")
 
-    def __init__(self, ring: KeyRing, versions: object = None, until: float = float("inf")) -> None:
+    def __init__(self, ring: KeyRing, cache_size: int, versions: Versions | None = None, until: float = FOREVER) -> None:
         self.ring = ring
+        self.signed = SignedBy(ring, ACCESS_TYPE)
+        self.remembered = Remembered(cache_size)
+        self.header = issue.header_segment(ring.current, ACCESS_TYPE) if ring.current.can_sign else None
         self.versions = versions
         self.until = until
-        self.header: str | None = None
-        self.headers: dict[str, Key] = {}
-        self.young: dict[str, tuple[Principal, float, float]] = {}
-        self.old: dict[str, tuple[Principal, float, float]] = {}
 
 
 class Tokens:
-    """Issues and verifies the access tokens of `issuer` for `audience`."""
+    """Issues access tokens of `issuer` for `audience`, and verifies them.
+
+    `key`: text, bytes, PEM, a JWK, a `Key`, a `KeyRing`, or a `Secret`, whose newest value signs and whose previous one still
+    verifies. Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `cache_size`: how many verified tokens are
+    remembered. Whether a token was revoked is not checked without a store.
+
+    Raises: `ConfigurationError` for a setting or a key that is missing or unfit; for a `Secret`, when it is first used.
+    """
+
+    issuer: str
+    audience: str
 
     def __init__(
         self,
-        key: Any,
+        key: str | bytes | Mapping[str, Any] | Key | KeyRing | RotatingSecret,
         *,
         issuer: str,
         audience: str,
         access_ttl: int = 900,
         refresh_ttl: int = 2_592_000,
         refresh_overlap: int = 10,
-        store: Any = None,
+        store: None = None,
         leeway: float = 30,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
         cache_size: int = 1024,
     ) -> None:
-        self.issuer = issuer
-        self.audience = audience
-        self._ttl = access_ttl
+        self.issuer = _text("issuer", issuer)
+        self.audience = _text("audience", audience)
+        self._ttl = _whole("access_ttl", access_ttl, 1, MAX_TTL)
+        _whole("refresh_ttl", refresh_ttl, 1, MAX_TTL)
+        _whole("refresh_overlap", refresh_overlap, 0, MAX_LEEWAY)
+        if store is not None:
+            raise ConfigurationError("store: refresh and revocation are not there yet; without them pass no store")
+        if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
+            raise ConfigurationError(f"leeway is a number of seconds from 0 to {MAX_LEEWAY}")
         self._leeway = leeway
+        self._cache_size = _whole("cache_size", cache_size, 0, 1_000_000)
         self._clock = clock
         self._random = random
-        self._half = cache_size // 2
-        self._secret = key if hasattr(key, "versions") else None
-        self._state = None if self._secret is not None else _State(key if isinstance(key, KeyRing) else KeyRing(key))
+        self._secret: Any = None
+        self._state: _State | None = None
+        if hasattr(key, "versions"):
+            self._secret = key
+        else:
+            self._state = _State(key if isinstance(key, KeyRing) else KeyRing(key), self._cache_size)
 
     def issue(
         self,
@@ -75,84 +115,126 @@ class Tokens:
         claims: Mapping[str, Any] | None = None,
         ttl: int | None = None,
     ) -> str:
+        """A signed access token for `subject`, valid for `ttl` seconds (default: `access_ttl`).
+
+        Raises: `ValueError` for what no verifier would accept, or for `claims` that only authkit may set;
+        `ConfigurationError` if the key only verifies.
+        """
         state = self._current()
+        if state.header is None:
+            raise ConfigurationError("this key only verifies: issuing tokens wants the private key")
+        if ttl is not None and (type(ttl) is not int or not 0 < ttl <= MAX_TTL):
+            raise ValueError(f"ttl is a whole number of seconds from 1 to {MAX_TTL}")
         now = int(self._clock())
         registered = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": subject,
             "iat": now,
-            "exp": now + (self._ttl if ttl is None else ttl),
+            "exp": now + (ttl or self._ttl),
             "jti": base64url.encode(self._random(16)).decode(),
         }
-        key = state.ring.current
-        signed = issue.header_segment(key, ACCESS) + "." + issue.payload_segment(registered, scopes, roles, claims or {})
-        return signed + "." + base64url.encode(key.sign(signed.encode())).decode()
+        signed = f"{state.header}.{issue.payload_segment(registered, scopes, roles, claims or {})}"
+        token = f"{signed}.{base64url.encode(state.ring.current.sign(signed.encode())).decode()}"
+        if len(token) > MAX_TOKEN:
+            raise ValueError(f"the token would be longer than {MAX_TOKEN} characters: claims= holds too much")
+        return token
 
     def verify(self, token: str) -> Principal:
+        """Who an access token of ours is for. I/O only for a `Secret` that is due to be read.
+
+        Raises: `InvalidToken`, whatever is wrong with the token; `Unavailable` if the key cannot be had.
+        """
         if type(token) is not str:
             raise InvalidToken("token_malformed")
-        if len(token) > MAX_TOKEN:
+        if len(token) > MAX_TOKEN:  # before anything that would read or copy it
             raise InvalidToken("token_too_large")
-        state = self._current()
-        seen = state.young.get(token)
-        if seen is not None:
-            principal, lower, upper = seen
-            if lower <= self._clock() < upper:
-                return principal
-        return self._judge(state, token)
+        state = self._state if self._secret is None else self._follow()
+        now = self._clock()
+        principal = state.remembered.recall(token, now)  # type: ignore[union-attr]
+        if principal is None:
+            result = validate(state.signed.claims(token), self.issuer, self.audience, self._leeway, now)  # type: ignore[union-attr]
+            state.remembered.keep(token, result)  # type: ignore[union-attr]
+            principal = result[0]
+        return principal
 
-    def _judge(self, state: _State, token: str) -> Principal:
-        signed, _, signature = token.rpartition(".")
-        header, _, payload = signed.partition(".")
-        if not token.isascii() or not payload or "." in payload:
-            raise InvalidToken("token_malformed")
-        data, written = signed.encode(), signature.encode()
-        key = state.headers.get(header)
-        if key is None:
-            key = self._choose(state, header, data, written)
-        elif not key.verify(data, written):
-            raise InvalidToken("token_signature")
-        try:
-            claims = parse_object(base64url.decode(payload.encode()))
-        except ValueError:
-            raise InvalidToken("token_malformed") from None
-        result = validate(claims, self.issuer, self.audience, self._leeway, self._clock())
-        if self._half:
-            if len(state.young) >= self._half:
-                state.old, state.young = state.young, {}
-            state.young[token] = result
-        return result[0]
+    async def averify(self, token: str) -> Principal:
+        """`verify` on an event loop, which it does not block."""
+        if self._secret is not None:
+            await self._secret.aversions()
+        return self.verify(token)
 
-    def _choose(self, state: _State, header: str, data: bytes, signature: bytes) -> Key:
-        try:
-            members = parse_object(base64url.decode(header.encode()))
-        except ValueError:
-            raise InvalidToken("token_malformed") from None
-        if "crit" in members:
-            raise InvalidToken("token_critical")
-        if members.get("typ") != ACCESS:
-            raise InvalidToken("token_type")
-        kid = members.get("kid")
-        alg = members.get("alg")
-        if type(alg) is not str or (kid is not None and type(kid) is not str):
-            raise InvalidToken("token_malformed")
-        found = state.ring.candidates(kid, alg)
-        if not found:
-            raise InvalidToken("token_key")
-        for key in found:
-            if key.verify(data, signature):
-                if len(state.headers) >= 64:
-                    state.headers.clear()
-                state.headers[header] = key
-                return key
-        raise InvalidToken("token_signature")
+    @property
+    def in_place(self) -> bool:
+        """Whether `verify` never does I/O: the key is not a `Secret`."""
+        return self._secret is None
+
+    async def warm(self) -> None:
+        """Have the key at hand, for a guard's own coroutine: `verify` does no I/O right after it.
+
+        Raises: `ConfigurationError` if the key is unfit, `SecretNotFound`, `Unavailable`.
+        """
+        if self._secret is not None:
+            await self._secret.load()
+        self._current()
 
     def jwks(self) -> dict[str, Any]:
+        """The public keys as a JWK Set (RFC 7517 section 5), those of the next rotation included. Secrets are never in it."""
         return self._current().ring.jwks()
 
     def _current(self) -> _State:
         state = self._state
-        if self._secret is None and state is not None:
-            return state
-        raise ConfigurationError("later")
+        return state if state is not None and self._secret is None else self._follow()
+
+    def _follow(self) -> _State:
+        """The state under what the secret says now. It gives the same object until something changes."""
+        versions: Versions = self._secret.versions()
+        state = self._state
+        now = self._clock()
+        if state is None or state.versions is not versions or now >= state.until:
+            ring, until = _ring_of(versions, now)
+            state = self._state = _State(ring, self._cache_size, versions, until)
+        return state
+
+    def issue_pair(self, subject: str, **_: Any) -> NoReturn:
+        """Raises: `ConfigurationError`: there is no store to keep refresh tokens in."""
+        raise _no_store()
+
+    def refresh(self, refresh_token: str) -> NoReturn:
+        """Raises: `ConfigurationError`: there is no store to keep refresh tokens in."""
+        raise _no_store()
+
+    def revoke(self, token: str) -> NoReturn:
+        """Raises: `ConfigurationError`: there is no store to remember it in."""
+        raise _no_store()
+
+    def revoke_subject(self, subject: str) -> NoReturn:
+        """Raises: `ConfigurationError`: there is no store to remember it in."""
+        raise _no_store()
+
+    def __repr__(self) -> str:
+        return f"<Tokens of {self.issuer!r} for {self.audience!r}>"
+
+
+def _ring_of(versions: Versions, now: float) -> tuple[KeyRing, float]:
+    """The ring of a secret's values, and until when it holds. A pending value verifies nothing of ours."""
+    previous, until = versions.previous, versions.previous_until
+    if previous is None or previous == versions.current or (until is not None and now >= until):
+        return KeyRing(versions.current), FOREVER
+    return KeyRing(versions.current, previous=[previous]), FOREVER if until is None else until
+
+
+def _no_store() -> ConfigurationError:
+    return ConfigurationError("refresh and revocation want a store, and Tokens has none")
+
+
+def _text(name: str, value: object) -> str:
+    if type(value) is not str or not value:
+        raise ConfigurationError(f"{name} is text, and not empty")
+    return value
+
+
+def _whole(name: str, value: object, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ConfigurationError(f"{name} is a whole number from {least} to {most}")
+    return value

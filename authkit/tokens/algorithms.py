@@ -150,7 +150,8 @@ def _arguments(algorithm: Algorithm) -> tuple[Any, ...]:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding
 
-    digest = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[algorithm.hash]()
+    digests: dict[str, Any] = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
+    digest = digests[algorithm.hash]()
     if algorithm.kty == "EC":
         return (ec.ECDSA(digest),)
     if algorithm.name.startswith("PS"):  # "The size of the salt value is the same size as the hash": RFC 7518 section 3.5

@@ -8,7 +8,7 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 # '+', '/' and '=' belong to other spellings: turned into a character that the strict decoder refuses.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING = (b"", None, b"==", b"=")
-# The last character carries 4 or 2 unused bits, which must be zero (RFC 4648 section 3.5): otherwise one value has many spellings.
+# The last character carries 4 or 2 unused bits. They must be zero (RFC 4648 section 3.5): else one value has many spellings.
 _LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._samples import is_sample
 from ..errors import ConfigurationError
 from .algorithms import HMAC_BYTES
 
@@ -10,37 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SSH = ("ssh-rsa", "ssh-dss", "ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-")
-
-# Secrets that stand in documentation, letters and digits only. A text that holds one of them was copied, not generated.
-_SAMPLES = (
-    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-    "asecretkeyatleast256bits",
-    "astringsecretatleast",
-    "avalidstringsecretthatisatleast",
-    "changeit",
-    "changeme",
-    "changethis",
-    "djangoinsecure",
-    "insertyour",
-    "insecuredonotuse",
-    "replaceme",
-    "replacethis",
-    "replacewithyour",
-    "secretkeyhere",
-    "your256bitsecret",
-    "your384bitsecret",
-    "your512bitsecret",
-    "yourjwtsecret",
-    "yoursecrethere",
-    "yoursecretkey",
-    "yoursupersecret",
-    "yourverysecret",
-)
-# Too short to look for anywhere: refused when the whole text is one of them, or repeats one to fill up the length.
-_WORDS = (
-    "12345678", "1234567890", "abc123", "default", "example", "hmacsecret", "jwtsecret", "key", "mysecret", "passw0rd",
-    "password", "qwerty", "sample", "sample-secret", "secret", "secretkey", "supersecret", "test", "topsecret", "verysecret",
-)  # fmt: skip
 
 
 def as_jwk(text: str) -> dict[str, Any] | None:
@@ -68,26 +38,29 @@ def check_hmac(secret: bytes, alg: str) -> None:
         raise ConfigurationError("the token key is empty")
     text = secret.decode("utf-8", "replace")
     if is_pem(text):
-        raise ConfigurationError(f"{alg} wants a secret, and this is PEM or certificate text: what others may read signs nothing")
+        raise ConfigurationError(f"{alg} wants a secret, and this is PEM or certificate text, which others may read")
     words = text.split()
-    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:])):
-        raise ConfigurationError(f"{alg} wants a secret, and this is an SSH key: what others may read signs nothing")
+    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:], strict=False)):
+        raise ConfigurationError(f"{alg} wants a secret, and this is an SSH key, which others may read")
     if as_jwk(text) is not None:
         raise ConfigurationError(f"{alg} wants a secret, and this is the text of a JWK: pass the JWK itself, without alg")
     if _is_der(secret):
         raise ConfigurationError(f"{alg} wants a secret, and this is a DER key or certificate: pass it as PEM")
     if len(secret) < HMAC_BYTES[alg]:
         raise ConfigurationError(f"the token key is too short: {alg} wants at least {HMAC_BYTES[alg]} bytes")
+    if _repeats_a_sample(text):
+        raise ConfigurationError("the token key is a sample from documentation, which everybody knows: generate one")
+
+
+def _repeats_a_sample(text: str) -> bool:
+    """Whether `text` is a sample, or one written again and again until it was long enough."""
     if is_sample(text):
-        raise ConfigurationError("the token key is a sample from documentation: generate one, e.g. python -m secrets.token_hex(32)")
-
-
-def is_sample(text: str) -> bool:
-    """Whether `text` is a well-known sample secret, or a common word repeated until it was long enough."""
-    plain = "".join(filter(str.isalnum, text.lower()))
-    if any(sample in plain for sample in _SAMPLES):
         return True
-    return any(plain and not plain.replace(word, "") for word in _WORDS)
+    plain = "".join(filter(str.isalnum, text.lower()))
+    for period in range(3, len(plain) // 2 + 1):
+        if plain[period:] == plain[:-period]:  # the shortest unit decides
+            return is_sample(plain[:period])
+    return False
 
 
 def _is_der(secret: bytes) -> bool:
@@ -110,7 +83,7 @@ def _is_der(secret: bytes) -> bool:
             load(secret)
         except TypeError:
             return True  # an encrypted private key
-        except Exception:
-            continue  # the parsers have several ways to say no
+        except Exception:  # noqa: S112  # the parsers have several ways to say no
+            continue
         return True
     return False

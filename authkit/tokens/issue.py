@@ -30,7 +30,7 @@ def payload_segment(registered: dict[str, Any], scopes: Iterable[str], roles: It
         raise ValueError(f"claims= cannot set {', '.join(clash)}: use the parameters of issue")
     if granted := _names(scopes, "scopes"):
         # scope-token of RFC 6749 section 3.3
-        if not all(c == "!" or "#" <= c <= "~" and c != "\\" for name in granted for c in name):
+        if not all(c == "!" or ("#" <= c <= "~" and c != "\\") for name in granted for c in name):
             raise ValueError("a scope is visible ASCII without space, quotation mark and backslash")
         registered["scope"] = " ".join(granted)
     if held := _names(roles, "roles"):
@@ -41,7 +41,7 @@ def payload_segment(registered: dict[str, Any], scopes: Iterable[str], roles: It
     return segment.decode()
 
 
-def _names(values: Iterable[str], what: str) -> list[str]:
+def _names(values: Iterable[Any], what: str) -> list[str]:
     if isinstance(values, (str, bytes)):
         raise ValueError(f"{what} is a list of names, not one text")
     names = list(dict.fromkeys(values))

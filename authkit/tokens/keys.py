@@ -20,9 +20,9 @@ _BY_CURVE = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 class Key:
     """One key, bound to one algorithm. A public key only verifies.
 
-    `material`: text or bytes for HMAC, PEM of an RSA, EC or Ed25519 key, or a JWK. `alg`: by default HS256 for a secret, RS256 for
-    RSA, ES256 and ES384 for P-256 and P-384, EdDSA for Ed25519; a JWK's own `alg` wins. `kid`: by default the JWK's own, else
-    the thumbprint of RFC 7638, else (for a secret) a keyed hash of nothing, which tells the key from others and nothing about it.
+    `material`: text or bytes for HMAC, PEM of an RSA, EC or Ed25519 key, or a JWK. `alg`: by default HS256 for a secret,
+    RS256 for RSA, ES256 and ES384 for P-256 and P-384, EdDSA for Ed25519; a JWK's own `alg` wins. `kid`: by default the JWK's
+    own, else the thumbprint of RFC 7638, else (for a secret) a keyed hash, which tells the key from others and nothing of it.
 
     Raises: `ConfigurationError` for material that is empty, too short (32/48/64 bytes for HS256/384/512, RSA below 2048 bits),
     a known sample, not for signatures, or not of the algorithm's kind; and for PEM, SSH or certificate text as an HMAC key.
@@ -123,8 +123,6 @@ class Key:
 
     def __repr__(self) -> str:
         return f"<Key {self.alg} {self.kid!r}>"
-
-
 
 
 def _read_pem(raw: bytes, text: str) -> Any:

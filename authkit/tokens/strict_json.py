@@ -43,9 +43,7 @@ def _scanner(pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None) -> Calla
     except ImportError:  # not CPython
         import json
 
-        return json.JSONDecoder(  # type: ignore[return-value]
-            object_pairs_hook=pairs_hook, parse_float=_finite, parse_constant=_constant
-        ).raw_decode
+        return json.JSONDecoder(object_pairs_hook=pairs_hook, parse_float=_finite, parse_constant=_constant).raw_decode
 
     class Context:
         strict = True
@@ -54,7 +52,6 @@ def _scanner(pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None) -> Calla
         parse_float = staticmethod(_finite)
         parse_int = int
         parse_constant = staticmethod(_constant)
-        memo: dict[str, str] = {}
 
     return make_scanner(Context)  # type: ignore[arg-type]
 

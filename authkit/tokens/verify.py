@@ -1,0 +1,79 @@
+"""Whether a token was signed by us. Nothing of it is even parsed before that is known, save the header that names the key."""
+
+from __future__ import annotations
+
+from ..errors import InvalidToken
+from . import base64url
+from .strict_json import parse_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..decision import FrozenDict
+    from .keys import Key
+    from .ring import KeyRing
+
+MAX_TOKEN = 16_384  # characters
+MAX_HEADERS = 64  # header segments remembered; there is one for each key and issuing library
+
+
+class SignedBy:
+    """Tokens of one `typ` signed by the keys of one ring, in the compact serialisation (RFC 7515 section 3.1) and no other."""
+
+    __slots__ = ("_ring", "_typ", "_headers")
+
+    def __init__(self, ring: KeyRing, typ: str) -> None:
+        self._ring = ring
+        self._typ = typ
+        self._headers: dict[str, Key] = {}
+
+    def claims(self, token: str) -> FrozenDict:
+        """The payload of a token whose signature holds. The caller has seen to it that it is `str`, of at most `MAX_TOKEN`.
+
+        Raises: `InvalidToken`, whatever the token is.
+        """
+        signed, _, signature = token.rpartition(".")
+        header, _, payload = signed.partition(".")
+        if not payload or "." in payload or not token.isascii():
+            raise InvalidToken("token_malformed")
+        data = signed.encode()
+        key = self._headers.get(header)
+        if key is None:
+            self._meet(header, data, signature.encode())
+        elif not key.verify(data, signature.encode()):
+            raise InvalidToken("token_signature")
+        try:
+            return parse_object(base64url.decode(payload.encode()))
+        except ValueError:
+            pass
+        raise InvalidToken("token_malformed")
+
+    def _meet(self, header: str, data: bytes, signature: bytes) -> None:
+        """Find the key that a header seen for the first time names, and remember the header once a signature under it held."""
+        for key in self._named_by(header):
+            if key.verify(data, signature):
+                if len(self._headers) >= MAX_HEADERS:
+                    self._headers.clear()
+                self._headers[header] = key
+                return
+        raise InvalidToken("token_signature")
+
+    def _named_by(self, header: str) -> tuple[Key, ...]:
+        try:
+            members = parse_object(base64url.decode(header.encode()))
+        except ValueError:
+            members = None
+        if members is None:
+            raise InvalidToken("token_malformed")
+        # "If any of the listed extension Header Parameters are not understood and supported by the recipient, then the JWS is
+        # invalid" (RFC 7515 section 4.1.11). We support none. jwk, jku, x5u and x5c are never looked at: our keys are our own.
+        if "crit" in members:
+            raise InvalidToken("token_critical")
+        if members.get("typ") != self._typ:
+            raise InvalidToken("token_type")
+        alg, kid = members.get("alg"), members.get("kid")
+        if type(alg) is not str or ("kid" in members and type(kid) is not str):
+            raise InvalidToken("token_key")
+        keys = self._ring.candidates(kid, alg)
+        if not keys:
+            raise InvalidToken("token_key")
+        return keys
