@@ -40,7 +40,7 @@ def check_hmac(secret: bytes, alg: str) -> None:
     if is_pem(text):
         raise ConfigurationError(f"{alg} wants a secret, and this is PEM or certificate text, which others may read")
     words = text.split()
-    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:], strict=False)):
+    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:], strict=False)):  # noqa: RUF007
         raise ConfigurationError(f"{alg} wants a secret, and this is an SSH key, which others may read")
     if as_jwk(text) is not None:
         raise ConfigurationError(f"{alg} wants a secret, and this is the text of a JWK: pass the JWK itself, without alg")
