@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._guard import Guard
-from .._run import blocking
+from .._run import blocking, event_loop_is_running
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal
 from ..errors import ConfigurationError, InvalidToken
 from . import _credential
@@ -102,7 +102,7 @@ class RequireAuth(Guard):
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         if self._from_settings and not self._plain:
-            from ..settings import verifiers
+            from ._configured import verifiers
 
             self._take(tuple(verifiers()))
 
@@ -180,12 +180,7 @@ class RequireAuth(Guard):
         if found is not None:
             return _credential.TWO_CREDENTIALS
         verifier = self._chosen(request, token)
-        averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
-        if getattr(verifier, "in_place", False) is True:
-            return verifier.verify(token)  # type: ignore[no-any-return]
-        if averify is not None:
-            return await averify(token)
-        return await blocking(verifier.verify, token)  # type: ignore[no-any-return]
+        return await _verified(verifier, token)
 
     def _chosen(self, request: Request, token: str) -> Any:
         """The verifier for this token: by its `iss` from those configured; an `auth-provider` header can only narrow."""
@@ -221,6 +216,18 @@ class RequireAuth(Guard):
             return Allow(principal)
         challenge = Challenge(error="insufficient_user_authentication", **parameters)
         return Deny(401, "insufficient_user_authentication", reason="step_up_needed", challenge=challenge)
+
+
+async def _verified(verifier: Any, token: str) -> Principal:
+    in_place = getattr(verifier, "in_place", None)
+    if in_place is not None:  # ours: it says whether it waits, and for what
+        if not in_place:
+            await verifier.warm()
+        return verifier.verify(token)  # type: ignore[no-any-return]
+    averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
+    if averify is not None and event_loop_is_running():
+        return await averify(token)
+    return await blocking(verifier.verify, token)  # type: ignore[no-any-return]
 
 
 def _in_place(verifier: Any) -> Callable[[str], Any] | None:

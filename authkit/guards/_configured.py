@@ -1,0 +1,47 @@
+"""The verifier that the AUTHKIT_* settings describe, for `@require_auth` without arguments."""
+
+from __future__ import annotations
+
+from .. import settings
+from ..errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..settings import Settings
+
+
+def verifiers(source: Settings | None = None) -> tuple[Any, ...]:
+    """`Tokens` from AUTHKIT_JWT_SECRET or AUTHKIT_JWT_KEY_FILE, AUTHKIT_ISSUER and AUTHKIT_AUDIENCE.
+
+    Raises: `ConfigurationError` that names what is missing, or two settings that contradict each other; never a value.
+    """
+    found = source or settings.default
+    secret, key_file = found.get("AUTHKIT_JWT_SECRET"), found.get("AUTHKIT_JWT_KEY_FILE")
+    if secret is not None and key_file is not None:
+        raise ConfigurationError("AUTHKIT_JWT_SECRET and AUTHKIT_JWT_KEY_FILE are both set: which is meant?")
+    if secret is None and key_file is None:
+        if found.get("AUTHKIT_OIDC_ISSUER") is not None:
+            raise ConfigurationError("AUTHKIT_OIDC_ISSUER is set, and this version of authkit has no OpenID Connect verifier yet")
+        raise ConfigurationError(
+            "require_auth has no verifier: pass one, or set AUTHKIT_JWT_SECRET (at least 32 bytes) or AUTHKIT_JWT_KEY_FILE, "
+            "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"
+        )
+    issuer, audience = found.require("AUTHKIT_ISSUER"), found.require("AUTHKIT_AUDIENCE")
+    from ..tokens import Tokens
+
+    material = secret if secret is not None else _read(str(key_file))
+    try:
+        return (Tokens(material, issuer=issuer, audience=audience),)
+    except ConfigurationError as error:
+        name = "AUTHKIT_JWT_SECRET" if secret is not None else "AUTHKIT_JWT_KEY_FILE"
+        raise ConfigurationError(f"{name}: {error}") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(65_536)
+    except OSError as error:
+        raise ConfigurationError(f"AUTHKIT_JWT_KEY_FILE cannot be read: {error.strerror}") from None

@@ -1,0 +1,89 @@
+"""The example service: login, and one route for every guard. Each guard is one line above a handler that knows nothing of it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+
+from authkit import (
+    Principal,
+    Tokens,
+    allow_ips,
+    chain,
+    deny_ips,
+    public,
+    rate_limit,
+    require_auth,
+    require_roles,
+    require_scopes,
+    verify_webhook,
+)
+from authkit.accounts import Accounts, MemoryUsers
+from authkit.address import ClientAddress
+from authkit.secrets import Dotenv, Environment, Hardcoded, Secrets
+
+ISSUER = AUDIENCE = "http://demo.localhost"
+
+# Embedded defaults: for a demo only, which is why the environment and a .env file come first. A service of yours has no Hardcoded.
+secrets = Secrets(
+    Environment(),
+    Dotenv(),
+    Hardcoded(
+        {
+            "DEMO_JWT_SECRET": "demo-only: 3f1d0c5ba2e94e7f8d6b7c5a4e3f2d1c",
+            "DEMO_WEBHOOK_SECRET": "demo-only: 9a8b7c6d5e4f30211203f4e5d6c7b8a9",
+        }
+    ),
+)
+
+tokens = Tokens(secrets["DEMO_JWT_SECRET"], issuer=ISSUER, audience=AUDIENCE)
+accounts = Accounts(MemoryUsers(), tokens)
+peer = ClientAddress.peer()  # nothing stands in front of the demo: the socket's other end really is the client
+
+app = FastAPI(title="authkit demo")
+app.post("/login")(accounts.login.fastapi)
+app.post("/verify")(accounts.verify.fastapi)
+
+
+@app.get("/public")
+@public(reason="a greeting for everybody")
+async def greeting() -> dict[str, str]:
+    return {"message": "Hello, whoever you are."}
+
+
+@app.get("/private")
+@require_auth(tokens)
+async def private(principal: Principal) -> dict[str, str]:
+    return {"message": f"Hello, {principal.subject}."}
+
+
+@app.get("/reports")
+@require_auth(tokens)
+@require_scopes("reports:read")
+def reports(principal: Principal) -> dict[str, list[str]]:
+    return {"reports": ["1999", "2000"]}
+
+
+@app.get("/admin")
+@require_auth(tokens)
+@require_roles("admin")
+async def admin(principal: Principal) -> dict[str, str]:
+    return {"message": f"{principal.subject} is an admin."}
+
+
+@app.get("/office")
+@chain(deny_ips("127.0.0.66", client=peer), allow_ips("127.0.0.0/8", "::1", client=peer))
+async def office() -> dict[str, str]:
+    return {"message": "You are on this very machine."}
+
+
+@app.get("/limited")
+@rate_limit("3/minute", client=peer)
+async def limited() -> dict[str, str]:
+    return {"message": "You are within the limit."}
+
+
+@app.post("/webhooks/github")
+@verify_webhook("github", secret=secrets["DEMO_WEBHOOK_SECRET"])
+async def github(request: Request) -> dict[str, str]:
+    event = await request.json()
+    return {"handled": event["action"]}

@@ -1,0 +1,87 @@
+"""A walk through a service: each exchange is sent, printed, explained, and compared with what was expected of it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import Any
+
+import httpx
+
+_SHOWN = ("www-authenticate", "retry-after", "ratelimit", "ratelimit-policy")
+
+
+class Tour:
+    """Sends requests and prints them. `events`: the audit events of the service, to which it appends as it decides."""
+
+    def __init__(self, client: httpx.Client, events: list[dict[str, object]]) -> None:
+        self._client = client
+        self._events = events
+        self._count = 0
+        self._wrong: list[int] = []
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Whether there was an exchange, and every one came out as it should."""
+        return self._count > 0 and not self._wrong
+
+    def chapter(self, title: str, text: str) -> None:
+        print(f"\n{title}\n{'-' * len(title)}\n{text}")
+
+    def get(self, path: str, *, token: str | None = None, expect: int, guard: str | None = None, why: str) -> httpx.Response:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return self._exchange(self._client.build_request("GET", path, headers=headers), expect, guard, why)
+
+    def post(
+        self, path: str, body: dict[str, Any] | bytes, *, headers: dict[str, str] | None = None, expect: int, guard: str | None = None, why: str
+    ) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", **(headers or {})}
+        return self._exchange(self._client.build_request("POST", path, content=content, headers=sent), expect, guard, why)
+
+    def _exchange(self, request: httpx.Request, expect: int, guard: str | None, why: str) -> httpx.Response:
+        self._count += 1
+        before = len(self._events)
+        response = self._client.send(request)
+        event = self._events[before] if len(self._events) > before else None
+        decided = event["guard"] if event is not None and event["outcome"] != "allow" else None
+        right = response.status_code == expect and decided == guard
+
+        print(f"\n{self._count:3}. > {request.method} {request.url.path}{_credential(request)}")
+        if request.content:
+            print(f"     > {_short(request.content.decode())}")
+        print(f"     < {response.status_code} {response.reason_phrase}   {_short(response.text)}")
+        for name in _SHOWN:
+            if name in response.headers:
+                print(f"     < {name}: {response.headers[name]}")
+        print(textwrap.fill(f"{_verdict(event)}: {why}.", 110, initial_indent="     = ", subsequent_indent="       "))
+        if not right:
+            self._wrong.append(self._count)
+            print(f"     ! expected {expect}" + (f" from {guard}" if guard else ""))
+        return response
+
+    def close(self) -> None:
+        if self._wrong:
+            print(f"\n{len(self._wrong)} of {self._count} exchanges came out otherwise than expected: {self._wrong}")
+        else:
+            print(f"\nAll {self._count} exchanges came out as they should.")
+
+
+def _verdict(event: dict[str, object] | None) -> str:
+    if event is None:
+        return "no guard"
+    if event["outcome"] == "allow":
+        return "allowed" if event["principal"] is None else f"allowed, principal {event['principal']}"
+    return f"refused by {event['guard']} ({event['reason']})"
+
+
+def _credential(request: httpx.Request) -> str:
+    sent = request.headers.get("authorization")
+    if sent is None:
+        signature = request.headers.get("x-hub-signature-256")
+        return "" if signature is None else f"   X-Hub-Signature-256: {signature[:20]}..."
+    return f"   Authorization: {_short(sent, 36)}"
+
+
+def _short(text: str, length: int = 100) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
