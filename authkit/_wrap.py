@@ -93,7 +93,7 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
     if below is not None:
         stacked += below.stacked
         target, host = below.handler, host or below.host
-    chain = guard.as_chain() if below is None else Chain(stacked, **_looks(stacked))
+    chain = guard.as_chain() if below is None else _merged(stacked)
     code = getattr(target, "__code__", None)
     if code is not None and code.co_flags & _ASYNC_GENERATOR:
         raise ConfigurationError("an async generator function cannot be guarded: it runs before anything can be decided; return one")
@@ -109,6 +109,19 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
     _fit_signature(wrapper, target, host)
     setattr(wrapper, MARK, Mark(wrapper, target, chain, host, stacked))
     return wrapper  # type: ignore[return-value]
+
+
+_chains: dict[tuple[Guard, ...], Chain] = {}
+
+
+def _merged(stacked: tuple[Guard, ...]) -> Chain:
+    """The one chain of these guards. Kept, because Django's `method_decorator` decorates anew at every request."""
+    found = _chains.get(stacked)
+    if found is None:
+        found = Chain(stacked, **_looks(stacked))
+        if len(_chains) < 1024:
+            _chains[stacked] = found
+    return found
 
 
 def _looks(stacked: tuple[Guard, ...]) -> dict[str, Any]:
@@ -194,6 +207,7 @@ class _Door:
     def arguments(self, visit: _Visit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The handler's arguments: without dropped headers, with what the guards fill in."""
         state = visit.state
+        visit.judged()
         state.outcome = "allow"
         if state.dropped:
             args, kwargs = visit.host.without(visit.request, args, kwargs, state.dropped)
@@ -205,13 +219,17 @@ class _Door:
 class _Visit:
     """One request at one door: which state it shares, and what the chain wants of the response."""
 
-    __slots__ = ("chain", "host", "request", "state", "outermost", "outer_headers")
+    __slots__ = ("chain", "host", "request", "state", "outermost", "outer_headers", "headers", "postponed")
 
     def __init__(self, chain: Chain, host: Host, request: Request) -> None:
         self.chain = chain
         self.host = host
         self.request = request
+        self.headers: list[tuple[str, str]] | None = None
+        self.postponed = False
         state = host.find_state(request)
+        if state is not None and state.ended:  # the same request object, called once more: that is another request
+            state = None
         self.outermost = state is None
         if state is None:
             state = State()
@@ -228,15 +246,19 @@ class _Visit:
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key
 
+    def judged(self) -> None:
+        """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
+        self.headers, self.state.headers = self.state.headers, self.outer_headers
+
     @property
     def wanted(self) -> bool:
-        return bool(self.chain.hooks or self.state.headers) or (self.outermost and _audit.is_heard(self.state))
+        return bool(self.chain.hooks or self.headers) or (self.outermost and _audit.is_heard(self.state))
 
     def apply(self, response: Response) -> None:
         for item in self.chain.hooks:
             assert item.after is not None
             item.after(self.request, response)
-        for name, value in self.state.headers or ():
+        for name, value in self.headers or ():
             if name.lower() in _REPEATABLE:
                 response.headers.add(name, value)
             else:
@@ -246,6 +268,7 @@ class _Visit:
     def refusal(self, deny: Deny) -> Response:
         """The response for a refusal: rendered, hooked, with what the earlier guards add to every response."""
         state = self.state
+        self.judged()
         state.outcome = "unavailable" if deny.status == 503 else "deny"
         standard = _refusal.response(deny)
         response = standard
@@ -274,12 +297,19 @@ class _Visit:
             assert item.after is not None
             item.after(self.request, None)
 
+    def postpone(self) -> None:
+        """The response is still to come: `end` waits until the host calls `finished`."""
+        self.postponed = True
+
+    def finished(self) -> None:
+        """The response that was waited for is there, or will never be."""
+        self.postponed = False
+        self.end()
+
     def end(self) -> None:
-        state = self.state
-        if not self.outermost:
-            state.headers = self.outer_headers
-            return
-        _audit.write(state, self.request)
+        if self.outermost and not self.postponed and not self.state.ended:
+            self.state.ended = True
+            _audit.write(self.state, self.request)
 
 
 async def decide(chain: Chain, request: Request) -> Decision:

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
         def apply(self, response: Response) -> None:
             """Run the response hooks, add the guards' headers, and note the status."""
 
+        def failed(self) -> None:
+            """The handler raised after `enter` had returned: run the hooks without a response."""
+
+        def postpone(self) -> None:
+            """The response starts only after `enter` returns: hold the audit event until `finished`."""
+
+        def finished(self) -> None:
+            """It has started, or never will."""
+
 
 class Host:
     """One kind of handler. Stateless: one instance serves the process."""
