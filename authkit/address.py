@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 SETTING = "AUTHKIT_TRUSTED_PROXIES"
 _LONGEST = 96  # characters: a full IPv6 address, a zone, brackets and a port; what is longer is no address
 _LISTS = ("x-forwarded-for", "forwarded")  # every proxy appends to these; any other header holds one address
-_CLIENT_HEADERS = (  # a request with one of these has come through a proxy, or says so
+_CLIENT_HEADERS = frozenset((  # a request with one of these has come through a proxy, or says so
     "x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "fly-client-ip", "fastly-client-ip",
     "x-client-ip", "x-cluster-client-ip", "x-envoy-external-address", "x-azure-clientip", "x-appengine-user-ip",
     "x-original-forwarded-for", "x-nf-client-connection-ip", "cloudfront-viewer-address",
-)  # fmt: skip
+))  # fmt: skip
 _ZONE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _PORT = frozenset("0123456789")
 
 
 class Address:
-    """An address that was understood. `text`: canonical; `bits`: 32 or 128; `bucket`: what limits count under (IPv6: its /64)."""
+    """An address that was understood. `text`: canonical; `bits`: 32 or 128; `bucket`: what limits count (IPv6: its /64)."""
 
     __slots__ = ("text", "bits", "value", "bucket")
 
@@ -181,17 +181,16 @@ class ClientAddress:
     ) -> None:
         if isinstance(trusted_proxies, str):
             raise ConfigurationError("trusted_proxies is a list of networks, not one string")
-        if not isinstance(header, str) or not header or not header.isascii() or not header.replace("-", "").isalnum():
+        if type(header) is not str or not header or not header.isascii() or not header.replace("-", "").isalnum():
             raise ConfigurationError("header is the name of a request header")
         self._header = header.lower()
+        self._others = _CLIENT_HEADERS - {self._header}
         self._insecure = insecure_trust_all
         if hops is not None:
-            if not isinstance(hops, int) or isinstance(hops, bool) or hops < 1:
+            if type(hops) is not int or hops < 1:
                 raise ConfigurationError("hops is the number of proxies in front, at least 1")
             if hops != 1 and self._header not in _LISTS:
-                raise ConfigurationError(
-                    "hops above 1 needs a header that proxies append to: x-forwarded-for or forwarded"
-                )
+                raise ConfigurationError("hops above 1 needs a header that proxies append to: x-forwarded-for or forwarded")
         self._hops = hops
         self._is_peer = False
         self._proxies = None if trusted_proxies is None else self._trusted(trusted_proxies, "trusted_proxies")
@@ -257,14 +256,13 @@ class ClientAddress:
             self.settle()
         if self._proxies is not None or self._hops is not None or self._is_peer or not request.peer_is_socket:
             return False
-        headers = request.headers
-        return any(name in headers for name in _CLIENT_HEADERS)
+        return not _CLIENT_HEADERS.isdisjoint(request.headers.names())
 
     def _walk(self, headers: Headers, peer: Address, proxies: Networks) -> Address | None:
         entries = self._entries(headers)
         if entries is None:
             # The proxy speaks for itself, unless it tells about its client in a header that we were not told to read.
-            return None if any(name in headers for name in _CLIENT_HEADERS) else peer
+            return peer if self._others.isdisjoint(headers.names()) else None
         if self._header not in _LISTS:
             return _only(entries)
         furthest: Address | None = peer
