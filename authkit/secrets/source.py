@@ -1,0 +1,64 @@
+"""Where secret values come from: the one method that a source has, and what several sources share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from ..errors import ConfigurationError
+from .versions import SecretVersions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .versions import Sealed
+
+
+class SecretSource(ABC):
+    """Somewhere that secret values are kept. Subclass it with `fetch` for a place of your own.
+
+    `str(source)` is what errors and logs say of it: the class's name, unless a subclass tells more. It never holds a value.
+    """
+
+    @abstractmethod
+    def fetch(self, name: str) -> SecretVersions | str:
+        """The secret's versions, or its current value alone. It may block.
+
+        Raises: `SecretNotFound` if this source does not have it (the next one is asked); `SecretUnavailable` if it
+        cannot tell (the next one is not asked, because it may be a weaker one). Any other exception counts as that.
+        """
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+def versions_named(name: str, find: Callable[[str, bool], Sealed | None], where: str) -> SecretVersions | None:
+    """The versions kept as NAME, NAME__PREVIOUS, NAME__PENDING and NAME__PREVIOUS_UNTIL; None if there is no NAME.
+
+    An empty NAME is refused, not passed over: a weaker source might have another. The other three may be empty.
+    `find(name, optional)`: the value behind a function; not optional: None means that it is surely not there.
+    """
+    current = find(name, False)
+    if current is None:
+        return None
+    if not current().strip():
+        raise ConfigurationError(f"the secret {name} is empty in {where}")
+    previous = find(f"{name}__PREVIOUS", True)
+    pending = find(f"{name}__PENDING", True)
+    until = find(f"{name}__PREVIOUS_UNTIL", previous is None)
+    previous_until = None
+    if until is not None and until().strip():
+        previous_until = _epoch_seconds(until())
+        if previous_until is None:
+            raise ConfigurationError(f"{name}__PREVIOUS_UNTIL in {where} is not a whole number of epoch seconds")
+    return SecretVersions(
+        current(),
+        previous() if previous is not None and previous().strip() else None,
+        pending() if pending is not None and pending().strip() else None,
+        previous_until,
+    )
+
+
+def _epoch_seconds(text: str | bytes) -> int | None:
+    # int() alone would take "1_000", Arabic digits and surrounding space; 12 digits reach the year 33658
+    return int(text) if text.isdigit() and text.isascii() and len(text) <= 12 else None
