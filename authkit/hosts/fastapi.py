@@ -1,0 +1,64 @@
+"""What FastAPI needs beyond Starlette: signatures that hide what guards fill in, and the dependency."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from types import FunctionType, MethodType
+
+from .starlette import REQUEST, RESPONSE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def fit_signature(wrapper: Any, handler: Callable[..., Any], filled: tuple[str, ...]) -> None:
+    """Give `wrapper` the signature that FastAPI is to see.
+
+    The parameters that guards fill in vanish; a request and a response are added if the handler names none, and taken out
+    again before it is called. Any other framework calls the wrapper as before.
+    """
+    if "fastapi" not in sys.modules or not isinstance(handler, (FunctionType, MethodType, partial)):
+        return
+    import inspect
+
+    from starlette.requests import HTTPConnection
+    from starlette.responses import Response
+
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):
+        return
+    kept = [parameter for name, parameter in signature.parameters.items() if name not in filled]
+    kinds = [_kind(parameter.annotation, handler) for parameter in kept]
+    added = []
+    if not any(isinstance(kind, type) and issubclass(kind, HTTPConnection) for kind in kinds):
+        added.append(inspect.Parameter(REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=HTTPConnection))
+    if not any(isinstance(kind, type) and issubclass(kind, Response) for kind in kinds):
+        added.append(inspect.Parameter(RESPONSE, inspect.Parameter.KEYWORD_ONLY, annotation=Response))
+    if kept and kept[-1].kind is inspect.Parameter.VAR_KEYWORD:
+        kept[-1:] = [*added, kept[-1]]
+    else:
+        kept += added
+    wrapper.__signature__ = signature.replace(parameters=kept)
+
+
+def _kind(annotation: Any, handler: Any) -> Any:
+    """The class behind one annotation; None where it cannot be known here (a name that only a function or a checker knows)."""
+    if isinstance(annotation, str):
+        fn = handler
+        while True:
+            inner = getattr(fn, "__wrapped__", None) or getattr(fn, "__func__", None)
+            if inner is None and isinstance(fn, partial):
+                inner = fn.func
+            if inner is None:
+                break
+            fn = inner
+        try:
+            annotation = eval(annotation, getattr(fn, "__globals__", {}))  # noqa: S307  # the program's own source text
+        except Exception:
+            return None
+    metadata = getattr(annotation, "__metadata__", None)  # Annotated[...]
+    return annotation.__origin__ if metadata is not None else annotation

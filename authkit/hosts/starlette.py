@@ -1,0 +1,227 @@
+"""Endpoints of Starlette and FastAPI: functions, methods of an `HTTPEndpoint`, websocket endpoints; sync and async."""
+
+from __future__ import annotations
+
+from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.requests import HTTPConnection
+from starlette.responses import Response as StarletteResponse
+from starlette.websockets import WebSocket, WebSocketState
+
+from .._run import blocking, event_loop_is_running
+from .._state import State, current
+from ..errors import BodyTooLarge, BodyUnavailable
+from ..http import Request, Response
+from ._fields import changed_lines
+from ._host import Host, replace_headers
+from ._stream import AsyncInState
+from .asgi import KEY, AsgiRequest, Disconnected, answering, decoded, encoded, refusal_headers, replay, send_refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from ._host import Args, Kwargs, Reply
+
+# The parameters that `fastapi.fit_signature` adds to a signature, so that FastAPI hands us what it hands to nobody unasked.
+REQUEST, RESPONSE = "authkit_request", "authkit_response"
+
+
+class StarletteRequest(AsgiRequest):
+    """A Starlette `Request` or `WebSocket`. `injected`: the response whose headers FastAPI adds to what an endpoint returns."""
+
+    __slots__ = ("injected",)
+    injected: StarletteResponse | None
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection.scope, connection._receive, connection._send, "starlette", connection)
+        self.injected = None
+
+    async def _read_body(self, limit: int) -> bytes:
+        connection = self.native
+        if self.websocket:
+            return b""
+        read_before: bytes | None = getattr(connection, "_body", None)
+        if read_before is not None:  # FastAPI reads it for its own parameters, before it calls the endpoint
+            return read_before
+        if connection._stream_consumed:
+            raise BodyUnavailable(
+                "the request's stream was consumed before the guard came to it: guard the app, or use a dependency"
+            )
+        read = super()._read_body
+        try:
+            body: bytes
+            if event_loop_is_running():
+                body = await read(limit)
+            else:  # a sync endpoint on its worker thread: the loop that owns the connection reads it
+                from anyio import from_thread
+
+                body = await blocking(from_thread.run, read, limit)
+        except (BodyTooLarge, Disconnected):
+            connection._receive = replay(self.taken, self.receive)  # a guard in shadow mode lets the endpoint go on
+            raise
+        connection._body = body
+        connection._stream_consumed = True
+        return body
+
+
+class InStateTasks(BackgroundTasks):
+    """Background tasks that run with `state` current; tasks added later are among them."""
+
+    def __init__(self, first: BackgroundTask, state: State) -> None:
+        super().__init__([first])
+        self.state = state
+
+    async def __call__(self) -> None:
+        token = current.set(self.state)
+        try:
+            await super().__call__()
+        finally:
+            current.reset(token)
+
+
+class Starlette(Host):
+    name = "starlette"
+
+    def read(self, args: Args, kwargs: Kwargs) -> Request | None:
+        for value in args[:2]:  # (request), or (self, request)
+            if isinstance(value, HTTPConnection):
+                return StarletteRequest(value)
+        for value in kwargs.values():
+            if isinstance(value, HTTPConnection):
+                return StarletteRequest(value)
+        return None
+
+    def find_state(self, request: Request) -> State | None:
+        state = request.native.scope.get(KEY)
+        return state if isinstance(state, State) else None
+
+    def keep_state(self, request: Request, state: State) -> None:
+        request.native.scope[KEY] = state
+
+    def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
+        """Take the headers out of the request object. FastAPI has read its `Header()` parameters by now; they stay."""
+        connection = request.native
+        gone = {name.encode("latin-1", "replace") for name in names}
+        connection.scope["headers"] = [pair for pair in connection.scope["headers"] if pair[0].lower() not in gone]
+        for cached in ("_headers", "_cookies"):
+            connection.__dict__.pop(cached, None)
+        return args, kwargs
+
+    def refuse(self, request: Request, response: Response) -> Any:
+        raw = refusal_headers(response)
+        answer = StarletteResponse(response.body, response.status)
+        answer.raw_headers = raw
+        return answer
+
+    async def arefuse(self, request: Request, response: Response) -> Any:
+        if not request.websocket:
+            return self.refuse(request, response)
+        await refuse_websocket(request.native, response)
+        return None
+
+    def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:
+        if kwargs:
+            kwargs = _handlers_own(request, handler, kwargs)
+        return self._finish_all(request, handler(*args, **kwargs), kwargs, reply)
+
+    async def aenter(
+        self, request: Request, handler: Callable[..., Coroutine[Any, Any, Any]], args: Args, kwargs: Kwargs, reply: Reply
+    ) -> Any:
+        if kwargs:
+            kwargs = _handlers_own(request, handler, kwargs)
+        if request.websocket:
+            if reply.wanted:
+                request.native._send = answering(request.native._send, reply)
+            return await handler(*args, **kwargs)
+        return self._finish_all(request, await handler(*args, **kwargs), kwargs, reply)
+
+    def _finish_all(self, request: Request, result: Any, kwargs: Kwargs, reply: Reply) -> Any:
+        for value in kwargs.values():
+            if isinstance(value, BackgroundTasks) and value.tasks:  # FastAPI's injected ones run after the response
+                value.tasks[:] = [InStateTasks(task, reply.state) for task in value.tasks]
+        return self.finish(request, result, reply)
+
+    def view(self, request: Request, result: Any) -> Response:
+        assert isinstance(request, StarletteRequest)
+        if isinstance(result, StarletteResponse):
+            response = Response(result.status_code)
+            raw = result.raw_headers
+        else:  # FastAPI makes the response of a value, with the headers of the injected one
+            injected = request.injected
+            route = request.scope.get("route")
+            response = Response((injected.status_code if injected else None) or getattr(route, "status_code", None) or 200)
+            raw = injected.raw_headers if injected else []
+        replace_headers(response, iter(decoded(raw)))
+        return response
+
+    def update(self, request: Request, result: Any, response: Response) -> Any:
+        assert isinstance(request, StarletteRequest)
+        if isinstance(result, StarletteResponse):
+            result = _copy(result)
+            result.raw_headers = encoded(changed_lines(decoded(result.raw_headers), response.headers))
+        elif request.injected is not None:
+            raw = request.injected.raw_headers
+            raw[:] = encoded(changed_lines(decoded(raw), response.headers))
+        return result
+
+    def in_context(self, result: Any, state: State) -> Any:
+        if isinstance(result, StarletteResponse):
+            body = getattr(result, "body_iterator", None)
+            if body is not None:
+                result = _copy(result)
+                result.body_iterator = AsyncInState(body, state)
+            if result.background is not None:
+                result = _copy(result)
+                result.background = InStateTasks(result.background, state)
+        return result
+
+
+def _copy(response: StarletteResponse) -> Any:
+    """A handler may return one response object for ever: what belongs to this request goes on a copy."""
+    copy = object.__new__(type(response))
+    copy.__dict__.update(response.__dict__)
+    copy.__dict__.pop("_headers", None)  # a view of the list that it no longer has
+    copy.raw_headers = list(response.raw_headers)
+    return copy
+
+
+def _handlers_own(request: Request, handler: Callable[..., Any], kwargs: Kwargs) -> Kwargs:
+    """The handler's own keywords: without those that only we asked FastAPI for."""
+    assert isinstance(request, StarletteRequest)
+    injected = kwargs.get(RESPONSE)
+    if injected is None:
+        injected = next((value for value in kwargs.values() if isinstance(value, StarletteResponse)), None)
+    request.injected = injected
+    if (REQUEST in kwargs or RESPONSE in kwargs) and not passes_on(handler):
+        return {name: value for name, value in kwargs.items() if name != REQUEST and name != RESPONSE}
+    return kwargs
+
+
+def passes_on(handler: Any) -> bool:
+    """Whether another guarded handler stands below this one, behind a foreign decorator, and wants those keywords itself."""
+    from .._wrap import mark_of
+
+    below = getattr(handler, "__wrapped__", None)
+    while below is not None:
+        if mark_of(below) is not None:
+            return True
+        below = getattr(below, "__wrapped__", None)
+    return False
+
+
+async def refuse_websocket(socket: WebSocket, response: Response) -> None:
+    """Refuse before the socket is accepted; one that somebody has accepted is closed."""
+    if socket.application_state == WebSocketState.CONNECTED:
+        await socket.close(1008)
+    elif socket.client_state == WebSocketState.CONNECTED:  # "websocket.connect" has been received
+
+        async def connect() -> Any:
+            return {"type": "websocket.connect"}
+
+        await send_refusal(socket.scope, connect, socket.send, response)
+    else:
+        await send_refusal(socket.scope, socket.receive, socket.send, response)
+
+
+HOST = Starlette()
