@@ -20,9 +20,9 @@ BENCH := $(BENCH_VENV)/.made-$(call key,requirements/dev.txt requirements/bench.
 
 define venv
 @$(PYTHON) -c 'import sys; sys.exit("authkit needs Python 3.11 or later: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
-@echo "Setting up $(1) (once) ..."
+@echo "Setting up $(1), once; this takes a minute ..."
 @$(PYTHON) -m venv --clear $(1)
-@for lock in $(2); do $(1)/bin/python -m pip install --quiet --require-hashes -r $$lock || exit 1; done
+@for lock in $(2); do $(1)/bin/python -m pip install -qq --require-hashes -r $$lock || exit 1; done
 endef
 
 .PHONY: demo test bench soak clean
@@ -45,7 +45,7 @@ clean:
 
 $(DEV):
 	$(call venv,$(VENV),requirements/dev.txt)
-	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(VENV)/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TEST):
