@@ -17,13 +17,22 @@ from .http import MAX_BODY, Request, Response
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, TypeAlias, TypeVar
+    from typing import Any, NoReturn, TypeAlias, TypeVar
 
     from .decision import Decision
 
     H = TypeVar("H", bound=Callable[..., Any])
     Render: TypeAlias = Callable[[Request, Response], Response]
     Listener: TypeAlias = Callable[[Mapping[str, Any]], object]
+
+
+class _NotADependency:
+    """FastAPI reads this from a guard's signature when it meets `Depends(guard)`, which would guard nothing."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
+        raise ConfigurationError("Depends(guard) guards nothing: write Depends(guard.dependency)")
+
 
 class Guard:
     """Decides about a request (`check`), and decorates a handler or a whole ASGI or WSGI app of any host.
@@ -56,11 +65,21 @@ class Guard:
     async def warm(self) -> None:
         """Fetch keys and secrets before the first request. Called by `prepare` and `aprepare`."""
 
-    def __call__(self, handler: H, *, host: str | None = None) -> H:
-        """`handler` guarded. `host` names the host where a call cannot be recognised."""
-        from ._wrap import wrap
+    if TYPE_CHECKING:
 
-        return wrap(self, handler, host)
+        def __call__(self, handler: H, *, host: str | None = None) -> H:
+            """`handler` guarded. `host` names the host where a call cannot be recognised."""
+            ...
+
+    else:
+
+        def __call__(self, handler: _NotADependency = None, *, host=None, app=None):
+            """`handler` guarded. `host` names the host where a call cannot be recognised; `app`: older Starlettes say it so."""
+            from ._wrap import wrap
+
+            return wrap(self, handler if app is None else app, host)
+
+        __call__.__annotations__["handler"] = _NotADependency
 
     def as_chain(self) -> Chain:
         """This guard as a chain, made once."""
