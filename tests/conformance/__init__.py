@@ -1,0 +1,1 @@
+"""One table of cases, run through every host, sync and async, with no difference."""
