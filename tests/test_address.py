@@ -198,13 +198,13 @@ def test_one_canonical_text(written, canonical):
 
 @pytest.mark.parametrize(
     "written",
-    ["", " ", "unknown", "_hidden", "010.0.0.1", "10.0.0", "10.0.0.1:", "10.0.0.1:x", "10.0.0.1:999999", "[10.0.0.1]", "[::1", "::1]",
-     "[::1]x", "fe80::1%", "fe80::1%e h", "10.0.0.1%eth0", "10.0.0.1/8", "10.0.0.1 10.0.0.2", "１０.0.0.1", "10.0.0.1\0", "0.0.0.0", "::",
-     "::ffff:0.0.0.0", "localhost", "1", "x" * 100_000],
+    ["", " ", "unknown", "_hidden", "010.0.0.1", "10.0.0", "10.0.0.1:", "10.0.0.1:x", "10.0.0.1:999999", "[10.0.0.1]", "[::1",
+     "::1]", "[::1]x", "fe80::1%", "fe80::1%e h", "10.0.0.1%eth0", "10.0.0.1/8", "10.0.0.1 10.0.0.2", "\uff11\uff10.0.0.1",
+     "10.0.0.1\0", "0.0.0.0", "::", "::ffff:0.0.0.0", "localhost", "1", "x" * 100_000],
 )  # fmt: skip
 def test_what_is_no_address(written):
     assert parse(written) is None
-    assert behind("10.0.0.9").resolve(request("10.0.0.9", x_forwarded_for=written or ",")) is None
+    assert behind("10.0.0.9").resolve(request("10.0.0.9", x_forwarded_for=written.strip() or ",")) is None
 
 
 @given(st.text(max_size=120))
