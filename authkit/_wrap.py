@@ -159,6 +159,8 @@ class _Door:
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             host, request = recognise(args, kwargs, only)
+            if host.awaits is not None and host.awaits(handler, args):
+                return self.asynchronous()(*args, **kwargs)
             visit = _Visit(chain, host, request)
             try:
                 deny = run(chain.judge(request, visit.state))

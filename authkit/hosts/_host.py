@@ -40,6 +40,8 @@ class Host:
     """One kind of handler. Stateless: one instance serves the process."""
 
     name = ""
+    # Whether the caller will await what this plain function returns; None where that never happens.
+    awaits: Callable[[Callable[..., Any], Args], bool] | None = None
 
     def read(self, args: Args, kwargs: Kwargs) -> Request | None:
         """The request behind this call, or None if the call is not one of this host's."""
