@@ -16,7 +16,7 @@ def unverified_issuer(token: object) -> str | None:
         return None
     start = token.index(".") + 1
     try:
-        issuer = parse_object(base64url.decode(token[start : token.index(".", start)].encode())).get("iss")
+        issuer = parse_object(base64url.decode(token[start : token.index(".", start)])).get("iss")
     except ValueError:
         return None
     return issuer if type(issuer) is str and issuer else None

@@ -149,12 +149,14 @@ class Tokens:
             raise InvalidToken("token_malformed")
         if len(token) > MAX_TOKEN:  # before anything that would read or copy it
             raise InvalidToken("token_too_large")
-        state = self._state if self._secret is None else self._follow()
+        state = self._state
+        if state is None or self._secret is not None:
+            state = self._follow()
         now = self._clock()
-        principal = state.remembered.recall(token, now)  # type: ignore[union-attr]
+        principal = state.remembered.recall(token, now)
         if principal is None:
-            result = validate(state.signed.claims(token), self.issuer, self.audience, self._leeway, now)  # type: ignore[union-attr]
-            state.remembered.keep(token, result)  # type: ignore[union-attr]
+            result = validate(state.signed.claims(token), self.issuer, self.audience, self._leeway, now)
+            state.remembered.keep(token, result)
             principal = result[0]
         return principal
 

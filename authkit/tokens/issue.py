@@ -35,10 +35,10 @@ def payload_segment(registered: dict[str, Any], scopes: Iterable[str], roles: It
         registered["scope"] = " ".join(granted)
     if held := _names(roles, "roles"):
         registered["roles"] = held
-    segment = _segment({**registered, **claims})
+    segment = _segment({**registered, **claims}).decode()
     if claims:
         parse_object(base64url.decode(segment))  # names that collide as text, nesting: what verify would refuse
-    return segment.decode()
+    return segment
 
 
 def _names(values: Iterable[Any], what: str) -> list[str]:

@@ -34,8 +34,8 @@ def may_sign(jwk: Mapping[str, Any]) -> bool:
 def read_secret(jwk: Mapping[str, Any]) -> bytes:
     """The bytes of a symmetric JWK (RFC 7518 section 6.4)."""
     try:
-        return base64url.decode(jwk["k"].encode())
-    except (KeyError, AttributeError, ValueError):
+        return base64url.decode(jwk["k"])
+    except (KeyError, TypeError, ValueError):
         raise ConfigurationError("the JWK has no readable k") from None
 
 

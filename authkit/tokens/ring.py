@@ -34,7 +34,7 @@ class KeyRing:
         self._by_kid = {key.kid: key for key in (self.current, *self.previous)}
 
     def candidates(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The keys that may have signed a token with this header. Without a `kid`: all of its algorithm, none in a mixed ring."""
+        """The keys that may have signed a token with this header. Without a `kid`: all of its algorithm, or none if mixed."""
         if kid is not None:
             key = self._by_kid.get(kid)
             return (key,) if key is not None and key.alg == alg else ()

@@ -68,18 +68,20 @@ def parse_object(raw: bytes) -> FrozenDict:
     text = str(raw, "utf-8")
     if text[:1] != "{":
         text = text.lstrip(_WHITESPACE)
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth_exceeds(text, MAX_DEPTH):
-        raise ValueError("nested too deeply")
     escaped = "\\" in text
     try:
         value, end = (_scan_pairs if escaped else _scan)(text, 0)
     except StopIteration:
         raise ValueError("not JSON") from None
+    except RecursionError:
+        if _depth_exceeds(text, MAX_DEPTH):
+            raise ValueError("nested too deeply") from None
+        raise  # the program itself has no stack left
     if type(value) is not dict or (end != len(text) and text[end:].strip(_WHITESPACE)):
         raise ValueError("not one object")
     # Without escapes every string in the text has exactly two quotation marks, and a duplicate member is a string that the
     # parsed object no longer has. Counting is cheaper than a hook that is called for every object.
-    claims, strings = _freeze_object(value)
+    claims, strings = _freeze_object(value, MAX_DEPTH)
     if escaped:
         _refuse_surrogates(claims)
     elif text.count('"') != 2 * strings:
@@ -87,32 +89,31 @@ def parse_object(raw: bytes) -> FrozenDict:
     return claims
 
 
-def _freeze_object(value: dict[str, Any]) -> tuple[FrozenDict, int]:
+def _freeze_object(value: dict[str, Any], depth: int) -> tuple[FrozenDict, int]:
+    """The frozen form of `value`, and how many strings are in it, names included."""
     strings = len(value)
     for name, item in value.items():
         kind = type(item)
         if kind is str:
             strings += 1
-        elif kind is dict:
-            value[name], inner = _freeze_object(item)
-            strings += inner
-        elif kind is list:
-            value[name], inner = _freeze_array(item)
+        elif kind is list or kind is dict:
+            if depth == 1:
+                raise ValueError("nested too deeply")
+            value[name], inner = _freeze_array(item, depth - 1) if kind is list else _freeze_object(item, depth - 1)
             strings += inner
     return FrozenDict(value), strings
 
 
-def _freeze_array(value: list[Any]) -> tuple[FrozenList, int]:
+def _freeze_array(value: list[Any], depth: int) -> tuple[FrozenList, int]:
     strings = 0
     for index, item in enumerate(value):
         kind = type(item)
         if kind is str:
             strings += 1
-        elif kind is dict:
-            value[index], inner = _freeze_object(item)
-            strings += inner
-        elif kind is list:
-            value[index], inner = _freeze_array(item)
+        elif kind is list or kind is dict:
+            if depth == 1:
+                raise ValueError("nested too deeply")
+            value[index], inner = _freeze_array(item, depth - 1) if kind is list else _freeze_object(item, depth - 1)
             strings += inner
     return FrozenList(value), strings
 
@@ -130,7 +131,7 @@ def _refuse_surrogates(value: object) -> None:
 
 
 def _depth_exceeds(text: str, limit: int) -> bool:
-    """Whether brackets outside strings nest deeper than `limit`: asked before parsing, so that no parser recurses."""
+    """Whether brackets outside strings nest deeper than `limit`."""
     depth = 0
     in_string = skip = False
     for character in text:

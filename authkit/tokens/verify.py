@@ -38,16 +38,16 @@ class SignedBy:
         data = signed.encode()
         key = self._headers.get(header)
         if key is None:
-            self._meet(header, data, signature.encode())
-        elif not key.verify(data, signature.encode()):
+            self._meet(header, data, signature)
+        elif not key.verify(data, signature):
             raise InvalidToken("token_signature")
         try:
-            return parse_object(base64url.decode(payload.encode()))
+            return parse_object(base64url.decode(payload))
         except ValueError:
             pass
         raise InvalidToken("token_malformed")
 
-    def _meet(self, header: str, data: bytes, signature: bytes) -> None:
+    def _meet(self, header: str, data: bytes, signature: str) -> None:
         """Find the key that a header seen for the first time names, and remember the header once a signature under it held."""
         for key in self._named_by(header):
             if key.verify(data, signature):
@@ -59,7 +59,7 @@ class SignedBy:
 
     def _named_by(self, header: str) -> tuple[Key, ...]:
         try:
-            members = parse_object(base64url.decode(header.encode()))
+            members = parse_object(base64url.decode(header))
         except ValueError:
             members = None
         if members is None:
