@@ -125,9 +125,10 @@ class Guard:
     @property
     def dependency(self) -> Any:
         """For FastAPI: `Depends(api.dependency)` gives the `Principal` and puts the security scheme into OpenAPI."""
+        from ._wrap import visit
         from .hosts import proxy
 
-        return proxy("fastapi:dependency")(self)
+        return proxy("fastapi:dependency")(self, visit)
 
 
 class Chain(Guard):
@@ -172,8 +173,8 @@ class Chain(Guard):
         return self._with(exempt=Paths(paths))
 
     def _with(self, **changed: Any) -> Chain:
-        settings = {"render": self.render, "audit": self.audit, "hash_key": self.hash_key}
-        if self._shadow or self._exempt is not None or "shadow" in changed:  # around this chain: neither setting replaces the other
+        settings: dict[str, Any] = {"render": self.render, "audit": self.audit, "hash_key": self.hash_key}
+        if self._shadow or self._exempt is not None or "shadow" in changed:  # around this chain: no setting replaces another
             return Chain((self,), **settings, **changed)
         return Chain(self.guards, **{"exempt": self._exempt, "shadow": self._shadow, **settings, **changed})
 

@@ -31,6 +31,7 @@ class State:
     reason: str | None = None
     shadow: str | None = None
     hash_key: bytes | None = None
+    handler: Any = None  # the one that a refusal keeps from running
     ended: bool = False  # the outermost chain is done with this request
     ns: int = 0  # nanoseconds spent in guards
 

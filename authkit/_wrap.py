@@ -38,7 +38,9 @@ class Mark:
 
     __slots__ = ("wrapper", "handler", "chain", "host", "stacked")
 
-    def __init__(self, wrapper: Any, handler: Callable[..., Any], chain: Chain, host: str | None, stacked: tuple[Guard, ...]) -> None:
+    def __init__(
+        self, wrapper: Any, handler: Callable[..., Any], chain: Chain, host: str | None, stacked: tuple[Guard, ...]
+    ) -> None:
         self.wrapper = wrapper
         self.handler = handler
         self.chain = chain
@@ -86,7 +88,9 @@ def _filled_parameters(handler: Callable[..., Any]) -> tuple[str, ...]:
 def wrap(guard: Guard, handler: H, host: str | None) -> H:
     """`handler` behind `guard`; stacked decorators become one chain."""
     if not callable(handler) or isinstance(handler, (Guard, type)):
-        raise ConfigurationError(f"a guard decorates a handler or an app, not {type(handler).__name__}: decorate its method or instance")
+        raise ConfigurationError(
+            f"a guard decorates a handler or an app, not {type(handler).__name__}: decorate its method or instance"
+        )
     stacked: tuple[Guard, ...] = (guard,)
     target: Callable[..., Any] = handler
     below = mark_of(handler)
@@ -96,7 +100,9 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
     chain = guard.as_chain() if below is None else _merged(stacked)
     code = getattr(target, "__code__", None)
     if code is not None and code.co_flags & _ASYNC_GENERATOR:
-        raise ConfigurationError("an async generator function cannot be guarded: it runs before anything can be decided; return one")
+        raise ConfigurationError(
+            "an async generator function cannot be guarded: it runs before anything can be decided; return one"
+        )
     only = named(host) if host is not None else None
     door = _Door(chain, target, only)
     wrapper = door.asynchronous() if is_async(target) else door.synchronous()
@@ -105,7 +111,7 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
     else:  # an app or another callable object: its attributes stay its own
         wrapper.__name__ = wrapper.__qualname__ = type(target).__name__
         wrapper.__doc__ = target.__doc__
-        wrapper.__wrapped__ = target
+        wrapper.__wrapped__ = target  # type: ignore[attr-defined]
     _fit_signature(wrapper, target, host)
     setattr(wrapper, MARK, Mark(wrapper, target, chain, host, stacked))
     return wrapper  # type: ignore[return-value]
@@ -165,6 +171,7 @@ class _Door:
             try:
                 deny = run(chain.judge(request, visit.state))
                 if deny is not None:
+                    visit.state.handler = handler
                     return host.refuse(request, visit.refusal(deny))
                 args, kwargs = self.arguments(visit, args, kwargs)
                 token = current.set(visit.state)
@@ -191,6 +198,7 @@ class _Door:
             try:
                 deny = await arun(chain.judge(request, visit.state))
                 if deny is not None:
+                    visit.state.handler = handler
                     return await host.arefuse(request, visit.refusal(deny))
                 args, kwargs = self.arguments(visit, args, kwargs)
                 token = current.set(visit.state)
@@ -314,6 +322,9 @@ class _Visit:
             _audit.write(self.state, self.request)
 
 
+visit = _Visit  # for a host whose guards decide elsewhere than around a call: a dependency of FastAPI
+
+
 async def decide(chain: Chain, request: Request) -> Decision:
     """The decision about a request with no host, and its audit event."""
     state = State()
@@ -332,4 +343,3 @@ async def decide(chain: Chain, request: Request) -> Decision:
         return Allow(state.principal, headers=dict(state.headers or ()), drop_headers=state.dropped, values=state.values)
     finally:
         _audit.write(state, request)
-

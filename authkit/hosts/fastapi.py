@@ -6,12 +6,25 @@ import sys
 from functools import partial
 from types import FunctionType, MethodType
 
+from ..errors import ConfigurationError
 from .starlette import REQUEST, RESPONSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
+
+
+_GENERATOR = 0x20  # CO_GENERATOR of the inspect module
+
+
+class _NotStreaming:
+    """The parameter by which FastAPI finds out that it may not have this endpoint: it streams what a generator function
+    yields and calls it on the event loop, where a sync guard would block and could not refuse any more."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
+        raise ConfigurationError("a guard cannot decorate an endpoint that yields: give its route Depends(guard.dependency)")
 
 
 def fit_signature(wrapper: Any, handler: Callable[..., Any], filled: tuple[str, ...]) -> None:
@@ -30,6 +43,11 @@ def fit_signature(wrapper: Any, handler: Callable[..., Any], filled: tuple[str, 
     try:
         signature = inspect.signature(handler)
     except (TypeError, ValueError):
+        return
+    code = getattr(handler, "__code__", None)
+    if code is not None and code.co_flags & _GENERATOR:
+        kept = [inspect.Parameter("handler", inspect.Parameter.KEYWORD_ONLY, annotation=_NotStreaming)]
+        wrapper.__signature__ = signature.replace(parameters=kept)
         return
     kept = [parameter for name, parameter in signature.parameters.items() if name not in filled]
     kinds = [_kind(parameter.annotation, handler) for parameter in kept]
@@ -62,3 +80,13 @@ def _kind(annotation: Any, handler: Any) -> Any:
             return None
     metadata = getattr(annotation, "__metadata__", None)  # Annotated[...]
     return annotation.__origin__ if metadata is not None else annotation
+
+
+def dependency(guard: Any, visit: Callable[..., Any]) -> Any:
+    """The guard for `Depends`: one object per guard, so that FastAPI asks it once a request and overrides find it."""
+    found = guard.__dict__.get("_fastapi_dependency")
+    if found is None:
+        from ._fastapi_dependency import make
+
+        found = guard.__dict__["_fastapi_dependency"] = make(guard, visit)
+    return found

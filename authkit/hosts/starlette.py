@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.requests import HTTPConnection
 from starlette.responses import Response as StarletteResponse
-from starlette.websockets import WebSocket, WebSocketState
 
 from .._run import blocking, event_loop_is_running
 from .._state import State, current
@@ -13,8 +12,9 @@ from ..errors import BodyTooLarge, BodyUnavailable
 from ..http import Request, Response
 from ._fields import changed_lines
 from ._host import Host, replace_headers
+from ._starlette_refusal import as_response, is_endpoint, refuse_websocket, stop
 from ._stream import AsyncInState
-from .asgi import KEY, AsgiRequest, Disconnected, answering, decoded, encoded, refusal_headers, replay, send_refusal
+from .asgi import KEY, AsgiRequest, Disconnected, answering, decoded, encoded, replay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,14 +109,15 @@ class Starlette(Host):
         return args, kwargs
 
     def refuse(self, request: Request, response: Response) -> Any:
-        raw = refusal_headers(response)
-        answer = StarletteResponse(response.body, response.status)
-        answer.raw_headers = raw
-        return answer
+        if request.state is not None and not is_endpoint(request.native, request.state.handler):
+            stop(request.native, response)
+        return as_response(response)
 
     async def arefuse(self, request: Request, response: Response) -> Any:
         if not request.websocket:
             return self.refuse(request, response)
+        if request.state is not None and not is_endpoint(request.native, request.state.handler):
+            stop(request.native, response)
         await refuse_websocket(request.native, response)
         return None
 
@@ -200,28 +201,12 @@ def _handlers_own(request: Request, handler: Callable[..., Any], kwargs: Kwargs)
 
 def passes_on(handler: Any) -> bool:
     """Whether another guarded handler stands below this one, behind a foreign decorator, and wants those keywords itself."""
-    from .._wrap import mark_of
-
     below = getattr(handler, "__wrapped__", None)
     while below is not None:
-        if mark_of(below) is not None:
+        if getattr(getattr(below, "__authkit__", None), "wrapper", None) is below:
             return True
         below = getattr(below, "__wrapped__", None)
     return False
-
-
-async def refuse_websocket(socket: WebSocket, response: Response) -> None:
-    """Refuse before the socket is accepted; one that somebody has accepted is closed."""
-    if socket.application_state == WebSocketState.CONNECTED:
-        await socket.close(1008)
-    elif socket.client_state == WebSocketState.CONNECTED:  # "websocket.connect" has been received
-
-        async def connect() -> Any:
-            return {"type": "websocket.connect"}
-
-        await send_refusal(socket.scope, connect, socket.send, response)
-    else:
-        await send_refusal(socket.scope, socket.receive, socket.send, response)
 
 
 HOST = Starlette()
