@@ -29,7 +29,14 @@ class FunctionGuard(Guard):
     reads_request = True
 
     def __init__(
-        self, fn: Callable[..., Any], *, blocks: bool, body: bool, body_limit: int, name: str | None, state: Callable[[], Any] | None
+        self,
+        fn: Callable[..., Any],
+        *,
+        blocks: bool,
+        body: bool,
+        body_limit: int,
+        name: str | None,
+        state: Callable[[], Any] | None,
     ) -> None:
         code = getattr(fn, "__code__", None)
         self._fn = fn
@@ -41,15 +48,17 @@ class FunctionGuard(Guard):
         self._built: tuple[int, Any] | None = None
         self.needs_body = body
         self.body_limit = body_limit
-        self.name = name or getattr(fn, "__name__", "guard")
-        self.__doc__ = fn.__doc__
+        self.name = name or str(getattr(fn, "__name__", "guard"))
 
     async def check(self, request: Request) -> Decision:
         args = (request,) if self._state is None else (request, self._of_process())
         if self._blocks:
-            return await blocking(self._fn, *args)  # type: ignore[no-any-return]
-        decision = self._fn(*args)
-        return await decision if self._async else decision  # type: ignore[no-any-return]
+            decision: Decision = await blocking(self._fn, *args)
+        elif self._async:
+            decision = await self._fn(*args)
+        else:
+            decision = self._fn(*args)
+        return decision
 
     def _of_process(self) -> Any:
         """The state that the guard builds once per process, and again in a forked child."""
@@ -88,7 +97,7 @@ class _GuardDecorator:
         def __call__(self, fn: Callable[..., Decision | Awaitable[Decision]], /) -> FunctionGuard: ...
         @overload
         def __call__(
-            self, *, blocking: bool = ..., body: bool = ..., body_limit: int = ..., name: str | None = ...,
+            self, fn: None = None, /, *, blocking: bool = ..., body: bool = ..., body_limit: int = ..., name: str | None = ...,
             state: Callable[[], Any] | None = ...,
         ) -> Callable[[Callable[..., Decision | Awaitable[Decision]]], FunctionGuard]: ...  # fmt: skip
 

@@ -86,7 +86,9 @@ def _in_place(wanted: object) -> Any:
             if wanted.future.done():
                 raise
             raise Unavailable("waited too long for another caller's result") from None
-    raise TypeError("this guard needs an event loop, and the handler is sync: make the handler async, or use blocking() in the guard")
+    raise TypeError(
+        "this guard needs an event loop, and the handler is sync: make the handler async, or use blocking() in the guard"
+    )
 
 
 @coroutine

@@ -178,7 +178,9 @@ class _Claim(Policy):
     def __init__(self, path: str | tuple[str, ...], values: tuple[Any, ...]) -> None:
         if isinstance(path, str):
             if "://" in path:
-                raise ConfigurationError("a claim whose name is a URL is given as a tuple, ('https://...',): a string is split at dots")
+                raise ConfigurationError(
+                    "a claim whose name is a URL is given as a tuple, ('https://...',): a string is split at dots"
+                )
             path = tuple(path.split("."))
         if not path or not all(isinstance(step, str) and step for step in path):
             raise ConfigurationError("claim: the path is 'a', 'a.b', or a tuple of names")

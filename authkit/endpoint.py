@@ -72,7 +72,7 @@ class Endpoint:
     async def _aserve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
         host, request = recognise(args, kwargs, only)
         if request.lifespan:
-            return await host.live(request, None, _nothing)
+            return await host.live(request, _live, _nothing)
         return await host.arefuse(request, await arun(self.answer(request)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +144,16 @@ class Endpoint:
 
 
 async def _nothing() -> None:
-    return None
+    """An endpoint has nothing to warm up."""
+
+
+async def _live(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    """The lifespan of an endpoint that is a whole ASGI app by itself."""
+    while True:
+        phase = (await receive())["type"]
+        await send({"type": f"{phase}.complete"})
+        if phase == "lifespan.shutdown":
+            return
 
 
 def endpoint(

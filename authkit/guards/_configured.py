@@ -23,7 +23,9 @@ def verifiers(source: Settings | None = None) -> tuple[Any, ...]:
         raise ConfigurationError("AUTHKIT_JWT_SECRET and AUTHKIT_JWT_KEY_FILE are both set: which is meant?")
     if secret is None and key_file is None:
         if found.get("AUTHKIT_OIDC_ISSUER") is not None:
-            raise ConfigurationError("AUTHKIT_OIDC_ISSUER is set, and this version of authkit has no OpenID Connect verifier yet")
+            raise ConfigurationError(
+                "AUTHKIT_OIDC_ISSUER is set, and this version of authkit has no OpenID Connect verifier yet"
+            )
         raise ConfigurationError(
             "require_auth has no verifier: pass one, or set AUTHKIT_JWT_SECRET (at least 32 bytes) or AUTHKIT_JWT_KEY_FILE, "
             "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"

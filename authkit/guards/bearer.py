@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .._guard import Guard
 from .._run import blocking, event_loop_is_running
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         async def authenticate(self, request: Request, /) -> Principal | Deny | None: ...
 
 
+_SKEW = 30  # seconds by which the clocks of whoever logged the user in and ours may differ
 INVALID_TOKEN = Challenge(error="invalid_token")
 BROKEN_CSRF = Deny(403, "csrf_failed", reason="csrf_failed")
 
@@ -55,7 +58,9 @@ class RequireAuth(Guard):
         realm: str | None = None,
         max_age: int | None = None,
         amr: str | Iterable[str] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._from_settings = not verifiers
         self._take(verifiers)
         if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, (int, float)) or max_age < 0):
@@ -84,7 +89,9 @@ class RequireAuth(Guard):
                 self._authenticators.append(verifier)
                 continue
             if not callable(getattr(verifier, "verify", None)):
-                raise ConfigurationError(f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}")
+                raise ConfigurationError(
+                    f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}"
+                )
             issuer = getattr(verifier, "issuer", None)
             if issuer is None:
                 if self._without_issuer is not None:
@@ -203,10 +210,12 @@ class RequireAuth(Guard):
         """Step-up (RFC 9470 section 3): the login is recent enough, and by the methods asked for."""
         parameters: dict[str, str] = {}
         if self._max_age is not None:
-            import time
-
             at = principal.claims.get("auth_time")
-            if type(at) not in (int, float) or not 0 <= time.time() - at <= self._max_age + 30:
+            if (
+                isinstance(at, bool)
+                or not isinstance(at, (int, float))
+                or not -_SKEW <= self._clock() - at <= self._max_age + _SKEW
+            ):
                 parameters["max_age"] = str(int(self._max_age))
         if self._amr:
             methods = principal.claims.get("amr")
@@ -223,11 +232,12 @@ async def _verified(verifier: Any, token: str) -> Principal:
     if in_place is not None:  # ours: it says whether it waits, and for what
         if not in_place:
             await verifier.warm()
-        return verifier.verify(token)  # type: ignore[no-any-return]
+        principal: Principal = verifier.verify(token)
+        return principal
     averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
     if averify is not None and event_loop_is_running():
         return await averify(token)
-    return await blocking(verifier.verify, token)  # type: ignore[no-any-return]
+    return await blocking(verifier.verify, token)
 
 
 def _in_place(verifier: Any) -> Callable[[str], Any] | None:
@@ -236,7 +246,9 @@ def _in_place(verifier: Any) -> Callable[[str], Any] | None:
 
 
 def _name(setting: str, value: str | None) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value or any(not "!" <= c <= "~" or c in ',;="' for c in value)):
+    if value is not None and (
+        not isinstance(value, str) or not value or any(not "!" <= c <= "~" or c in ',;="' for c in value)
+    ):
         raise ConfigurationError(f"require_auth: {setting} is a plain name")
     return value
 
@@ -287,7 +299,12 @@ class _RequireAuth:
 
 
 def _is_handler(value: object) -> bool:
-    return callable(value) and not isinstance(value, (Guard, type)) and not hasattr(value, "verify") and not hasattr(value, "authenticate")
+    return (
+        callable(value)
+        and not isinstance(value, (Guard, type))
+        and not hasattr(value, "verify")
+        and not hasattr(value, "authenticate")
+    )
 
 
 require_auth = _RequireAuth()

@@ -56,11 +56,21 @@ def walk(tour: Tour) -> None:
     service.accounts.register("grace", "amazing grace, 1906", roles=["admin"])
 
     tour.chapter("Log in", "POST a name and a password; what comes back is a token, signed by the service.")
-    tour.post("/login", {"username": "alice", "password": "wrong"}, expect=401, why="the password is wrong; an unknown user gets the same bytes")
+    tour.post(
+        "/login",
+        {"username": "alice", "password": "wrong"},
+        expect=401,
+        why="the password is wrong; an unknown user gets the same bytes",
+    )
     alice = tour.post(
-        "/login", {"username": "alice", "password": "correct horse battery staple"}, expect=200, why="name and password belong together"
+        "/login",
+        {"username": "alice", "password": "correct horse battery staple"},
+        expect=200,
+        why="name and password belong together",
     ).json()["access_token"]
-    grace = tour.post("/login", {"username": "grace", "password": "amazing grace, 1906"}, expect=200, why="so do these").json()["access_token"]
+    grace = tour.post("/login", {"username": "grace", "password": "amazing grace, 1906"}, expect=200, why="so do these").json()[
+        "access_token"
+    ]
     tour.post("/verify", {"token": alice}, expect=200, why="the token is good")
 
     tour.chapter("Public and private", "A handler without a guard is open. @require_auth closes it.")
@@ -74,11 +84,17 @@ def walk(tour: Tour) -> None:
     tour.get("/admin", token=grace, expect=200, why="grace has the role admin")
     tour.get("/admin", token=alice, expect=403, guard="require_roles", why="alice has not")
 
-    tour.chapter("Hostile tokens", "Whatever is wrong with a token, the client reads the same 401. The audit log knows the reason.")
+    tour.chapter(
+        "Hostile tokens", "Whatever is wrong with a token, the client reads the same 401. The audit log knows the reason."
+    )
     forger = Tokens(os.urandom(32), issuer=service.ISSUER, audience=service.AUDIENCE)
     tour.get("/private", token=forger.issue("alice"), expect=401, guard="require_auth", why="signed with another key")
-    past = Tokens(service.secrets["DEMO_JWT_SECRET"], issuer=service.ISSUER, audience=service.AUDIENCE, clock=Clock(time.time() - 3600))
-    tour.get("/private", token=past.issue("alice"), expect=401, guard="require_auth", why="expired three quarters of an hour ago")
+    past = Tokens(
+        service.secrets["DEMO_JWT_SECRET"], issuer=service.ISSUER, audience=service.AUDIENCE, clock=Clock(time.time() - 3600)
+    )
+    tour.get(
+        "/private", token=past.issue("alice"), expect=401, guard="require_auth", why="expired three quarters of an hour ago"
+    )
     unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0." + alice.split(".")[1] + "."
     tour.get("/private", token=unsigned, expect=401, guard="require_auth", why='its header says "alg": "none"')
 
@@ -92,7 +108,14 @@ def walk(tour: Tour) -> None:
     body = json.dumps({"action": "opened"}).encode()
     signed = sign("github", service.secrets["DEMO_WEBHOOK_SECRET"], body)
     tour.post("/webhooks/github", body, headers=signed, expect=200, why="GitHub and we share the secret that signed this")
-    tour.post("/webhooks/github", body + b" ", headers=signed, expect=401, guard="verify_webhook", why="one byte of the body was changed")
+    tour.post(
+        "/webhooks/github",
+        body + b" ",
+        headers=signed,
+        expect=401,
+        guard="verify_webhook",
+        why="one byte of the body was changed",
+    )
 
 
 def main() -> int:
@@ -124,7 +147,9 @@ def main() -> int:
         print(f"  TOKEN={token}")
         print(f'  curl -i -H "Authorization: Bearer $TOKEN" {url}/private')
         print(f'  curl -i -H "Authorization: Bearer $TOKEN" {url}/admin')
-        print(f"""  curl -i -H "Content-Type: application/json" -d '{{"username":"alice","password":"correct horse battery staple"}}' {url}/login""")
+        print(
+            f"""  curl -i -H "Content-Type: application/json" -d '{{"username":"alice","password":"correct horse battery staple"}}' {url}/login"""
+        )
         print(f"  {url}/docs in a browser shows every route, with the security scheme\n", flush=True)
         thread.join()
         return 0

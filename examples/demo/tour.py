@@ -33,7 +33,14 @@ class Tour:
         return self._exchange(self._client.build_request("GET", path, headers=headers), expect, guard, why)
 
     def post(
-        self, path: str, body: dict[str, Any] | bytes, *, headers: dict[str, str] | None = None, expect: int, guard: str | None = None, why: str
+        self,
+        path: str,
+        body: dict[str, Any] | bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        expect: int,
+        guard: str | None = None,
+        why: str,
     ) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"content-type": "application/json", **(headers or {})}

@@ -20,7 +20,10 @@ def scope_of(sent: Sent) -> dict[str, Any]:
         "raw_path": quote(sent.path, safe="/;%").encode(),
         "query_string": sent.query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"api.example"), *((name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers)],
+        "headers": [
+            (b"host", b"api.example"),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in sent.headers),
+        ],
         "client": None if sent.peer is None else (sent.peer, 50000),
         "server": ("127.0.0.1", 443),
         "state": {},

@@ -103,14 +103,36 @@ def _identity() -> Iterator[Case]:
     yield Case(name="no credential is 401 without an error", guard=auth, sent=(Sent(),), status=401, **refused)
     yield Case(name="another scheme counts as none", guard=auth, sent=(authorization("Basic YTpi"),), status=401, **refused)
     yield Case(name="Digest counts as none", guard=auth, sent=(authorization('Digest username="x"'),), status=401, **refused)
-    yield Case(name="a scheme that begins with bearer is another", guard=auth, sent=(authorization(f"Bearers {ALICE}"),), status=401, **refused)
+    yield Case(
+        name="a scheme that begins with bearer is another",
+        guard=auth,
+        sent=(authorization(f"Bearers {ALICE}"),),
+        status=401,
+        **refused,
+    )
     for method in ("HEAD", "OPTIONS", "POST", "DELETE", "PATCH", "PUT"):
         yield Case(name=f"{method} is guarded as GET is", guard=auth, sent=(Sent(method=method),), status=401, **refused)
     alice = {"subject": "alice", "roles": ["clerk"]}
-    yield Case(name="a good token is let in", guard=auth, sent=(bearer(ALICE),), status=200, entered=True, outcome="allow", handler=alice)
+    yield Case(
+        name="a good token is let in",
+        guard=auth,
+        sent=(bearer(ALICE),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=alice,
+    )
     for scheme in ("bearer", "BEARER", "bEaReR"):
         sent = authorization(f"{scheme} {ALICE}")
-        yield Case(name=f"the scheme is case-insensitive: {scheme}", guard=auth, sent=(sent,), status=200, entered=True, outcome="allow", handler=alice)
+        yield Case(
+            name=f"the scheme is case-insensitive: {scheme}",
+            guard=auth,
+            sent=(sent,),
+            status=200,
+            entered=True,
+            outcome="allow",
+            handler=alice,
+        )
     for name, token in MINT.bad().items():
         if len(token) < 6000:  # past that it is the server that refuses: each host's own tests send the huge ones
             yield Case(
@@ -120,7 +142,9 @@ def _identity() -> Iterator[Case]:
     malformed = {"status": 400, "code": "invalid_request", "headers": B400, "by": "require_auth"}
     for value in ("Bearer", f"Bearer  {ALICE}", f"Bearer\t{ALICE}", f'Bearer "{ALICE}"', f"Bearer {ALICE},", f"Bearer {ALICE} x", f"Bearer={ALICE}",
                   f"Bearer Bearer {ALICE}", "Bearer =", "Bearer a b", "Bearer {}", f"Bearer {ALICE}, Bearer {ALICE}"):  # fmt: skip
-        yield Case(name=f"not one token68: {value.replace(ALICE, 'T')!r}", guard=auth, sent=(authorization(value),), **malformed)
+        yield Case(
+            name=f"not one token68: {value.replace(ALICE, 'T')!r}", guard=auth, sent=(authorization(value),), **malformed
+        )
     for first, second in (("good", "good"), ("good", "bad"), ("bad", "good")):
         lines = tuple(("Authorization", f"Bearer {ALICE if word == 'good' else 'x.y.z'}") for word in (first, second))
         yield Case(name=f"two credentials: {first} and {second}", guard=auth, sent=(Sent(headers=lines),), **malformed)
@@ -128,27 +152,79 @@ def _identity() -> Iterator[Case]:
     def anybody() -> Guard:
         return require_auth(TOKENS, optional=True)
 
-    yield Case(name="optional: none is anonymous", guard=anybody, sent=(Sent(),), status=200, entered=True, outcome="allow", handler={"subject": None})
-    yield Case(name="optional: a bad one is refused", guard=anybody, sent=(bearer("x.y.z"),), status=401, headers=U401, by="require_auth")
+    yield Case(
+        name="optional: none is anonymous",
+        guard=anybody,
+        sent=(Sent(),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler={"subject": None},
+    )
+    yield Case(
+        name="optional: a bad one is refused",
+        guard=anybody,
+        sent=(bearer("x.y.z"),),
+        status=401,
+        headers=U401,
+        by="require_auth",
+    )
     cookie = {"guard": lambda: require_auth(TOKENS, cookie="session")}
     session = ("Cookie", f"a=b; session={ALICE}")
-    yield Case(name="cookie: a safe method", sent=(Sent(headers=(session,)),), status=200, entered=True, outcome="allow", handler=alice, **cookie)
+    yield Case(
+        name="cookie: a safe method",
+        sent=(Sent(headers=(session,)),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=alice,
+        **cookie,
+    )
     cross = Sent(method="POST", headers=(session, ("Sec-Fetch-Site", "cross-site")))
-    yield Case(name="cookie: an unsafe method from another site", sent=(cross,), status=403, code="csrf_failed", headers=PROBLEM, reason="csrf_failed", **cookie)
+    yield Case(
+        name="cookie: an unsafe method from another site",
+        sent=(cross,),
+        status=403,
+        code="csrf_failed",
+        headers=PROBLEM,
+        reason="csrf_failed",
+        **cookie,
+    )
     own = Sent(method="POST", headers=(session, ("Sec-Fetch-Site", "same-origin")))
-    yield Case(name="cookie: an unsafe method from our own pages", sent=(own,), status=200, entered=True, outcome="allow", handler=alice, **cookie)
-    yield Case(name="cookie: not asked for, not looked at", guard=auth, sent=(Sent(headers=(session,)),), status=401, headers=N401)
+    yield Case(
+        name="cookie: an unsafe method from our own pages",
+        sent=(own,),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=alice,
+        **cookie,
+    )
+    yield Case(
+        name="cookie: not asked for, not looked at", guard=auth, sent=(Sent(headers=(session,)),), status=401, headers=N401
+    )
     both = bearer(ALICE, session)
-    yield Case(name="cookie and header are two credentials", sent=(both,), status=400, headers=B400, reason="two_credentials", **cookie)
+    yield Case(
+        name="cookie and header are two credentials", sent=(both,), status=400, headers=B400, reason="two_credentials", **cookie
+    )
     query = Sent(query=f"access_token={ALICE}")
     yield Case(name="a token in the query is never looked at", guard=auth, sent=(query,), status=401, headers=N401)
 
     def either() -> Guard:
-        other = Tokens("another issuer's key: 5f4e3d2c1b0a9f8e", issuer="https://other.example", audience=AUDIENCE, clock=Clock(NOW))
+        other = Tokens(
+            "another issuer's key: 5f4e3d2c1b0a9f8e", issuer="https://other.example", audience=AUDIENCE, clock=Clock(NOW)
+        )
         return any_of(require_auth(other), require_auth(TOKENS, realm="second"))
 
     both_challenges = {**N401, "www-authenticate": 'Bearer realm="api", Bearer realm="second"'}
-    yield Case(name="any_of: none is 401 with every challenge", guard=either, sent=(Sent(),), status=401, headers=both_challenges, reason="no_credential")
+    yield Case(
+        name="any_of: none is 401 with every challenge",
+        guard=either,
+        sent=(Sent(),),
+        status=401,
+        headers=both_challenges,
+        reason="no_credential",
+    )
     yield Case(name="any_of: a bad one does not fall through", guard=either, sent=(bearer(ALICE),), status=401, headers=U401)
 
 
@@ -161,11 +237,37 @@ def _access() -> Iterator[Case]:
 
     missing = {**PROBLEM, "www-authenticate": 'Bearer error="insufficient_scope", scope="orders:read"'}
     yield Case(name="a scope that is there", guard=scopes, sent=(bearer(ALICE),), status=200, entered=True, outcome="allow")
-    yield Case(name="a scope that is missing", guard=scopes, sent=(bearer(GRACE),), status=403, code="insufficient_scope", headers=missing, reason="scope_missing", by="require_scopes")
+    yield Case(
+        name="a scope that is missing",
+        guard=scopes,
+        sent=(bearer(GRACE),),
+        status=403,
+        code="insufficient_scope",
+        headers=missing,
+        reason="scope_missing",
+        by="require_scopes",
+    )
     yield Case(name="a scope, and no credential", guard=scopes, sent=(Sent(),), status=401, headers=N401, by="require_auth")
-    yield Case(name="a role that is there", guard=roles, sent=(bearer(GRACE),), status=200, entered=True, outcome="allow", handler={"subject": "grace"})
+    yield Case(
+        name="a role that is there",
+        guard=roles,
+        sent=(bearer(GRACE),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler={"subject": "grace"},
+    )
     forbidden = {**PROBLEM, "www-authenticate": None}
-    yield Case(name="a role that is missing", guard=roles, sent=(bearer(ALICE),), status=403, code="forbidden", headers=forbidden, reason="role_missing", by="require_roles")
+    yield Case(
+        name="a role that is missing",
+        guard=roles,
+        sent=(bearer(ALICE),),
+        status=403,
+        code="forbidden",
+        headers=forbidden,
+        reason="role_missing",
+        by="require_roles",
+    )
 
     def policy() -> Guard:
         return chain(auth(), require(scope("orders:read") & (role("admin") | ~role("guest")) & ~claim("org", "evil")))
@@ -182,17 +284,37 @@ def _access() -> Iterator[Case]:
     def open_ended() -> Guard:
         return chain(auth(), require(lambda principal, request: principal))  # type: ignore[arg-type, return-value]
 
-    yield Case(name="a policy that says neither True nor False refuses", guard=open_ended, sent=(bearer(ALICE),), status=403, code="forbidden")
+    yield Case(
+        name="a policy that says neither True nor False refuses",
+        guard=open_ended,
+        sent=(bearer(ALICE),),
+        status=403,
+        code="forbidden",
+    )
 
     def upside_down() -> Guard:
         return chain(require_roles("admin"), auth())
 
-    yield Case(name="a chain that cannot be sealed admits nobody", guard=upside_down, sent=(bearer(GRACE),), status=500, code="server_error", reason="configuration_error")
+    yield Case(
+        name="a chain that cannot be sealed admits nobody",
+        guard=upside_down,
+        sent=(bearer(GRACE),),
+        status=500,
+        code="server_error",
+        reason="configuration_error",
+    )
 
     def nobody_asked() -> Guard:
         return require_roles("admin")
 
-    yield Case(name="a role with nobody to have it", guard=nobody_asked, sent=(Sent(),), status=401, headers=N401, reason="no_principal")
+    yield Case(
+        name="a role with nobody to have it",
+        guard=nobody_asked,
+        sent=(Sent(),),
+        status=401,
+        headers=N401,
+        reason="no_principal",
+    )
 
 
 def _custom() -> Iterator[Case]:
@@ -201,33 +323,116 @@ def _custom() -> Iterator[Case]:
 
     passed = Sent(headers=(("X-Custom-Auth", "demo"),))
     shown = {"x-custom": "passed", "x-served-by": "authkit"}
-    yield Case(name="own guard: passed, header dropped, response stamped", guard=both, sent=(passed,), status=200, entered=True, outcome="allow", headers=shown, handler={"dropped": None})
+    yield Case(
+        name="own guard: passed, header dropped, response stamped",
+        guard=both,
+        sent=(passed,),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers=shown,
+        handler={"dropped": None},
+    )
     refused = {**PROBLEM, "x-served-by": "authkit", "x-custom": None}
-    yield Case(name="own guard: refused, response stamped", guard=both, sent=(Sent(),), status=401, code="invalid_credentials", headers=refused, reason="custom_refused", by="custom")
+    yield Case(
+        name="own guard: refused, response stamped",
+        guard=both,
+        sent=(Sent(),),
+        status=401,
+        code="invalid_credentials",
+        headers=refused,
+        reason="custom_refused",
+        by="custom",
+    )
     twice = Sent(headers=(("X-Custom-Auth", "demo"), ("X-Custom-Auth", "demo")))
     yield Case(name="own guard: a repeated header is no longer its value", guard=both, sent=(twice,), status=401, by="custom")
-    yield Case(name="a guard that returns None admits nobody", guard=lambda: says_nothing, sent=(Sent(),), status=None, error="TypeError", outcome="error")
-    yield Case(name="a guard that raises admits nobody", guard=lambda: raises, sent=(Sent(),), status=None, error="LookupError", outcome="error")
+    yield Case(
+        name="a guard that returns None admits nobody",
+        guard=lambda: says_nothing,
+        sent=(Sent(),),
+        status=None,
+        error="TypeError",
+        outcome="error",
+    )
+    yield Case(
+        name="a guard that raises admits nobody",
+        guard=lambda: raises,
+        sent=(Sent(),),
+        status=None,
+        error="LookupError",
+        outcome="error",
+    )
     down = {**PROBLEM, "retry-after": "7"}
-    yield Case(name="a dependency that is down is 503", guard=lambda: broken_dependency, sent=(Sent(),), status=503, code="temporarily_unavailable", headers=down, reason="unavailable", outcome="unavailable")
+    yield Case(
+        name="a dependency that is down is 503",
+        guard=lambda: broken_dependency,
+        sent=(Sent(),),
+        status=503,
+        code="temporarily_unavailable",
+        headers=down,
+        reason="unavailable",
+        outcome="unavailable",
+    )
     shadowed = {"status": 200, "entered": True, "outcome": "allow", "handler": {"subject": None}}
-    yield Case(name="shadow decides and never blocks", guard=lambda: auth().shadow(), sent=(bearer("x.y.z"),), shadow="require_auth:token_malformed", **shadowed)
-    yield Case(name="shadow survives a guard that raises", guard=lambda: raises.shadow(), sent=(Sent(),), shadow="error:LookupError", **shadowed)
+    yield Case(
+        name="shadow decides and never blocks",
+        guard=lambda: auth().shadow(),
+        sent=(bearer("x.y.z"),),
+        shadow="require_auth:token_malformed",
+        **shadowed,
+    )
+    yield Case(
+        name="shadow survives a guard that raises",
+        guard=lambda: raises.shadow(),
+        sent=(Sent(),),
+        shadow="error:LookupError",
+        **shadowed,
+    )
 
     def render(request: Request, response: Response) -> Response:
         return Response(200, {"content-type": "text/plain; charset=utf-8"}, b"no entry")
 
     rendered = {"content-type": "text/plain; charset=utf-8", "www-authenticate": 'Bearer realm="api"'}
-    yield Case(name="render changes the look, never the decision", guard=lambda: chain(auth(), render=render), sent=(Sent(),), status=401, headers=rendered)
+    yield Case(
+        name="render changes the look, never the decision",
+        guard=lambda: chain(auth(), render=render),
+        sent=(Sent(),),
+        status=401,
+        headers=rendered,
+    )
     text = b'{"a":  1, "\\u00e9": "\\ud83d"}\r\n'
     whole = {"body": hashlib.sha256(text).hexdigest()}
     posted = Sent(method="POST", headers=(("Content-Type", "application/json"),), body=text)
-    yield Case(name="a body that a guard has read is handed on intact", guard=lambda: short_body, sent=(posted,), status=200, entered=True, outcome="allow", handler=whole)
+    yield Case(
+        name="a body that a guard has read is handed on intact",
+        guard=lambda: short_body,
+        sent=(posted,),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=whole,
+    )
     long = Sent(method="POST", headers=(("Content-Type", "application/json"),), body=b"{" + b"x" * 64)
-    yield Case(name="a body over the limit is 413", guard=lambda: short_body, sent=(long,), status=413, code="content_too_large", headers=PROBLEM, reason="body_too_large")
+    yield Case(
+        name="a body over the limit is 413",
+        guard=lambda: short_body,
+        sent=(long,),
+        status=413,
+        code="content_too_large",
+        headers=PROBLEM,
+        reason="body_too_large",
+    )
     binary = Sent(method="POST", headers=(("Content-Type", "application/octet-stream"),), body=b"{\x00\xff\xfe")
     seen = {"body": hashlib.sha256(binary.body).hexdigest()}
-    yield Case(name="a binary body stays what it was", guard=lambda: short_body, sent=(binary,), status=200, entered=True, outcome="allow", handler=seen)
+    yield Case(
+        name="a binary body stays what it was",
+        guard=lambda: short_body,
+        sent=(binary,),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=seen,
+    )
 
 
 def _paths() -> Iterator[Case]:
@@ -235,7 +440,15 @@ def _paths() -> Iterator[Case]:
         return auth().except_for("/health", "/public/*")
 
     for path in ("/health", "/public/a", "/public/a/b.css"):
-        yield Case(name=f"exempt: {path}", guard=except_some, sent=(Sent(path=path),), status=200, entered=True, outcome="allow", handler={"subject": None})
+        yield Case(
+            name=f"exempt: {path}",
+            guard=except_some,
+            sent=(Sent(path=path),),
+            status=200,
+            entered=True,
+            outcome="allow",
+            handler={"subject": None},
+        )
     for path in ("/healthy", "/health/", "/public", "/public/", "/Health", "/publicity/a", "/a/health", "/public/a;b"):
         yield Case(name=f"not exempt: {path}", guard=except_some, sent=(Sent(path=path),), status=401)
 
@@ -246,17 +459,60 @@ def _addresses() -> Iterator[Case]:
 
     refused = {"status": 403, "code": "forbidden", "headers": PROBLEM}
     yield Case(name="an address that is allowed", guard=office, sent=(Sent(),), status=200, entered=True, outcome="allow")
-    yield Case(name="an address that is not", guard=office, sent=(Sent(peer="198.51.100.1"),), by="allow_ips", reason="address_refused", **refused)
-    yield Case(name="an address that is denied", guard=office, sent=(Sent(peer="203.0.113.66"),), by="deny_ips", reason="address_refused", **refused)
-    no_address = {"netlify": "the event has no address", "lattice1": "the header is the address", "lattice": "the header is the address", "alb": "the header is the address", "alb_multi": "the header is the address"}
-    yield Case(name="no address at all", guard=office, sent=(Sent(peer=None),), reason="no_client_address", except_on={k: v for k, v in no_address.items() if k == "none"}, **refused)
+    yield Case(
+        name="an address that is not",
+        guard=office,
+        sent=(Sent(peer="198.51.100.1"),),
+        by="allow_ips",
+        reason="address_refused",
+        **refused,
+    )
+    yield Case(
+        name="an address that is denied",
+        guard=office,
+        sent=(Sent(peer="203.0.113.66"),),
+        by="deny_ips",
+        reason="address_refused",
+        **refused,
+    )
+    no_address = {
+        "netlify": "the event has no address",
+        "lattice1": "the header is the address",
+        "lattice": "the header is the address",
+        "alb": "the header is the address",
+        "alb_multi": "the header is the address",
+    }
+    yield Case(
+        name="no address at all",
+        guard=office,
+        sent=(Sent(peer=None),),
+        reason="no_client_address",
+        except_on={k: v for k, v in no_address.items() if k == "none"},
+        **refused,
+    )
 
     def limited() -> Guard:
         return rate_limit("2/minute", client=PEER, name="conformance")
 
     over = {**PROBLEM, "retry-after": "30", "ratelimit-policy": '"conformance";q=2;w=60'}
-    yield Case(name="the request over the limit", guard=limited, sent=(Sent(), Sent(), Sent()), status=429, code="rate_limited", headers=over, by="rate_limit")
-    yield Case(name="the last request within the limit", guard=limited, sent=(Sent(), Sent()), status=200, entered=True, outcome="allow", headers={"ratelimit-policy": over["ratelimit-policy"]})
+    yield Case(
+        name="the request over the limit",
+        guard=limited,
+        sent=(Sent(), Sent(), Sent()),
+        status=429,
+        code="rate_limited",
+        headers=over,
+        by="rate_limit",
+    )
+    yield Case(
+        name="the last request within the limit",
+        guard=limited,
+        sent=(Sent(), Sent()),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers={"ratelimit-policy": over["ratelimit-policy"]},
+    )
 
 
 def _webhooks() -> Iterator[Case]:
@@ -270,8 +526,22 @@ def _webhooks() -> Iterator[Case]:
         return Sent(method="POST", headers=(("Content-Type", "application/json"), *headers), body=sent)
 
     whole = {"body": hashlib.sha256(body).hexdigest()}
-    yield Case(name="a webhook that is signed", guard=hook, sent=(delivery(body, body),), status=200, entered=True, outcome="allow", handler=whole)
-    yield Case(name="a webhook whose body was changed", guard=hook, sent=(delivery(body, body + b" "),), status=401, by="verify_webhook")
+    yield Case(
+        name="a webhook that is signed",
+        guard=hook,
+        sent=(delivery(body, body),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=whole,
+    )
+    yield Case(
+        name="a webhook whose body was changed",
+        guard=hook,
+        sent=(delivery(body, body + b" "),),
+        status=401,
+        by="verify_webhook",
+    )
     unsigned = Sent(method="POST", headers=(("Content-Type", "application/json"),), body=body)
     yield Case(name="a webhook without a signature", guard=hook, sent=(unsigned,), status=401, by="verify_webhook")
 

@@ -25,7 +25,9 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def _starlette(endpoint: Any, **settings: Any) -> starlette.applications.Starlette:
-    return starlette.applications.Starlette(routes=[starlette.routing.Route("/{rest:path}", endpoint, methods=METHODS)], **settings)
+    return starlette.applications.Starlette(
+        routes=[starlette.routing.Route("/{rest:path}", endpoint, methods=METHODS)], **settings
+    )
 
 
 @host
@@ -121,7 +123,9 @@ def _flask(view: Any) -> flask.Flask:
 def flask_sync(guard: Guard, handler: Handler) -> Send:
     @guard
     def view(rest: str, principal: Principal | None) -> Any:
-        return handler.sees(principal, dict(flask.request.headers.to_wsgi_list()) | _lower(flask.request.headers), flask.request.get_data())
+        return handler.sees(
+            principal, dict(flask.request.headers.to_wsgi_list()) | _lower(flask.request.headers), flask.request.get_data()
+        )
 
     app = _flask(view)
     return lambda sent: wsgi_client.call(app, sent)
@@ -164,8 +168,6 @@ def _configure() -> None:
             DEBUG_PROPAGATE_EXCEPTIONS=True, USE_TZ=True, APPEND_SLASH=False,
         )  # fmt: skip
     django.setup()
-
-
 
 
 class _Patterns:
@@ -327,7 +329,11 @@ def aiohttp_server(guard: Guard, handler: Handler) -> Send:
 async def _raw_http(port: int, sent: Sent) -> Got:
     """One HTTP/1.1 exchange, every header line exactly as given."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    lines = [f"{sent.method} {sent.path}{'?' + sent.query if sent.query else ''} HTTP/1.1", "Host: api.example", "Connection: close"]
+    lines = [
+        f"{sent.method} {sent.path}{'?' + sent.query if sent.query else ''} HTTP/1.1",
+        "Host: api.example",
+        "Connection: close",
+    ]
     lines += [f"{name}: {value}" for name, value in sent.headers]
     lines += [f"X-Test-Peer: {sent.peer or ''}", f"Content-Length: {len(sent.body)}", "", ""]
     writer.write("\r\n".join(lines).encode("latin-1") + sent.body)
@@ -341,5 +347,3 @@ async def _raw_http(port: int, sent: Sent) -> Got:
         name, _, value = line.partition(": ")
         headers.setdefault(name.lower(), []).append(value)
     return Got(status=int(first.split(" ")[1]), headers=headers, body=body)
-
-

@@ -140,7 +140,12 @@ def edge(sent: Sent) -> dict[str, Any]:
     if sent.peer is not None:
         request["clientIp"] = sent.peer
     if sent.body:
-        request["body"] = {"action": "read-only", "data": base64.b64encode(sent.body).decode(), "encoding": "base64", "inputTruncated": False}
+        request["body"] = {
+            "action": "read-only",
+            "data": base64.b64encode(sent.body).decode(),
+            "encoding": "base64",
+            "inputTruncated": False,
+        }
     return {"Records": [{"cf": {"config": {"eventType": "viewer-request"}, "request": request}}]}
 
 
@@ -152,7 +157,11 @@ def _from_lambda(answer: dict[str, Any]) -> Got:
         listed = [line["value"] for line in value] if isinstance(value, list) else [value]
         headers.setdefault(name.lower(), []).extend(listed)
     body = answer.get("body") or ""
-    return Got(status=int(answer.get("statusCode") or answer["status"]), headers=headers, body=base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode())
+    return Got(
+        status=int(answer.get("statusCode") or answer["status"]),
+        headers=headers,
+        body=base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode(),
+    )
 
 
 def _lambda(name: str, build: Callable[[Sent], dict[str, Any]]) -> None:
@@ -181,7 +190,14 @@ def _lambda(name: str, build: Callable[[Sent], dict[str, Any]]) -> None:
     HOSTS[f"lambda_{name}"] = make
 
 
-for _name, _build in (("rest_v1", rest_v1), ("http_v2", http_v2), ("alb", alb), ("alb_multi", alb_multi), ("lattice", lattice), ("edge", edge)):
+for _name, _build in (
+    ("rest_v1", rest_v1),
+    ("http_v2", http_v2),
+    ("alb", alb),
+    ("alb_multi", alb_multi),
+    ("lattice", lattice),
+    ("edge", edge),
+):
     _lambda(_name, _build)
 
 

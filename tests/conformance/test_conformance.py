@@ -66,7 +66,9 @@ def test_the_same_on_every_host(host: str, case: Case, audit: Heard) -> None:
         assert event["reason"] == case.reason
     if case.by is not None:
         assert event["guard"] == case.by
-    for secret in (value.split(" ", 1)[-1] for name, value in case.sent[-1].headers if name == "Authorization" and len(value) > 40):
+    for secret in (
+        value.split(" ", 1)[-1] for name, value in case.sent[-1].headers if name == "Authorization" and len(value) > 40
+    ):
         assert secret not in record.getMessage()
 
 
