@@ -130,7 +130,7 @@ class Django(Host):
         return made
 
     @staticmethod
-    def awaits(handler: Callable[..., Any], args: Args) -> bool:
+    def awaits(handler: Any, args: Args) -> bool:
         """Whether this is `dispatch` of an async class-based view: a plain function that returns a coroutine."""
         while hasattr(handler, "func"):  # `method_decorator` hands over a partial of the bound method
             handler = handler.func

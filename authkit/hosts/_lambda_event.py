@@ -1,0 +1,226 @@
+"""The request in an event that API Gateway, a load balancer, CloudFront, VPC Lattice or Netlify hands to a Lambda function.
+
+Nothing here believes an event to be well formed. A member of the wrong type makes the request malformed (400) when a guard
+asks for it; a method or path of the wrong type is empty, which no guard takes for a safe method or an exempt path.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+
+from ..errors import BodyTooLarge, MalformedRequest
+from ..http import Headers, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+V1, V2, ALB, WEBSOCKET, EDGE, LATTICE, LATTICE_V1, NETLIFY = "v1", "v2", "alb", "websocket", "edge", "lattice", "lattice1", "netlify"
+
+_MALFORMED = "malformed_event"
+
+
+class EventHeaders(Headers):
+    """Over a map of the event itself, names in lower case: a field is looked at when somebody asks for it."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def get_all(self, name: str) -> list[str]:
+        value = self._values.get(name.lower())
+        return [value] if type(value) is str else _texts(value)
+
+    def names(self) -> Iterable[str]:
+        return [name for name, value in self._values.items() if value is not None]
+
+
+class LambdaRequest(Request):
+    """An event; `context` is Lambda's own, None where the caller gave none. `kind` is the event's shape."""
+
+    __slots__ = ("kind", "context")
+    host = "aws_lambda"
+    peer_is_socket = False
+    kind: str
+    context: Any
+
+    def _read_headers(self) -> Headers:
+        event, kind = self.native, self.kind
+        try:
+            if kind is EDGE:
+                listed = event["Records"][0]["cf"]["request"].get("headers") or {}
+                return Headers([(name, _text_of(line["value"])) for name, lines in listed.items() for line in lines])
+            if kind is V2:
+                cookies = event.get("cookies")
+                if cookies:
+                    return Headers([*_lines(event.get("headers") or {}), ("cookie", "; ".join(_texts(cookies)))])
+            elif kind is not LATTICE_V1:
+                fields = event.get("multiValueHeaders")
+                if fields:
+                    return _lowered(fields)
+            return _lowered(event.get("headers") or {})
+        except (AttributeError, KeyError, TypeError):  # what should be a map, a list or a text is something else
+            raise MalformedRequest(_MALFORMED) from None
+
+    def _read_query(self) -> tuple[tuple[str, str], ...]:
+        event, kind = self.native, self.kind
+        if kind is V2 or kind is EDGE:
+            return super()._read_query()
+        try:
+            if kind is LATTICE_V1:
+                found = event.get("query_string_parameters")
+            else:
+                found = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
+            pairs = _lines(found or {})
+        except (AttributeError, TypeError):
+            raise MalformedRequest(_MALFORMED) from None
+        if kind is ALB:  # the load balancer hands parameters on as they were sent, still encoded
+            from urllib.parse import unquote_plus
+
+            pairs = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
+        return tuple(pairs)
+
+    def _read_params(self) -> Mapping[str, Any]:
+        return _mapping(self.native.get("pathParameters"))
+
+    def _read_route(self) -> str | None:
+        event = self.native
+        return _text(event.get("routeKey")) or _text(event.get("resource")) or _text(_mapping(event.get("requestContext")).get("routeKey"))
+
+    async def _read_body(self, limit: int) -> bytes:
+        event = self.native
+        encoded: object
+        if self.kind is EDGE:
+            sent = _mapping(event["Records"][0]["cf"]["request"].get("body"))
+            if sent.get("inputTruncated"):
+                raise BodyTooLarge("body_truncated_by_cloudfront")
+            data, encoded = sent.get("data"), {"base64": True, "text": False}.get(str(sent.get("encoding", "base64")))
+        else:
+            data = event.get("body")
+            encoded = event.get("is_base64_encoded" if self.kind is LATTICE_V1 else "isBase64Encoded", False)
+        if data is None:
+            return b""
+        if not isinstance(data, str):
+            raise MalformedRequest("body_not_text")
+        if encoded is not True and encoded is not False and encoded is not None:
+            # "false" is true to a handler that asks `if event["isBase64Encoded"]`: it would read another body than we do.
+            raise MalformedRequest(_MALFORMED)
+        if (len(data) * 3 // 4 - 2 if encoded else len(data)) > limit:
+            raise BodyTooLarge
+        try:
+            return a2b_base64(data, strict_mode=True) if encoded else data.encode()
+        except (Base64Error, ValueError):  # ValueError: not ASCII, or a lone surrogate
+            raise MalformedRequest("body_not_base64" if encoded else "body_not_text") from None
+
+
+def _lowered(fields: dict[str, Any]) -> Headers:
+    """Headers over `fields`; those that repeat a name in another spelling keep every value."""
+    if "".join(fields).islower():
+        return EventHeaders(fields)
+    values = {name.lower(): value for name, value in fields.items()}
+    return EventHeaders(values) if len(values) == len(fields) else Headers(_lines(fields))
+
+
+def _lines(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, text) for name, value in fields.items() for text in _texts(value)]
+
+
+def _texts(value: object) -> list[str]:
+    """One value or a list of them. Raises: `MalformedRequest` for anything else."""
+    if value is None:
+        return []
+    return [_text_of(item) for item in value] if isinstance(value, list) else [_text_of(value)]
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)):  # events written by hand say {"content-length": 5}
+        return str(value)
+    raise MalformedRequest(_MALFORMED)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _request(kind: str, event: dict[str, Any], method: object, path: object, peer: object, query: object = "") -> LambdaRequest:
+    """Slots are set one by one: this runs once a request, and keyword arguments through two constructors cost as much again."""
+    request = LambdaRequest.__new__(LambdaRequest)
+    request.kind = kind
+    request.native = event
+    request.method = method if isinstance(method, str) else ""
+    request.path = request.raw_path = path if isinstance(path, str) else ""
+    request.query_string = query if isinstance(query, str) else ""
+    request.peer = peer if isinstance(peer, str) and peer else None
+    request.scheme = "https"
+    request.websocket = False
+    request.state = request.context = request._headers = request._query = request._body = None
+    return request
+
+
+def read_event(event: dict[str, Any]) -> LambdaRequest | None:
+    """The request in an HTTP-shaped event, or None if the event is not one."""
+    about = event.get("requestContext")
+    if not isinstance(about, dict):
+        return _without_request_context(event)
+    http = about.get("http")
+    if isinstance(http, dict):  # HTTP API v2 and Function URL
+        return _request(V2, event, http.get("method"), event.get("rawPath"), http.get("sourceIp"), event.get("rawQueryString"))
+    if "elb" in about:
+        request = _request(ALB, event, event.get("httpMethod"), event.get("path"), None)
+        request.peer = _last_forwarded(request)  # the event has no address; the last entry is the one that the ALB appended
+        request.scheme = _scheme(request)
+        return request
+    if "connectionId" in about and "eventType" in about:
+        route = _text(about.get("routeKey"))  # what the platform routes by
+        request = _request(WEBSOCKET, event, "GET", route and f"/{route}", _mapping(about.get("identity")).get("sourceIp"))
+        request.websocket = True
+        return request
+    if "httpMethod" in event:
+        return _request(V1, event, event["httpMethod"], event.get("path"), _mapping(about.get("identity")).get("sourceIp"))
+    if "serviceArn" in about or "serviceNetworkArn" in about:
+        request = _request(LATTICE, event, event.get("method"), event.get("path"), None)
+        request.peer = _last_forwarded(request)
+        return request
+    return None
+
+
+def _without_request_context(event: dict[str, Any]) -> LambdaRequest | None:
+    records = event.get("Records")
+    if isinstance(records, list) and records:
+        cf = _mapping(_mapping(records[0]).get("cf"))
+        sent = cf.get("request")
+        if not isinstance(sent, dict) or "response" in cf:  # what CloudFront sends on the way back is no request
+            return None
+        return _request(EDGE, event, sent.get("method"), sent.get("uri"), sent.get("clientIp"), sent.get("querystring"))
+    if "raw_path" in event and "method" in event:
+        path = event["raw_path"]
+        request = _request(LATTICE_V1, event, event["method"], path.partition("?")[0] if isinstance(path, str) else None, None)
+        request.peer = _last_forwarded(request)
+        return request
+    if "httpMethod" in event and "path" in event:
+        return _request(NETLIFY, event, event["httpMethod"], event["path"], None)
+    return None
+
+
+def _last_forwarded(request: LambdaRequest) -> str | None:
+    try:
+        lines = request.headers.get_all("x-forwarded-for")
+    except MalformedRequest:
+        return None
+    return lines[-1].rpartition(",")[2].strip() or None if lines else None
+
+
+def _scheme(request: LambdaRequest) -> str:
+    try:
+        return "http" if request.headers.get("x-forwarded-proto") == "http" else "https"
+    except MalformedRequest:
+        return "https"
