@@ -27,6 +27,18 @@ class DjangoRequest(wsgi.WsgiRequest):
 
     __slots__ = ()
 
+    @property
+    def raw_path(self) -> str | None:  # type: ignore[override]
+        scope = getattr(self.native, "scope", None)
+        if scope is None:
+            return wsgi.raw_path(self.environ)
+        raw = scope.get("raw_path")
+        return raw.decode("latin-1") if isinstance(raw, bytes) else None
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        return self.native.scheme or "http"  # with SECURE_PROXY_SSL_HEADER, where Django is told to trust one
+
     def _read_params(self) -> Mapping[str, Any]:
         match = self.native.resolver_match
         return {} if match is None else match.kwargs
@@ -69,6 +81,7 @@ class DjangoRequest(wsgi.WsgiRequest):
         return body
 
 
+_async_views: dict[type, bool] = {}  # Django works this out from the class's methods whenever it is asked
 _GONE = "the body was read before the guard came to it: put the guard outside of what reads it"
 
 
@@ -90,11 +103,9 @@ class Django(Host):
         request.start_response = None
         request.method = native.method or ""
         request.path = native.path_info
-        request.raw_path = _raw_path(native)
         request.query_string = meta.get("QUERY_STRING", "")
         request.peer = meta.get("REMOTE_ADDR") or None
         request.peer_is_socket = True
-        request.scheme = native.scheme
         request.websocket = False
         request.state = request._headers = request._query = request._body = None
         return request
@@ -132,10 +143,17 @@ class Django(Host):
     @staticmethod
     def awaits(handler: Any, args: Args) -> bool:
         """Whether this is `dispatch` of an async class-based view: a plain function that returns a coroutine."""
+        if getattr(handler, "__name__", "") != "dispatch":
+            return False
         while hasattr(handler, "func"):  # `method_decorator` hands over a partial of the bound method
             handler = handler.func
-        owner = getattr(handler, "__self__", None) or args[0]
-        return bool(getattr(owner, "view_is_async", False)) and getattr(handler, "__name__", "") == "dispatch"
+        owner = type(getattr(handler, "__self__", None) or args[0])
+        found = _async_views.get(owner)
+        if found is None:
+            found = bool(getattr(owner, "view_is_async", False))
+            if len(_async_views) < 1024:
+                _async_views[owner] = found
+        return found
 
     def view(self, request: Request, result: Any) -> Response:
         response = Response(result.status_code)
@@ -152,14 +170,6 @@ class Django(Host):
             result._iterator = kind(result._iterator, state)
             result._resource_closers = [_InState(closer, state) for closer in result._resource_closers]
         return result
-
-
-def _raw_path(native: Any) -> str | None:
-    scope = getattr(native, "scope", None)
-    if scope is None:
-        return wsgi.raw_path(native.META)
-    raw = scope.get("raw_path")
-    return raw.decode("latin-1") if isinstance(raw, bytes) else None
 
 
 def _lines(response: Any) -> list[tuple[str, str]]:

@@ -72,6 +72,10 @@ class WsgiRequest(Request):
     environ: dict[str, Any]
     start_response: Callable[..., Any] | None
 
+    @property
+    def raw_path(self) -> str | None:  # type: ignore[override]
+        return raw_path(self.environ)
+
     def _read_headers(self) -> Headers:
         return EnvironHeaders(self.environ)
 
@@ -89,7 +93,6 @@ def fill(request: WsgiRequest, environ: dict[str, Any]) -> None:
             pass
     request.path = path
     request.method = environ["REQUEST_METHOD"]
-    request.raw_path = raw_path(environ)
     request.query_string = environ.get("QUERY_STRING", "")
     request.peer = environ.get("REMOTE_ADDR") or None  # empty on a unix socket
     request.peer_is_socket = True
