@@ -61,17 +61,20 @@ def run(guard: Coroutine[Any, Any, T]) -> T:
 
     Raises: `TypeError` if the guard awaits anything but `blocking`: that needs an event loop, and the handler is sync.
     """
-    resume: Callable[[], Any] = partial(guard.send, None)
+    try:
+        wanted = guard.send(None)
+    except StopIteration as done:  # most guards wait for nothing
+        return done.value  # type: ignore[no-any-return]
     try:
         while True:
-            try:
-                wanted = resume()
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
             try:
                 resume = partial(guard.send, _in_place(wanted))
             except BaseException as error:  # the guard sees its own failure
                 resume = partial(guard.throw, error)
+            try:
+                wanted = resume()
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
     finally:
         guard.close()
 
@@ -94,13 +97,12 @@ def _in_place(wanted: object) -> Any:
 @coroutine
 def arun(guard: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
     """Drive a guard on the running asyncio loop: `blocking` runs on authkit's threads, every other awaitable is passed through."""
-    resume: Callable[[], Any] = partial(guard.send, None)
+    try:
+        wanted = guard.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
     try:
         while True:
-            try:
-                wanted = resume()
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
             try:
                 if isinstance(wanted, (Blocking, _Waiting)):
                     sent = yield from _on_loop(wanted)
@@ -109,6 +111,10 @@ def arun(guard: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
                 resume = partial(guard.send, sent)
             except BaseException as error:  # cancellation included: the guard may clean up, and it goes on to our caller
                 resume = partial(guard.throw, error)
+            try:
+                wanted = resume()
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
     finally:
         guard.close()
 

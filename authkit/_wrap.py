@@ -229,7 +229,7 @@ class _Door:
 class _Visit:
     """One request at one door: which state it shares, and what the chain wants of the response."""
 
-    __slots__ = ("chain", "host", "request", "state", "outermost", "outer_headers", "headers", "postponed")
+    __slots__ = ("chain", "host", "request", "state", "outermost", "heard", "outer_headers", "headers", "postponed")
 
     def __init__(self, chain: Chain, host: Host, request: Request) -> None:
         self.chain = chain
@@ -255,6 +255,7 @@ class _Visit:
             state.listeners += (chain.audit,)
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key
+        self.heard = self.outermost and _audit.is_heard(state)  # an allowed request, that is; a refusal always is
 
     def judged(self) -> None:
         """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
@@ -262,7 +263,7 @@ class _Visit:
 
     @property
     def wanted(self) -> bool:
-        return bool(self.chain.hooks or self.headers) or (self.outermost and _audit.is_heard(self.state))
+        return self.heard or bool(self.chain.hooks or self.headers or (self.outermost and self.state.listeners))
 
     def apply(self, response: Response) -> None:
         for item in self.chain.hooks:
@@ -317,9 +318,11 @@ class _Visit:
         self.end()
 
     def end(self) -> None:
-        if self.outermost and not self.postponed and not self.state.ended:
-            self.state.ended = True
-            _audit.write(self.state, self.request)
+        state = self.state
+        if self.outermost and not self.postponed and not state.ended:
+            state.ended = True
+            if self.heard or state.outcome != "allow" or state.shadow is not None or state.listeners:
+                _audit.write(state, self.request)
 
 
 visit = _Visit  # for a host whose guards decide elsewhere than around a call: a dependency of FastAPI
