@@ -65,7 +65,7 @@ def _repeats_a_sample(text: str) -> bool:
 
 def _is_der(secret: bytes) -> bool:
     """Whether `secret` is a key or certificate in DER, or the base64 body of a PEM without its armour."""
-    if secret[:2] == b"MI":
+    if secret[:1] == b"M" and len(secret) >= 56:  # 0x30 in base64
         from binascii import a2b_base64
 
         try:

@@ -46,9 +46,7 @@ class Key:
         if isinstance(material, (bytes, bytearray, memoryview)):
             material = forms.as_jwk(bytes(material).decode("utf-8", "replace")) or bytes(material)
 
-        from collections.abc import Mapping
-
-        if isinstance(material, Mapping):
+        if isinstance(material, dict):
             self._read_jwk(material, alg, kid)
         elif isinstance(material, (str, bytes)):
             self._read_text(material, alg, kid)

@@ -49,11 +49,13 @@ class SignedBy:
 
     def _meet(self, header: str, data: bytes, signature: str) -> None:
         """Find the key that a header seen for the first time names, and remember the header once a signature under it held."""
-        for key in self._named_by(header):
+        keys = self._named_by(header)
+        for key in keys:
             if key.verify(data, signature):
-                if len(self._headers) >= MAX_HEADERS:
-                    self._headers.clear()
-                self._headers[header] = key
+                if len(keys) == 1:  # without a kid the same header may stand for several
+                    if len(self._headers) >= MAX_HEADERS:
+                        self._headers.clear()
+                    self._headers[header] = key
                 return
         raise InvalidToken("token_signature")
 
