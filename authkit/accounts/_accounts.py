@@ -1,0 +1,150 @@
+"""`Accounts`: registering, authenticating, and the endpoints that serve them."""
+
+from __future__ import annotations
+
+from .._run import arun, blocking, run
+from ..endpoint import Endpoint, problem
+from ..errors import ConfigurationError, InvalidCredentials, InvalidToken, _Rejected
+from ..http import Response
+from ._bodies import bearer, texts
+from .names import canonical
+from .passwords import PasswordHasher
+from .users import User
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..decision import Principal
+    from ..http import Request
+    from ..tokens import Tokens
+    from .users import Users
+
+BODY_LIMIT = 65_536  # bytes; a user name and a password of 4096 bytes, every character of them escaped
+
+
+class RegistrationRefused(_Rejected):
+    """This user cannot be registered. `reason`: `username_not_acceptable`, `password_not_acceptable` or `username_taken`."""
+
+    default_reason = "username_not_acceptable"
+
+
+class Accounts:
+    """People with passwords: `users` keeps them, `tokens` says who has logged in.
+
+    `login` and `verify` are endpoints for any host. Passwords are hashed off the event loop, a few at a time; past that,
+    `Unavailable` (503). How often somebody may try is not limited here yet: put `rate_limit` in front.
+
+    Raises: `ConfigurationError` for `create_on_first_login` and `prefix`, which are not available in this version.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        tokens: Tokens,
+        hasher: PasswordHasher | None = None,
+        *,
+        create_on_first_login: bool = False,
+        prefix: str = "",
+    ) -> None:
+        if not callable(getattr(users, "find", None)) or not callable(getattr(users, "add", None)):
+            raise ConfigurationError("users has the methods find and add: MemoryUsers(), say")
+        if not callable(getattr(tokens, "issue", None)) or not callable(getattr(tokens, "verify", None)):
+            raise ConfigurationError("tokens is a Tokens")
+        if create_on_first_login or prefix:
+            raise ConfigurationError("create_on_first_login and prefix are not available in this version")
+        self._users = users
+        self._users_in_place = getattr(users, "in_place", False) is True
+        self._tokens = tokens
+        self._hasher = PasswordHasher() if hasher is None else hasher
+        self.login = Endpoint(self._login, body_limit=BODY_LIMIT, veto=_no_texts("login"))
+        self.verify = Endpoint(self._verify, body_limit=BODY_LIMIT, veto=_no_texts("verify"))
+
+    def register(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:
+        """Make a user. Raises: `RegistrationRefused`; `Unavailable`."""
+        return run(self._register(username, password, roles, scopes))
+
+    async def aregister(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:
+        """As `register`, on an event loop."""
+        return await arun(self._register(username, password, roles, scopes))
+
+    def authenticate(self, username: str, password: str) -> User:
+        """The user whose password this is. The work is the same whether or not there is such a user.
+
+        Raises: `InvalidCredentials`, whose `reason` is for the log alone; `Unavailable`. Never returns None.
+        """
+        return run(self._authenticate(username, password))
+
+    async def aauthenticate(self, username: str, password: str) -> User:
+        """As `authenticate`, on an event loop."""
+        return await arun(self._authenticate(username, password))
+
+    async def _register(self, username: str, password: str, roles: Iterable[str], scopes: Iterable[str]) -> User:
+        name = canonical(username)
+        if name is None:
+            raise RegistrationRefused("username_not_acceptable")
+        if not self._hasher.acceptable(password):
+            raise RegistrationRefused("password_not_acceptable")
+        hashed = await blocking(self._hasher.hash, password, pool="hash")
+        user = User(name, password_hash=hashed, roles=roles, scopes=scopes)
+        if not await self._asking(self._users.add, user):
+            raise RegistrationRefused("username_taken")
+        return user
+
+    async def _authenticate(self, username: str, password: str) -> User:
+        name = canonical(username)
+        user = None if name is None else await self._asking(self._users.find, name)
+        stored = None if user is None else user.password_hash
+        matches = await blocking(self._hasher.verify, password, stored, pool="hash")
+        if user is None:
+            raise InvalidCredentials("user_unknown")
+        if matches is not True:
+            raise InvalidCredentials("password_wrong")
+        if user.disabled:  # after the work, so that it takes as long
+            raise InvalidCredentials("user_disabled")
+        return user  # type: ignore[no-any-return]
+
+    async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
+        return fn(*args) if self._users_in_place else await blocking(fn, *args)
+
+    async def _login(self, request: Request) -> Response:
+        """POST {"username", "password"}: 200 {"user", "access_token", "token_type", "expires_in"}, or 401."""
+        username, password = texts(request, "username", "password")
+        try:
+            user = await self._authenticate(username, password)
+        except InvalidCredentials:
+            return problem(401, "invalid_credentials", {"www-authenticate": "Bearer"})
+        claims = None if user.subject == user.username else {"preferred_username": user.username}
+        await self._tokens.warm()  # have the key at hand: nothing blocks right after it
+        token = self._tokens.issue(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
+        issued = self._tokens.verify(token).claims  # whoever brings this token next finds it remembered
+        lifetime = issued["exp"] - issued["iat"]
+        return Response.json({"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": lifetime})
+
+    async def _verify(self, request: Request) -> Response:
+        """POST {"token"}, or a bearer header and no body: 200 {"status": "valid", "user"}, or 401."""
+        token = bearer(request)
+        if token is None and not request.body and "content-type" not in request.headers:
+            return problem(401, "unauthorized", {"www-authenticate": "Bearer"})
+        if token is None:
+            (token,) = texts(request, "token")
+        elif request.body:
+            return problem(400, "invalid_request", {"www-authenticate": 'Bearer error="invalid_request"'})
+        await self._tokens.warm()
+        try:
+            principal: Principal = self._tokens.verify(token)
+        except InvalidToken:
+            return problem(401, "invalid_token", {"www-authenticate": 'Bearer error="invalid_token"'})
+        return Response.json({"status": "valid", "user": principal.claims.get("preferred_username", principal.subject)})
+
+
+def _no_texts(name: str) -> Callable[[tuple[Any, ...]], None]:
+    def veto(args: tuple[Any, ...]) -> None:
+        if args and all(isinstance(arg, str) for arg in args):
+            raise TypeError(
+                f"accounts.{name} is an endpoint that serves requests; to check a password, call accounts.authenticate"
+            )
+        return
+
+    return veto

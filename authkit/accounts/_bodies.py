@@ -1,0 +1,59 @@
+"""What clients send to the endpoints of accounts: one JSON object of texts, read one way only."""
+
+from __future__ import annotations
+
+from ..errors import MalformedRequest, RequestError
+from ..tokens.strict_json import parse_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..http import Request
+
+_TOKEN68 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
+
+
+class UnsupportedMediaType(RequestError):
+    """Only `application/json` is read: a browser sends it across sites with a preflight or not at all."""
+
+    status = 415
+    code = "unsupported_media_type"
+    default_reason = "unsupported_media_type"
+
+
+def texts(request: Request, *names: str) -> tuple[str, ...]:
+    """The members `names` of the JSON object in the body, which holds these and no others, each a text without NUL.
+
+    Raises: `UnsupportedMediaType`, `MalformedRequest`.
+    """
+    kind, *parameters = request.headers.get("content-type", "").split(";")  # type: ignore[union-attr]
+    if kind.strip(" \t").lower() != "application/json":
+        raise UnsupportedMediaType
+    for parameter in parameters:
+        name, _, value = parameter.strip(" \t").lower().partition("=")
+        if name == "charset" and value.strip('"') != "utf-8":
+            raise UnsupportedMediaType
+    try:
+        found = parse_object(request.body)
+    except ValueError:
+        raise MalformedRequest("body_not_json") from None
+    if found.keys() != set(names):
+        raise MalformedRequest("body_members")
+    values = tuple(found[name] for name in names)
+    if any(type(value) is not str or not value or "\0" in value for value in values):
+        raise MalformedRequest("body_values")
+    return values
+
+
+def bearer(request: Request) -> str | None:
+    """The token of the `Authorization` header (RFC 6750 section 2.1); None without one. Raises: `MalformedRequest`."""
+    lines = request.headers.get_all("authorization")
+    if not lines:
+        return None
+    scheme, _, token = lines[0].partition(" ")
+    if len(lines) > 1 or ("," in lines[0] and "bearer" in lines[0].lower()):
+        raise MalformedRequest("two_credentials")
+    if scheme.lower() != "bearer":
+        return None
+    if not token or not _TOKEN68.issuperset(token):
+        raise MalformedRequest("malformed_authorization")
+    return token
