@@ -38,8 +38,13 @@ class Paths:
         path = request.path
         if path in self._exact or (self._below and path.startswith(self._below) and path not in self._below):
             raw = request.raw_path
-            return not _is_ambiguous(path) and (raw is None or not any(code in raw.lower() for code in _ENCODED))
+            return not _is_ambiguous(path) and (raw is None or not _is_ambiguous_as_sent(raw.lower()))
         return False
+
+
+def _is_ambiguous_as_sent(raw: str) -> bool:
+    """A server may have merged slashes or resolved dots before the router came to see the path; what is around it may not."""
+    return any(code in raw for code in _ENCODED) or _is_ambiguous(raw.replace("%", ""))
 
 
 def _is_ambiguous(path: str) -> bool:
