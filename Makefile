@@ -10,7 +10,6 @@ TEST_VENV := build/venv
 BENCH_VENV := build/venv-bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # A stamp carries the checksum of what it was made from: nothing is made twice, and nothing stale is kept.
 key = $(shell cat $(1) | cksum | tr ' ' -)
