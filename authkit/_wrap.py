@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MARK = "__authkit__"
 _FILLED = ("principal", "webhook")  # handler parameters that guards fill in, on every host
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, partial)
+_ASGI = ("scope", "receive", "send")
 _REPEATABLE = ("set-cookie", "vary", "www-authenticate")
 _COROUTINE, _ASYNC_GENERATOR, _KEYWORDS = 0x80 | 0x100, 0x200, 0x08  # code flags, as named in the inspect module
 
@@ -105,7 +106,7 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
         )
     only = named(host) if host is not None else None
     door = _Door(chain, target, only)
-    wrapper = door.asynchronous() if is_async(target) else door.synchronous()
+    wrapper = _asgi_shaped(target, door.asynchronous()) if is_async(target) else door.synchronous()
     if isinstance(target, _FUNCTIONS):
         update_wrapper(wrapper, target)
     else:  # an app or another callable object: its attributes stay its own
@@ -115,6 +116,28 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
     _fit_signature(wrapper, target, host)
     setattr(wrapper, MARK, Mark(wrapper, target, chain, host, stacked))
     return wrapper  # type: ignore[return-value]
+
+
+def _asgi_shaped(target: Any, guarded: Callable[..., Any]) -> Callable[..., Any]:
+    """`guarded` with the parameters of an ASGI app where the target has them: uvicorn takes what can be called without
+    arguments for a factory, and calls it."""
+    code = getattr(target, "__code__", None)
+    if code is None:
+        code = getattr(getattr(type(target), "__call__", None), "__code__", None)
+    names = () if code is None else code.co_varnames[: code.co_argcount]
+    if names[1:4] == _ASGI and isinstance(target, FunctionType):
+
+        async def method(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+            return await guarded(self, scope, receive, send)
+
+        return method
+    if names[:3] != _ASGI and names[1:4] != _ASGI:
+        return guarded
+
+    async def app(scope: Any, receive: Any, send: Any) -> Any:
+        return await guarded(scope, receive, send)
+
+    return app
 
 
 _chains: dict[tuple[Guard, ...], Chain] = {}

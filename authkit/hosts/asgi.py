@@ -198,11 +198,10 @@ class Asgi(Host):
         request.native = request.scope = {**request.scope, "headers": kept}
         return (*request.before, request.scope, request.receive, request.send), {}
 
-    def refuse(self, request: Request, response: Response) -> Any:
-        raise TypeError("an ASGI app is an async function (or has an async __call__): this one cannot be guarded")
-
-    def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:
-        return self.refuse(request, Response())
+    @staticmethod
+    def awaits(handler: Any, args: Args) -> bool:
+        """Every ASGI server awaits what the app returns, also that of a plain function."""
+        return True
 
     async def arefuse(self, request: Request, response: Response) -> None:
         assert isinstance(request, AsgiRequest)

@@ -90,3 +90,12 @@ def dependency(guard: Any, visit: Callable[..., Any]) -> Any:
 
         found = guard.__dict__["_fastapi_dependency"] = make(guard, visit)
     return found
+
+
+def endpoint_signature() -> Any:
+    """What FastAPI is to see of an endpoint of ours: the request, and nothing that a client could fill in."""
+    from inspect import Parameter, Signature
+
+    from starlette.requests import Request
+
+    return Signature([Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)])
