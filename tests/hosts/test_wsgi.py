@@ -91,9 +91,12 @@ def test_two_authorization_lines_are_400(server: Address, values: tuple[str, ...
 @pytest.mark.parametrize(
     "value",
     [
-        "Bearer", "Bearer ", "Bearer  alice.token", "Bearer\talice.token", "Bearer alice.token,", "Bearer alice.token, x",
-        'Bearer "alice.token"', "Bearer Bearer alice.token", "Bearer alice.token extra", "Bearer alice.tok\xe9n", "Bearer alice.token\x0b",
-        "Bearer: alice.token", "Bearer=alice.token", "Bearer alice.token;", "B\xe9arer alice.token", "\xff", "Bearer \xa0alice.token",
+        "Bearer", "Bearer ", "Bearer  alice.token",
+        "Bearer\talice.token", "Bearer alice.token,", "Bearer alice.token, x",
+        'Bearer "alice.token"', "Bearer Bearer alice.token", "Bearer alice.token extra", "Bearer alice.tok\xe9n",
+        "Bearer alice.token\x0b",
+        "Bearer: alice.token", "Bearer=alice.token", "Bearer alice.token;",
+        "B\xe9arer alice.token", "\xff", "Bearer \xa0alice.token",
     ],
 )  # fmt: skip
 def test_a_header_that_is_no_bearer_credential_never_enters(server: Address, value: str) -> None:
@@ -142,7 +145,10 @@ def test_a_path_of_utf8_is_text_and_raw_as_sent(server: Address) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["//open", "/./open", "/x/../open", "/%6fpen%2f", "/open%00", "/open;x", "/open/", "/OPEN", "/open.", "/%2e/open", "/open%2f", "/open%252f", "/op\\en"],
+    [
+        "//open", "/./open", "/x/../open", "/%6fpen%2f", "/open%00", "/open;x", "/open/",
+        "/OPEN", "/open.", "/%2e/open", "/open%2f", "/open%252f", "/op\\en",
+    ],
 )  # fmt: skip
 def test_only_the_exempt_path_itself_is_open(server: Address, target: str) -> None:
     """AUZ-07, as far as the server passes the path on."""
