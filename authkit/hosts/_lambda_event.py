@@ -118,7 +118,8 @@ class LambdaRequest(Request):
 
 def _lowered(fields: dict[str, Any]) -> Headers:
     """Headers over `fields`; those that repeat a name in another spelling keep every value."""
-    if "".join(fields).islower():
+    names = "".join(fields)
+    if names == names.lower():  # as HTTP APIs, Function URLs and load balancers send them
         return EventHeaders(fields)
     values = {name.lower(): value for name, value in fields.items()}
     return EventHeaders(values) if len(values) == len(fields) else Headers(_lines(fields))

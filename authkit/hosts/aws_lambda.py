@@ -13,6 +13,7 @@ from ._lambda_event import ALB, LambdaRequest, read_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ._host import Args, Kwargs, Reply
@@ -55,8 +56,9 @@ class AwsLambda(Host):
         assert isinstance(request, LambdaRequest)
         return answer.from_response(request.kind, response, multi_value=_is_multi_value(request))
 
-    def finish(self, request: Request, result: Any, reply: Reply) -> Any:
-        return super().finish(request, result, reply) if reply.wanted else result
+    def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:
+        result = handler(*args, **kwargs)
+        return self.finish(request, result, reply) if reply.wanted else result  # nothing is streamed: there is no context to keep
 
     def view(self, request: Request, result: Any) -> Response:
         assert isinstance(request, LambdaRequest)
