@@ -274,7 +274,7 @@ class _Visit:
         self.state = state
         request.state = state
         host.keep_state(request, state)
-        if chain.audit is not None:
+        if chain.audit is not None and chain.audit not in state.listeners:
             state.listeners += (chain.audit,)
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key

@@ -115,7 +115,8 @@ def test_the_endpoint_keeps_its_name_and_attributes() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "text", b"bytes", {"a": 1}, [1, 2], ("text", 201), ("text", {"x-own": "1"}), ("text", 201, {"x-own": "1"}), ("text", "202 Fine"),
+        "text", b"bytes", {"a": 1}, [1, 2], ("text", 201), ("text", {"x-own": "1"}), ("text", 201, {"x-own": "1"}),
+        ("text", "202 Fine"),
         ({"a": 1}, 201, [("x-own", "1"), ("x-own", "2")]),
     ],
 )  # fmt: skip

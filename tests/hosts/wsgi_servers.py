@@ -95,6 +95,7 @@ def waitress(app: Any, **settings: Any) -> Iterator[Address]:
     try:
         yield Address(socket.AF_INET, ("127.0.0.1", int(server.effective_port)))
     finally:
+        server.task_dispatcher.shutdown()
         server.close()
         thread.join(10)
 
