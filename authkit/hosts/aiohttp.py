@@ -15,6 +15,7 @@ from ..http import Headers, Request, Response
 from . import wsgi
 from ._fields import changes
 from ._host import Host, replace_headers
+from ._stream import AsyncInState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +96,18 @@ def _put_back(stream: Any, data: bytes) -> None:
         stream.unread_data(data)
 
 
+def _key() -> Any:
+    """Where the state stands in a request: a key of aiohttp's own kind where it has one, which text is deprecated for."""
+    global _KEY
+    if _KEY is None:
+        kind = getattr(sys.modules["aiohttp.web"], "RequestKey", None)
+        _KEY = wsgi.KEY if kind is None else kind("authkit_state", State)
+    return _KEY
+
+
+_KEY: Any = None
+
+
 class Aiohttp(Host):
     name = "aiohttp"
 
@@ -113,11 +126,11 @@ class Aiohttp(Host):
         )  # fmt: skip
 
     def find_state(self, request: Request) -> State | None:
-        state = request.native.get(wsgi.KEY)
+        state = request.native.get(_key())
         return state if isinstance(state, State) else None
 
     def keep_state(self, request: Request, state: State) -> None:
-        request.native[wsgi.KEY] = state
+        request.native[_key()] = state
 
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
         native = request.native
@@ -158,11 +171,17 @@ class Aiohttp(Host):
     def update(self, request: Request, result: Any, response: Response) -> Any:
         for name, values in changes(_lines(result), response.headers).items():
             if name == "set-cookie":
-                values = values[len(result.cookies) :]
-            else:
-                result.headers.popall(name, None)
+                values = values[len(result.cookies) :]  # those set with `set_cookie` are sent by themselves
+            result.headers.popall(name, None)
             for value in values:
                 result.headers.add(name, value)
+        return result
+
+    def in_context(self, result: Any, state: State) -> Any:
+        body = getattr(result, "body", None)
+        source = getattr(body, "_iter", None)  # aiohttp's payload of an async iterable
+        if source is not None:
+            body._iter = AsyncInState(source, state)
         return result
 
 
