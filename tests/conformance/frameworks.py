@@ -92,9 +92,10 @@ def fastapi_sync(guard: Guard, handler: Handler) -> Send:
 @host
 def fastapi_dependency(guard: Guard, handler: Handler) -> Send:
     app = fastapi.FastAPI(openapi_url=None)
+    depends = fastapi.Depends(guard.dependency)
 
     @app.api_route("/{rest:path}", methods=METHODS)
-    async def endpoint(request: fastapi.Request, who: Principal | None = fastapi.Depends(guard.dependency)) -> dict[str, Any]:
+    async def endpoint(request: fastapi.Request, who: Principal | None = depends) -> dict[str, Any]:
         return handler.sees(who, dict(request.headers), await request.body())
 
     return lambda sent: asgi_client.call(app, sent)
@@ -287,7 +288,7 @@ def django_middleware_async(guard: Guard, handler: Handler) -> Send:
 
 @aiohttp.web.middleware
 async def _peer(request: aiohttp.web.Request, handler: Any) -> Any:
-    return await handler(request.clone(remote=request.headers["x-test-peer"] or None))
+    return await handler(request.clone(remote=request.headers["x-test-peer"]))
 
 
 @host

@@ -96,7 +96,8 @@ def http_v2(sent: Sent) -> dict[str, Any]:
     headers = {name.lower(): ",".join(values) for name, values in _multi(sent.headers).items() if name.lower() != "cookie"}
     event: dict[str, Any] = {
         "version": "2.0", "routeKey": "$default", "rawPath": sent.path, "rawQueryString": sent.query, "headers": headers,
-        "requestContext": {"http": {"method": sent.method, "path": sent.path, "sourceIp": sent.peer}}, "isBase64Encoded": encoded,
+        "requestContext": {"http": {"method": sent.method, "path": sent.path, "sourceIp": sent.peer}},
+        "isBase64Encoded": encoded,
     }  # fmt: skip
     if cookies:
         event["cookies"] = cookies
@@ -129,7 +130,8 @@ def lattice(sent: Sent) -> dict[str, Any]:
     body, encoded = _body(sent)
     headers = {name.lower(): values for name, values in _multi(_forwarded(sent)).items()}
     return {"version": "2.0", "path": sent.path, "method": sent.method, "headers": headers, "queryStringParameters": {},
-            "body": body, "isBase64Encoded": encoded, "requestContext": {"serviceArn": "arn:aws:vpc-lattice:eu-west-1:1:service/s"}}  # fmt: skip
+            "body": body, "isBase64Encoded": encoded,
+            "requestContext": {"serviceArn": "arn:aws:vpc-lattice:eu-west-1:1:service/s"}}  # fmt: skip
 
 
 def edge(sent: Sent) -> dict[str, Any]:
