@@ -99,7 +99,7 @@ for name in authkit.__all__:
     value = getattr(authkit, name)
     kind = "module" if isinstance(value, types.ModuleType) else "object"
     where = value.__name__ if kind == "module" else getattr(value, "__module__", "")
-    found[name] = [kind, where, getattr(value, "__qualname__", repr(value) if kind == "object" else "")]
+    found[name] = [kind, where, getattr(value, "__qualname__", type(value).__qualname__)]
 print(json.dumps(found))
 """
 
