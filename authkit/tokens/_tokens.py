@@ -53,7 +53,7 @@ class _State:
         self.ring = ring
         self.signed = SignedBy(ring, ACCESS_TYPE)
         self.remembered = Remembered(cache_size)
-        self.header = issue.header_segment(ring.current, ACCESS_TYPE) if ring.current.can_sign else None
+        self.header: str | None = None  # made with the first token: a service that only verifies needs none
         self.versions = versions
         self.until = until
 
@@ -121,8 +121,12 @@ class Tokens:
         `ConfigurationError` if the key only verifies.
         """
         state = self._current()
-        if state.header is None:
+        key = state.ring.current
+        if not key.can_sign:
             raise ConfigurationError("this key only verifies: issuing tokens wants the private key")
+        header = state.header
+        if header is None:
+            header = state.header = issue.header_segment(key, ACCESS_TYPE)
         if ttl is not None and (type(ttl) is not int or not 0 < ttl <= MAX_TTL):
             raise ValueError(f"ttl is a whole number of seconds from 1 to {MAX_TTL}")
         now = int(self._clock())
@@ -134,8 +138,8 @@ class Tokens:
             "exp": now + (ttl or self._ttl),
             "jti": base64url.encode(self._random(16)).decode(),
         }
-        signed = f"{state.header}.{issue.payload_segment(registered, scopes, roles, claims or {})}"
-        token = f"{signed}.{base64url.encode(state.ring.current.sign(signed.encode())).decode()}"
+        signed = f"{header}.{issue.payload_segment(registered, scopes, roles, claims or {})}"
+        token = f"{signed}.{base64url.encode(key.sign(signed.encode())).decode()}"
         if len(token) > MAX_TOKEN:
             raise ValueError(f"the token would be longer than {MAX_TOKEN} characters: claims= holds too much")
         return token

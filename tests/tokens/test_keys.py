@@ -49,7 +49,10 @@ def der(kind: str) -> bytes:
 @pytest.mark.parametrize(
     ("material", "alg"),
     [(SECRET, "HS256"), (SECRET.encode(), "HS256"), (bytearray(SECRET.encode()), "HS256")]
-    + [(pem(kind), alg) for kind, alg in [("RSA", "RS256"), ("P-256", "ES256"), ("P-384", "ES384"), ("P-521", "ES512"), ("Ed25519", "EdDSA")]],
+    + [
+        (pem(kind), alg)
+        for kind, alg in [("RSA", "RS256"), ("P-256", "ES256"), ("P-384", "ES384"), ("P-521", "ES512"), ("Ed25519", "EdDSA")]
+    ],
 )
 def test_each_kind_of_material_has_its_default_algorithm(material: Any, alg: str) -> None:
     key = Key(material)
@@ -75,7 +78,9 @@ def test_what_we_sign_pyjwt_verifies_and_the_other_way_round(alg: str) -> None:
         material: Any = (SECRET * 3)[: int(alg[2:]) // 8].encode()
         public: Any = material
     else:
-        material = oracle.prepare_key(pem({"RS256": "RSA", "PS256": "RSA", "ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}[alg]))
+        material = oracle.prepare_key(
+            pem({"RS256": "RSA", "PS256": "RSA", "ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}[alg])
+        )
         public = material.public_key()
     assert oracle.verify(data, public, key.sign(data))
     assert key.verify(data, b64(oracle.sign(data, material)))
@@ -104,7 +109,15 @@ def test_tok_02_no_hmac_key_is_made_of_what_others_can_read(kind: str, alg: str)
     jwk = Key(public_pem(kind)).public_jwk()
     assert jwk is not None
     assert Key(jwk, alg).alg == Key(json.dumps(jwk), alg).alg == jwk.pop("alg"), "its own alg wins, and it is no secret"
-    for text in (public_pem(kind), pem(kind), ssh(kind), ssh(kind) + " me@host", "no-pty " + ssh(kind), certificate(), json.dumps(jwk)):
+    for text in (
+        public_pem(kind),
+        pem(kind),
+        ssh(kind),
+        ssh(kind) + " me@host",
+        "no-pty " + ssh(kind),
+        certificate(),
+        json.dumps(jwk),
+    ):
         refused(text, alg)
         refused(text.encode(), alg)
         refused("\n  " + text + "\n", alg)
@@ -116,7 +129,12 @@ def test_tok_02_no_hmac_key_is_made_of_what_others_can_read(kind: str, alg: str)
 
 
 def test_tok_02_ssh_and_certificate_text_is_no_key_without_alg_either() -> None:
-    for text in (ssh("RSA"), ssh("Ed25519"), certificate(), "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----"):
+    for text in (
+        ssh("RSA"),
+        ssh("Ed25519"),
+        certificate(),
+        "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----",
+    ):
         refused(text)
 
 
@@ -136,7 +154,26 @@ def test_tok_02_a_token_signed_with_the_text_of_the_public_key_is_refused(kind: 
             assert caught.value.reason == "token_key"
 
 
-@pytest.mark.parametrize("material", ["", b"", " ", "\n", b"\t ", " " * 64, {"kty": "oct", "k": ""}, {"kty": "oct"}, {"kty": "oct", "k": None}, {}, [], None, 5, True, object()])
+@pytest.mark.parametrize(
+    "material",
+    [
+        "",
+        b"",
+        " ",
+        "\n",
+        b"\t ",
+        " " * 64,
+        {"kty": "oct", "k": ""},
+        {"kty": "oct"},
+        {"kty": "oct", "k": None},
+        {},
+        [],
+        None,
+        5,
+        True,
+        object(),
+    ],
+)
 def test_tok_06_an_empty_key_is_refused_in_every_form(material: Any) -> None:
     refused(material)
     with pytest.raises(ConfigurationError):
@@ -254,7 +291,12 @@ def test_a_public_jwk_has_the_public_members_only_and_pyjwt_reads_it(alg: str) -
     assert jwk is not None
     assert set(jwk) - {"kty", "use", "alg", "kid"} in ({"n", "e"}, {"crv", "x", "y"}, {"crv", "x"})
     token = tokens(key_for(alg)).issue("alice")
-    assert jwt.decode(token, jwt.PyJWK(jwk).key, algorithms=[alg], audience=AUDIENCE, options={"verify_exp": False, "verify_iat": False})["sub"] == "alice"
+    assert (
+        jwt.decode(
+            token, jwt.PyJWK(jwk).key, algorithms=[alg], audience=AUDIENCE, options={"verify_exp": False, "verify_iat": False}
+        )["sub"]
+        == "alice"
+    )
     assert Key(jwk).kid == key_for(alg).kid
     assert Key(json.dumps(jwk)).alg == alg
 
@@ -277,7 +319,14 @@ def test_a_private_jwk_signs_unless_its_key_ops_say_otherwise() -> None:
     assert Key(jwk).can_sign
     assert Key({**jwk, "key_ops": ["sign"]}).can_sign
     assert not Key({**jwk, "key_ops": ["verify"]}).can_sign
-    for change in ({"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": []}, {"key_ops": "sign"}, {"key_ops": None}, {"key_ops": [["sign"]]}):
+    for change in (
+        {"use": "enc"},
+        {"key_ops": ["encrypt"]},
+        {"key_ops": []},
+        {"key_ops": "sign"},
+        {"key_ops": None},
+        {"key_ops": [["sign"]]},
+    ):
         refused({**jwk, **change})
 
 
@@ -318,7 +367,16 @@ def test_tok_08_an_ecdsa_signature_is_r_and_s_of_full_length_and_nothing_else(al
     good = key.sign(b"data")
     assert len(good) == 2 * size
     der_form = encode_dss_signature(int.from_bytes(good[:size], "big"), int.from_bytes(good[size:], "big"))
-    for other in (b"", good[:-1], good + b"\0", b"\0" + good, good[:size] + b"\0" + good[size:], der_form, good[size:] + good[:size], good * 2):
+    for other in (
+        b"",
+        good[:-1],
+        good + b"\0",
+        b"\0" + good,
+        good[:size] + b"\0" + good[size:],
+        der_form,
+        good[size:] + good[:size],
+        good * 2,
+    ):
         assert not key.verify(b"data", b64(other))
 
 

@@ -54,7 +54,12 @@ def test_tok_12_a_ring_of_two_families_wants_a_kid_with_every_secret() -> None:
 
 
 def test_tok_12_in_a_mixed_ring_every_token_passes_with_its_own_key_and_kid_only() -> None:
-    keys = {"h": Key(SECRET, kid="h"), "h2": Key(OTHER_SECRET, kid="h2"), "e": Key(pem("Ed25519"), kid="e"), "r": Key(pem("RSA"), kid="r")}
+    keys = {
+        "h": Key(SECRET, kid="h"),
+        "h2": Key(OTHER_SECRET, kid="h2"),
+        "e": Key(pem("Ed25519"), kid="e"),
+        "r": Key(pem("RSA"), kid="r"),
+    }
     verifier = tokens(KeyRing(keys["h"], previous=[keys["h2"], keys["e"], keys["r"]]))
     for signer, named, alg in itertools.product(keys, keys, [key.alg for key in keys.values()]):
         text = sign(keys[signer], header(keys[named], alg=alg), payload())
