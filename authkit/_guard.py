@@ -116,11 +116,16 @@ class Guard:
         """As `prepare`, on an event loop. Done by ASGI lifespan for a guarded app."""
         await arun(self.as_chain()._prepare_all())
 
-    def authorizer(self, *, cached: bool = True) -> Callable[..., Any]:
-        """This guard as a handler for an API Gateway Lambda authorizer; see docs/aws.md."""
+    def authorizer(self, *, cached: bool = True, simple: bool = True) -> Callable[..., Any]:
+        """This guard as a handler for an API Gateway Lambda authorizer; see docs/aws.md.
+
+        `cached`: its answer covers the stage; off, one method, and the authorizer's TTL must be 0. `simple`: an HTTP API
+        (payload 2.0) is answered with `isAuthorized`; off, with a policy. Raises: `ConfigurationError` for a guard that needs
+        the body, and with `cached` for one that reads path, method, address or a rate.
+        """
         from .hosts import proxy
 
-        return proxy("aws_authorizer:authorizer")(self, cached=cached)  # type: ignore[no-any-return]
+        return proxy("aws_authorizer:authorizer")(self, cached=cached, simple=simple)  # type: ignore[no-any-return]
 
     @property
     def dependency(self) -> Any:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-V1, V2, ALB, WEBSOCKET, EDGE, LATTICE, LATTICE_V1, NETLIFY = "v1", "v2", "alb", "websocket", "edge", "lattice", "lattice1", "netlify"
+V1, V2, WEBSOCKET = "v1", "v2", "websocket"  # API Gateway: REST; HTTP and Function URL; WebSocket
+ALB, EDGE, NETLIFY = "alb", "edge", "netlify"
+LATTICE_V1, LATTICE = "lattice1", "lattice"
 
 _MALFORMED = "malformed_event"
 
@@ -88,7 +90,8 @@ class LambdaRequest(Request):
 
     def _read_route(self) -> str | None:
         event = self.native
-        return _text(event.get("routeKey")) or _text(event.get("resource")) or _text(_mapping(event.get("requestContext")).get("routeKey"))
+        found = event.get("routeKey") or event.get("resource") or _mapping(event.get("requestContext")).get("routeKey")
+        return _text(found)
 
     async def _read_body(self, limit: int) -> bytes:
         event = self.native
@@ -152,7 +155,9 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _request(kind: str, event: dict[str, Any], method: object, path: object, peer: object, query: object = "") -> LambdaRequest:
+def new_request(
+    kind: str, event: dict[str, Any], method: object, path: object, peer: object, query: object = ""
+) -> LambdaRequest:
     """Slots are set one by one: this runs once a request, and keyword arguments through two constructors cost as much again."""
     request = LambdaRequest.__new__(LambdaRequest)
     request.kind = kind
@@ -174,21 +179,22 @@ def read_event(event: dict[str, Any]) -> LambdaRequest | None:
         return _without_request_context(event)
     http = about.get("http")
     if isinstance(http, dict):  # HTTP API v2 and Function URL
-        return _request(V2, event, http.get("method"), event.get("rawPath"), http.get("sourceIp"), event.get("rawQueryString"))
+        query = event.get("rawQueryString")
+        return new_request(V2, event, http.get("method"), event.get("rawPath"), http.get("sourceIp"), query)
     if "elb" in about:
-        request = _request(ALB, event, event.get("httpMethod"), event.get("path"), None)
+        request = new_request(ALB, event, event.get("httpMethod"), event.get("path"), None)
         request.peer = _last_forwarded(request)  # the event has no address; the last entry is the one that the ALB appended
         request.scheme = _scheme(request)
         return request
     if "connectionId" in about and "eventType" in about:
         route = _text(about.get("routeKey"))  # what the platform routes by
-        request = _request(WEBSOCKET, event, "GET", route and f"/{route}", _mapping(about.get("identity")).get("sourceIp"))
+        request = new_request(WEBSOCKET, event, "GET", route and f"/{route}", _mapping(about.get("identity")).get("sourceIp"))
         request.websocket = True
         return request
     if "httpMethod" in event:
-        return _request(V1, event, event["httpMethod"], event.get("path"), _mapping(about.get("identity")).get("sourceIp"))
+        return new_request(V1, event, event["httpMethod"], event.get("path"), _mapping(about.get("identity")).get("sourceIp"))
     if "serviceArn" in about or "serviceNetworkArn" in about:
-        request = _request(LATTICE, event, event.get("method"), event.get("path"), None)
+        request = new_request(LATTICE, event, event.get("method"), event.get("path"), None)
         request.peer = _last_forwarded(request)
         return request
     return None
@@ -201,14 +207,14 @@ def _without_request_context(event: dict[str, Any]) -> LambdaRequest | None:
         sent = cf.get("request")
         if not isinstance(sent, dict) or "response" in cf:  # what CloudFront sends on the way back is no request
             return None
-        return _request(EDGE, event, sent.get("method"), sent.get("uri"), sent.get("clientIp"), sent.get("querystring"))
+        return new_request(EDGE, event, sent.get("method"), sent.get("uri"), sent.get("clientIp"), sent.get("querystring"))
     if "raw_path" in event and "method" in event:
-        path = event["raw_path"]
-        request = _request(LATTICE_V1, event, event["method"], path.partition("?")[0] if isinstance(path, str) else None, None)
+        path = _text(event["raw_path"])
+        request = new_request(LATTICE_V1, event, event["method"], path and path.partition("?")[0], None)
         request.peer = _last_forwarded(request)
         return request
     if "httpMethod" in event and "path" in event:
-        return _request(NETLIFY, event, event["httpMethod"], event["path"], None)
+        return new_request(NETLIFY, event, event["httpMethod"], event["path"], None)
     return None
 
 

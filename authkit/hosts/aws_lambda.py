@@ -58,7 +58,7 @@ class AwsLambda(Host):
 
     def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:
         result = handler(*args, **kwargs)
-        return self.finish(request, result, reply) if reply.wanted else result  # nothing is streamed: there is no context to keep
+        return self.finish(request, result, reply) if reply.wanted else result
 
     def view(self, request: Request, result: Any) -> Response:
         assert isinstance(request, LambdaRequest)
@@ -70,7 +70,7 @@ class AwsLambda(Host):
 
 
 def _call(args: Args, kwargs: Kwargs) -> tuple[dict[str, Any], Any] | None:
-    """Event and context of a call that is not `handler(event, context)`: a decorated method's, or one with names, as in tests."""
+    """Event and context of any call but `handler(event, context)`: a decorated method's, or one with names, as in tests."""
     if len(args) == 2 and isinstance(args[0], dict):
         return args[0], args[1]
     if len(args) == 3 and isinstance(args[1], dict) and not isinstance(args[0], dict):
