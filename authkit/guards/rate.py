@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from math import ceil
 
 from .._audit import warn
 from .._guard import Guard
@@ -162,7 +163,7 @@ def _bounded(key: str) -> str:
 
 def _ceil(seconds: float) -> int:
     """Whole seconds, rounded up; what rounding left over is no second."""
-    return int(-((1e-6 - seconds) // 1))
+    return ceil(seconds - 1e-6)
 
 
 def _labels(name: str | None, rates: tuple[Rate, ...]) -> list[str]:
