@@ -25,10 +25,10 @@ class Dotenv(SecretSource):
     def __init__(
         self, path: str = ".env", *, stage: str | None = None, strict: bool = False, settings: Settings | None = None
     ) -> None:
-        if stage is not None and not (stage.isascii() and stage.replace("-", "").replace("_", "").isalnum()):
-            raise ConfigurationError("a stage is ASCII letters, digits, '-' and '_'")
         self._path = str(path)
         self._stage = stage
+        if stage is not None and not (stage.isascii() and stage.replace("-", "").replace("_", "").isalnum()):
+            raise ConfigurationError("a stage is ASCII letters, digits, '-' and '_'")
         self._strict = strict or stage == "production"
         self._settings = settings or _settings.default
         ends = ("", ".local") if stage is None else ("", ".local", f".{stage}", f".{stage}.local")

@@ -51,6 +51,7 @@ class Secrets(Masked, Keeper):
     def __init__(
         self, *sources: SecretSource, ttl: float = TTL, grace: float = GRACE, clock: Callable[[], float] = time.time
     ) -> None:
+        self._sources = sources
         if not sources:
             raise ConfigurationError("Secrets needs at least one source")
         for source in sources:
@@ -60,7 +61,6 @@ class Secrets(Masked, Keeper):
             raise ConfigurationError("ttl is a positive number of seconds")
         if not 0 <= grace < float("inf"):
             raise ConfigurationError("grace is a number of seconds, 0 or more")
-        self._sources = sources
         self._ttl = ttl
         self._grace = grace
         self._clock = clock

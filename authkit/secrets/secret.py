@@ -58,6 +58,10 @@ class Secret(Masked):
             raise ConfigurationError("a secret is empty, blank, or not text or bytes")
         return cls(_Literal(versions, clock), "(literal)")
 
+    def fresh(self) -> SecretVersions | None:
+        """The versions, if they are at hand and still good; None if they would have to be fetched. No I/O."""
+        return self._keeper.fresh(self.name)
+
     def versions(self) -> SecretVersions:
         """All values at this moment. The same object until something changes; `previous` is gone once it has expired."""
         versions = self._keeper.fresh(self.name)
@@ -75,7 +79,12 @@ class Secret(Masked):
 
     def reveal(self) -> str:
         """The current value as text. Raises: `ConfigurationError` too, for bytes that are not UTF-8."""
-        return self._text(self.versions())
+        versions = self.versions()
+        value = versions.current
+        if isinstance(value, str):
+            return value
+        del value  # what is raised below may be shown with its locals
+        return self._text(versions)
 
     async def areveal(self) -> str:
         """`reveal` on an event loop, which it does not block."""

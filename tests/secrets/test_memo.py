@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import traceback
 
 import pytest
 
 from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable
-from authkit.secrets import Environment, Secrets, SecretSource, SecretVersions
+from authkit.secrets import Dotenv, Environment, Secrets, SecretSource, SecretVersions
 
 
 class Source(SecretSource):
@@ -347,3 +348,10 @@ def test_secrets_is_no_container_to_walk() -> None:
         "A" in Secrets(Environment({}))  # type: ignore[operator]  # noqa: B015
     with pytest.raises(TypeError):
         list(Secrets(Environment({})))  # type: ignore[call-overload]
+
+
+def test_what_could_not_be_built_can_still_be_shown() -> None:
+    for build in (lambda: Secrets(), lambda: Secrets(Environment({}), ttl=0), lambda: Dotenv(stage="../x")):
+        with pytest.raises(ConfigurationError) as raised:
+            build()
+        assert "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())

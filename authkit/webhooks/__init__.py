@@ -1,0 +1,9 @@
+"""Webhook signatures: schemes declared as data, and the few functions that sign and verify by them."""
+
+from .builtin import schemes
+from .event import WebhookEvent
+from .scheme import Scheme
+from .signing import sign
+from .verifier import Verifier, verify
+
+__all__ = ["Scheme", "Verifier", "WebhookEvent", "schemes", "sign", "verify"]

@@ -1,0 +1,127 @@
+"""What the headers of one delivery say, read strictly. Nothing but `InvalidSignature` comes out, whatever was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import InvalidSignature
+from ..http import Headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from .scheme import Scheme
+
+    Delivery: TypeAlias = tuple[list[str], str | None, float | None, str | None]
+
+MAX_HEADER = 8192  # characters; Standard Webhooks with a dozen signatures takes about 1000
+MAX_SIGNATURES = 32  # a rotation needs two or three
+MAX_ID = 256  # characters
+
+
+def read(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> Delivery:
+    """A delivery's signatures, its timestamp as text and in seconds, and its id.
+
+    Raises: `InvalidSignature` with reason `signature_missing`, `signature_repeated`, `signature_malformed`,
+    `timestamp_missing`, `timestamp_malformed`, `id_missing` or `id_malformed`.
+    """
+    if not isinstance(headers, Headers):
+        headers = _wanted(scheme.wanted, headers)
+    for signature_header, id_header, timestamp_header in scheme.places:  # noqa: B007  # the last two are read below
+        lines = headers.get_all(signature_header)
+        if lines:
+            break
+    else:
+        raise InvalidSignature("signature_missing")
+    if len(lines) != 1:
+        raise InvalidSignature("signature_repeated")
+    text: object = lines[0]  # a mapping that is not ours may hold anything
+    if not text:
+        raise InvalidSignature("signature_missing")
+    if not isinstance(text, str) or len(text) > MAX_HEADER or not text.isascii():
+        raise InvalidSignature("signature_malformed")
+    signatures, timestamp = _items(scheme, text)
+    if not signatures or len(signatures) > MAX_SIGNATURES:
+        raise InvalidSignature("signature_malformed")
+    id = _id(scheme, headers.get_all(id_header)) if id_header is not None else None
+    seconds = None
+    if scheme.timed:
+        if timestamp_header is not None:
+            lines = headers.get_all(timestamp_header)
+            if len(lines) > 1:
+                raise InvalidSignature("timestamp_malformed")
+            timestamp = lines[0] if lines else None
+        if not timestamp:
+            raise InvalidSignature("timestamp_missing")
+        seconds = _seconds(timestamp, scheme.unit)
+        if seconds is None:
+            raise InvalidSignature("timestamp_malformed")
+    return signatures, timestamp, seconds, id
+
+
+def _wanted(wanted: frozenset[str], headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+    """The headers that matter; two spellings of one name are a repeated header."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        if isinstance(name, str):
+            lowered = name.lower()
+            if lowered in wanted:
+                found.setdefault(lowered, []).append(value)
+    return Headers.of(found)
+
+
+def _items(scheme: Scheme, text: str) -> tuple[list[str], str | None]:
+    """The signatures in the header, and the timestamp if it stands there; no signatures if the header contradicts itself."""
+    prefix = scheme.prefix
+    if scheme.separator is None:
+        return ([text[len(prefix) :]] if text.startswith(prefix) else []), None
+    signatures, timestamp = [], None
+    mark = scheme.timestamp_item
+    for item in text.split(scheme.separator):
+        if item.startswith(prefix):
+            signatures.append(item[len(prefix) :])
+        elif mark is not None and item.startswith(mark):
+            if timestamp is not None:
+                return [], None
+            timestamp = item[len(mark) :]
+    return signatures, timestamp
+
+
+def _id(scheme: Scheme, lines: list[str]) -> str | None:
+    """The delivery's id. One that is not signed may be anything: what is not plain text is left out."""
+    if not scheme.signed_id:
+        return lines[0] if len(lines) == 1 and _is_plain(lines[0]) else None
+    if not lines or not lines[0]:
+        raise InvalidSignature("id_missing")
+    # With the text that ends it inside it, one signed content could be read as another id, time and body.
+    if len(lines) != 1 or not _is_plain(lines[0]) or (scheme.after_id and scheme.after_id in lines[0]):
+        raise InvalidSignature("id_malformed")
+    return lines[0]
+
+
+def _is_plain(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= MAX_ID and text.isascii() and text.isprintable()
+
+
+def _seconds(text: object, unit: str) -> float | None:
+    """The timestamp in seconds since the epoch, or None. int() alone would take "1_0", spaces and Arabic digits."""
+    if not isinstance(text, str) or not text.isascii():
+        return None
+    if unit == "rfc3339":
+        return _from_rfc3339(text)
+    if not text.isdigit() or len(text) > 15:
+        return None
+    return int(text) if unit == "s" else int(text) / 1000
+
+
+def _from_rfc3339(text: str) -> float | None:
+    if len(text) > 40 or "T" not in text or not (text.endswith("Z") or text[-6:-5] in ("+", "-")):
+        return None
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,65 @@
+"""The secrets of a verifier or signer, and the keys that they make under a scheme."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError
+from ..secrets.secret import Secret
+from ..secrets.versions import Masked, SecretVersions, is_blank
+from .mac import Mac, derived
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeAlias
+
+    from .scheme import Scheme
+
+    AnySecret: TypeAlias = str | bytes | Secret | SecretVersions | Sequence[str | bytes | Secret | SecretVersions]
+    Keys: TypeAlias = tuple[tuple[str | int, Mac], ...]
+
+
+class Sealed(Masked):
+    """One or several secrets out of sight: `Sealed(secret)` is the first thing done with what a caller hands in.
+
+    It raises nothing, because the frame that would raise holds the value; `check` says what is wrong, with no value in sight.
+    """
+
+    __slots__ = ("secrets", "several")
+    secrets: tuple[Secret, ...]
+    several: bool
+
+    def __init__(self, secret: AnySecret | Sealed | None) -> None:
+        if isinstance(secret, Sealed):
+            self.secrets, self.several = secret.secrets, secret.several
+            return
+        self.several = isinstance(secret, (list, tuple))
+        items: tuple[Any, ...] = tuple(secret) if isinstance(secret, (list, tuple)) else (secret,)
+        wrong = any(not isinstance(item, (Secret, SecretVersions)) and is_blank(item) for item in items)
+        self.secrets = () if wrong else tuple(item if isinstance(item, Secret) else Secret.of(item) for item in items)
+
+    def check(self, scheme: Scheme) -> None:
+        """Raises: `ConfigurationError` if there is no secret, or an empty one. No value stands for "do not verify"."""
+        if not self.secrets:
+            raise ConfigurationError(f"webhook scheme {scheme.name}: the secret is missing, empty, blank, or not text or bytes")
+
+
+def keys_of(scheme: Scheme, secrets: tuple[Secret, ...], versions: tuple[SecretVersions, ...], *, several: bool) -> Keys:
+    """The key of each value of each secret, with what a match of it is called.
+
+    Raises: `ConfigurationError` for a value that the scheme cannot make a key of, naming the secret.
+    """
+    keys: list[tuple[str | int, Mac]] = []
+    for index, (secret, values) in enumerate(zip(secrets, versions, strict=True)):
+        for version, mac in _derived(scheme, values):
+            if mac is None:
+                shape = _SHAPES[scheme.key]
+                raise ConfigurationError(f"webhook scheme {scheme.name}: the secret {secret.name} ({version}) is not {shape}")
+            keys.append((index if several else version, mac))
+    return tuple(keys)
+
+
+_SHAPES = {"text": "text that UTF-8 can encode", "base64": "base64, as the provider shows it", "hex": "hex digits"}
+
+
+def _derived(scheme: Scheme, versions: SecretVersions) -> list[tuple[str, Mac | None]]:
+    return [(version, derived(scheme, value)) for version, value in versions.named()]

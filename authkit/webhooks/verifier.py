@@ -1,0 +1,159 @@
+"""`Verifier` and `verify`: whether a delivery was sent by whoever knows the secret, and lately."""
+
+from __future__ import annotations
+
+import time
+from hmac import compare_digest
+
+from ..errors import InvalidSignature
+from ..secrets.versions import Masked
+from .builtin import resolved
+from .delivery import read
+from .event import WebhookEvent
+from .keys import Sealed, keys_of
+from .mac import encoder
+from .scheme import checked_tolerance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..http import Headers
+    from ..secrets import SecretVersions
+    from .keys import AnySecret, Keys
+    from .scheme import Scheme
+
+KEEP_UNTIMED = 7 * 86_400  # seconds a delivery without a signed time is remembered, so that a replay is told
+
+
+class Verifier(Masked):
+    """Verifies deliveries under one scheme; build it once.
+
+    `secret`: what the provider shows, or a `Secret`, or several of either; every current, pending and not yet expired previous
+    value is accepted. `tolerance`: seconds that a signed time may differ from ours, both ways; None: the scheme's own.
+
+    Raises: `ConfigurationError` for an unknown scheme, a secret that is missing, empty, or no key under this scheme (a literal
+    one here, any other when it is first read), and a tolerance that is no positive number.
+    """
+
+    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held")
+    scheme: Scheme
+    tolerance: float
+
+    def __init__(
+        self,
+        scheme: str | Scheme,
+        secret: AnySecret | Sealed | None,
+        *,
+        tolerance: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        hidden = Sealed(secret)
+        del secret  # what is raised below may be shown with its locals
+        self.scheme = resolved(scheme)
+        hidden.check(self.scheme)
+        self.tolerance = self.scheme.tolerance if tolerance is None else checked_tolerance(tolerance)
+        self._sealed = hidden
+        self._clock = clock
+        self._encode = encoder(self.scheme.encoding)
+        self._held: tuple[tuple[SecretVersions, ...], Keys] = ((), ())
+        versions = tuple(found for one in hidden.secrets if (found := one.fresh()) is not None)
+        if len(versions) == len(hidden.secrets):
+            self._keys(versions)
+
+    @property
+    def keep(self) -> int:
+        """Seconds for which a delivery has to be remembered so that a replay of it is told (DESIGN: webhook replay)."""
+        return int(2 * self.tolerance) + 1 if self.scheme.timed else KEEP_UNTIMED
+
+    async def load(self) -> Keys:
+        """The keys in force, for `verify`; secrets are fetched if need be, by whoever drives the coroutine.
+
+        Raises: `SecretNotFound`, `SecretUnavailable`, `ConfigurationError`.
+        """
+        return self._keys(tuple([await secret.load() for secret in self._sealed.secrets]))
+
+    def verify(
+        self,
+        headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        now: float | None = None,
+        url: str | None = None,
+        method: str = "POST",
+        *,
+        keys: Keys | None = None,
+    ) -> WebhookEvent:
+        """The delivery as an event. `body`: the bytes as received. `now`: epoch seconds. `url`: where the scheme signs it.
+
+        Raises: `InvalidSignature` with a stable reason, whatever was sent: those of `delivery.read`, `timestamp_too_old`,
+        `timestamp_in_future`, `signature_mismatch`. A body that is not bytes is the program's mistake: `TypeError`. Without
+        `keys` from `load`, secrets are fetched in place, and may raise as `load` does.
+        """
+        if not isinstance(body, bytes):
+            raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
+        if keys is None:
+            keys = self._keys(tuple([secret.versions() for secret in self._sealed.secrets]))
+        scheme = self.scheme
+        signatures, timestamp, seconds, id = read(scheme, headers)
+        if seconds is not None:
+            now = self._clock() if now is None else now
+            # whole seconds where the sender has no finer ones: 300 s old is 300 s old for all of that second
+            age = (int(now) if scheme.unit == "s" else now) - seconds
+            if age > self.tolerance:
+                raise InvalidSignature("timestamp_too_old")
+            if age < -self.tolerance:
+                raise InvalidSignature("timestamp_in_future")
+        before, after = scheme.around(id, timestamp, method, url)
+        if scheme.encoding == "hex":
+            signatures = [signature.lower() for signature in signatures]
+        matched = _matched(keys, signatures, self._encode, before, body, after)
+        if matched is None:
+            raise InvalidSignature("signature_mismatch")
+        return WebhookEvent(scheme.name, body, id, seconds, matched, scheme.signed_id, before, after)
+
+    def _keys(self, versions: tuple[SecretVersions, ...]) -> Keys:
+        held, keys = self._held
+        if held != versions:  # by identity: a secret gives the same object until something changes
+            keys = keys_of(self.scheme, self._sealed.secrets, versions, several=self._sealed.several)
+            self._held = (versions, keys)
+        return keys
+
+    def __repr__(self) -> str:
+        scheme = getattr(self, "scheme", None)  # None: the constructor is about to refuse
+        return f"<Verifier {scheme.name if scheme is not None else '?'}>"
+
+
+def verify(
+    scheme: str | Scheme,
+    secret: AnySecret | None,
+    headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+    body: bytes,
+    url: str | None = None,
+    method: str = "POST",
+    now: float | None = None,
+    tolerance: float | None = None,
+) -> WebhookEvent:
+    """The delivery as an event, if its signature holds: see `Verifier`, which is built once for many.
+
+    Raises: `InvalidSignature`, with a stable reason; `ConfigurationError`, `SecretNotFound`, `SecretUnavailable` as `Verifier`
+    does.
+    """
+    hidden = Sealed(secret)
+    del secret  # what is raised below may be shown with its locals
+    return Verifier(scheme, hidden, tolerance=tolerance).verify(headers, body, now, url, method)
+
+
+def _matched(
+    keys: Keys, signatures: list[str], encode: Callable[[bytes], str], before: bytes, body: bytes, after: bytes
+) -> str | int | None:
+    """What the first matching key is called. Every key meets every signature, so that time does not tell which matched.
+
+    Expected signatures live in this frame only, and it raises nothing: they reach no log.
+    """
+    matched: str | int | None = None
+    for name, mac in keys:
+        expected = encode(mac.digest(before, body, after))
+        for signature in signatures:
+            if compare_digest(expected, signature) and matched is None:
+                matched = name
+    return matched
