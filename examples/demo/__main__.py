@@ -147,9 +147,8 @@ def main() -> int:
         print(f"  TOKEN={token}")
         print(f'  curl -i -H "Authorization: Bearer $TOKEN" {url}/private')
         print(f'  curl -i -H "Authorization: Bearer $TOKEN" {url}/admin')
-        print(
-            f"""  curl -i -H "Content-Type: application/json" -d '{{"username":"alice","password":"correct horse battery staple"}}' {url}/login"""
-        )
+        login = json.dumps({"username": "alice", "password": "correct horse battery staple"})
+        print(f"""  curl -i -H "Content-Type: application/json" -d '{login}' {url}/login""")
         print(f"  {url}/docs in a browser shows every route, with the security scheme\n", flush=True)
         thread.join()
         return 0

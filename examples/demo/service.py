@@ -1,6 +1,8 @@
-"""The example service: login, and one route for every guard. Each guard is one line above a handler that knows nothing of it."""
+"""The example service: login, and a route for every guard. Each guard is one line above a handler that knows nothing of it."""
 
 from __future__ import annotations
+
+from secrets import token_urlsafe
 
 from fastapi import FastAPI, Request
 
@@ -23,14 +25,14 @@ from authkit.secrets import Dotenv, Environment, Hardcoded, Secrets
 
 ISSUER = AUDIENCE = "http://demo.localhost"
 
-# Embedded defaults: for a demo only, which is why the environment and a .env file come first. A service of yours has no Hardcoded.
+# The environment and .env come first. The embedded defaults, made anew at each start, are for a demo: yours has no Hardcoded.
 secrets = Secrets(
     Environment(),
     Dotenv(),
     Hardcoded(
         {
-            "DEMO_JWT_SECRET": "demo-only: 3f1d0c5ba2e94e7f8d6b7c5a4e3f2d1c",
-            "DEMO_WEBHOOK_SECRET": "demo-only: 9a8b7c6d5e4f30211203f4e5d6c7b8a9",
+            "DEMO_JWT_SECRET": token_urlsafe(32),
+            "DEMO_WEBHOOK_SECRET": token_urlsafe(32),
         }
     ),
 )

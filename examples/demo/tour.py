@@ -76,7 +76,7 @@ class Tour:
 
 def _verdict(event: dict[str, object] | None) -> str:
     if event is None:
-        return "no guard"
+        return "answered without a guard"
     if event["outcome"] == "allow":
         return "allowed" if event["principal"] is None else f"allowed, principal {event['principal']}"
     return f"refused by {event['guard']} ({event['reason']})"

@@ -1,0 +1,185 @@
+"""Every example is a program that works: each is loaded as its reader would run it, and called."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authkit import Request, Tokens
+from authkit.testing import LambdaContext, lambda_event
+from tests.conformance import asgi_client, wsgi_client
+from tests.conformance.exchange import Got, Sent
+
+SECRET = "examples, only here: 4b7d0e9a6f3c2158"
+ISSUER, AUDIENCE = "https://login.example.com", "https://api.example.com"
+TOKENS = Tokens(SECRET, issuer=ISSUER, audience=AUDIENCE)
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("JWT_SECRET", SECRET),
+        ("AUTHKIT_JWT_SECRET", SECRET),
+        ("AUTHKIT_ISSUER", ISSUER),
+        ("AUTHKIT_AUDIENCE", AUDIENCE),
+    ):
+        monkeypatch.setenv(name, value)
+
+
+def bearer(subject: str = "alice", **granted: Any) -> tuple[str, str]:
+    return "Authorization", f"Bearer {TOKENS.issue(subject, **granted)}"
+
+
+def test_lambda_private_hello() -> None:
+    from examples.lambda_private_hello import handler
+
+    for kind in ("v1", "v2", "function_url", "alb"):
+        refused = handler(lambda_event(kind), LambdaContext())  # type: ignore[call-arg]
+        assert refused["statusCode"] == 401
+        answer = handler(lambda_event(kind, headers=dict([bearer()])), LambdaContext())  # type: ignore[call-arg]
+        assert (answer["statusCode"], answer["body"]) == (200, "Hello, alice.")
+
+
+def test_lambda_authorizer() -> None:
+    from examples.lambda_authorizer import handler
+
+    arn = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/prod/GET/orders"
+    event = {"type": "TOKEN", "methodArn": arn, "authorizationToken": bearer(scopes=["api"])[1]}
+    policy = handler(event, LambdaContext())
+    assert policy["principalId"] == "alice"
+    assert [statement["Effect"] for statement in policy["policyDocument"]["Statement"]] == ["Allow"]
+    denied = handler({**event, "authorizationToken": bearer()[1]}, LambdaContext())
+    assert [statement["Effect"] for statement in denied["policyDocument"]["Statement"]] == ["Deny"]
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        handler({**event, "authorizationToken": "Bearer x.y.z"}, LambdaContext())
+
+
+def test_fastapi_app() -> None:
+    from examples.fastapi_app import app
+
+    def send(method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Got:
+        sent = (("Content-Type", "application/json"), *headers)
+        return asgi_client.call(app, Sent(method=method, path=path, headers=sent, body=body))
+
+    order = b'{"item": "tea"}'
+    assert send("GET", "/health").status == 200
+    assert send("POST", "/orders", body=order).status == 401
+    assert json.loads(send("POST", "/orders", bearer(), body=order).body) == {"ordered": "tea", "by": "alice"}
+    assert send("POST", "/orders", bearer(), body=b"{}").status == 422
+    assert send("GET", "/users/alice", bearer()).status == 200
+    assert send("GET", "/users/grace", bearer()).status == 403
+    assert send("GET", "/users/grace", bearer(roles=["admin"])).status == 200
+    assert send("GET", "/me").status == 401
+    assert json.loads(send("GET", "/me", bearer()).body) == {"subject": "alice"}
+    assert send("GET", "/admin/stats", bearer()).status == 403
+    assert send("GET", "/admin/stats", bearer(roles=["admin"])).status == 200
+
+
+def test_flask_app() -> None:
+    from examples.flask_app import app
+
+    def send(path: str, *headers: tuple[str, str]) -> Got:
+        return wsgi_client.call(app, Sent(path=path, headers=headers))
+
+    assert send("/private").status == 401
+    private = send("/private", bearer())
+    assert json.loads(private.body) == {"message": "Hello, alice."}
+    assert "ratelimit-policy" in private.headers
+    assert send("/reports/export", bearer()).status == 403
+    assert send("/reports/export", bearer(roles=["analyst"])).body == b"# exported by alice\n1999,2000\n"
+
+
+def test_django_views() -> None:
+    """In a process of its own: Django is configured once per process, and this one is the example's."""
+    program = """
+import asyncio, json, sys
+import django
+from django.conf import settings
+settings.configure(SECRET_KEY="examples only", ALLOWED_HOSTS=["*"], ROOT_URLCONF="examples.django_views", USE_TZ=True,
+                   MIDDLEWARE=["examples.django_views.api"] if sys.argv[2] == "middleware" else [])
+django.setup()
+from django.test import AsyncClient, Client
+token, headers = sys.argv[1], {}
+def ask(path, **more): return Client().get(path, headers=more).status_code
+good = {"authorization": "Bearer " + token}
+print(json.dumps([ask("/private"), ask("/private", **good), ask("/orders", **good), ask("/users/alice", **good),
+                  ask("/users/grace", **good), ask("/health"),
+                  asyncio.run(AsyncClient().get("/users/alice", headers=good)).status_code]))
+"""
+    token = TOKENS.issue("alice", scopes=["orders:read"])
+    for where, health in (("views", 404), ("middleware", 404)):
+        command = [sys.executable, "-c", program, token, where]
+        found = subprocess.run(command, capture_output=True, text=True, cwd=EXAMPLES.parent, timeout=60)
+        assert found.returncode == 0, found.stderr
+        assert json.loads(found.stdout) == [401, 200, 200, 200, 403, health, 200]
+
+
+def test_asgi_middleware() -> None:
+    from examples.asgi_middleware import app
+
+    assert asgi_client.call(app, Sent(path="/anything")).status == 401
+    assert asgi_client.call(app, Sent(path="/anything", headers=(bearer(),))).body == b"Hello, alice."
+    assert asgi_client.call(app, Sent(path="/health")).body == b"Hello, whoever you are."
+
+    async def connect() -> list[str]:
+        answers: list[str] = []
+
+        async def receive() -> dict[str, str]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            answers.append(f"{message['type']} {message.get('code')}")
+
+        scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "path": "/",
+            "headers": [],
+            "query_string": b"",
+            "client": None,
+        }
+        await app(scope, receive, send)
+        return answers
+
+    assert asyncio.run(connect()) == ["websocket.close 1008"]
+
+
+def test_wsgi_middleware() -> None:
+    from examples.wsgi_middleware import app
+
+    assert wsgi_client.call(app, Sent(path="/anything")).status == 401
+    assert wsgi_client.call(app, Sent(path="/anything", headers=(bearer(),))).body == b"Hello, alice."
+    assert wsgi_client.call(app, Sent(path="/health")).body == b"Hello, whoever you are."
+
+
+def test_custom_guard() -> None:
+    from examples.custom_guard import handler
+
+    refused = handler(Request.build())
+    assert (refused.status, refused.headers["x-served-by"]) == (401, "authkit")
+    allowed = handler(Request.build(headers={"X-Custom-Auth": "demo"}))
+    assert (allowed.status, allowed.body, allowed.headers["x-served-by"]) == (200, b"Hello, acme.", "authkit")
+
+
+def test_the_demo_comes_out_as_it_should() -> None:
+    command = [sys.executable, "-m", "examples.demo", "--once"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=EXAMPLES.parent, timeout=120)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "exchanges came out as they should" in found.stdout
+    assert found.stderr == ""
+
+
+PROGRAMS = sorted(path.stem for path in EXAMPLES.iterdir() if path.name not in ("__init__.py", "__pycache__"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_example_has_a_test(program: str) -> None:
+    text = Path(__file__).read_text()
+    assert f"examples.{program}" in text
