@@ -178,7 +178,7 @@ class Aiohttp(Host):
         return result
 
     def in_context(self, result: Any, state: State) -> Any:
-        body = getattr(result, "body", None)
+        body: Any = getattr(result, "body", None)
         source = getattr(body, "_iter", None)  # aiohttp's payload of an async iterable
         if source is not None:
             body._iter = AsyncInState(source, state)

@@ -112,7 +112,8 @@ class Flask(Host):
         if isinstance(result, str):
             return result
         if isinstance(result, tuple):
-            return (self.in_context(result[0], state), *result[1:]) if result else result
+            body = self.in_context(result[0], state) if result else None
+            return (body, *result[1:]) if result and body is not result[0] else result
         if hasattr(result, "__next__"):
             return InState(result, state)
         if hasattr(result, "direct_passthrough"):  # a Werkzeug response
