@@ -1,12 +1,13 @@
 """Refusals under Starlette and FastAPI: as a response where the endpoint is guarded, as an exception everywhere else.
 
-A guarded dependency cannot return its refusal: FastAPI would hand it to the endpoint as a value, and run that. It raises
-`Refused`, for which a handler is put beside the app's own when it is first needed, so that nobody has to register one.
+A guarded dependency cannot return its refusal: FastAPI would hand it to the endpoint as a value, and run that. It raises an
+exception, for which a handler is put beside the app's own when it is first needed, so that nobody has to register one.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import sys
+from functools import cache, partial
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response as StarletteResponse
@@ -32,12 +33,16 @@ class _Status(int):
         return hash(("authkit", int(self)))
 
 
-class Refused(HTTPException):
-    """A refusal on its way to the client. An `HTTPException`, so that dependencies with `yield` take it for an answer."""
+@cache
+def refused_type(base: type[HTTPException]) -> type[HTTPException]:
+    """An exception that carries a refusal. An `HTTPException`, so that dependencies that `yield` take it for an answer."""
 
-    def __init__(self, response: Response) -> None:
-        super().__init__(_Status(response.status), detail="refused")
-        self.response = response
+    class Refused(base):  # type: ignore[valid-type,misc]
+        def __init__(self, response: Response) -> None:
+            super().__init__(_Status(response.status), detail="refused")
+            self.response = response
+
+    return Refused
 
 
 def as_response(response: Response) -> StarletteResponse:
@@ -57,10 +62,12 @@ async def _render(connection: Any, error: Any) -> StarletteResponse | None:
 
 def stop(connection: HTTPConnection, response: Response) -> NoReturn:
     """Raise the refusal, having seen to it that this app renders it."""
+    fastapi = sys.modules.get("fastapi.exceptions")
+    refused = refused_type(HTTPException if fastapi is None else fastapi.HTTPException)
     handlers = connection.scope.get(_HANDLERS)
     if handlers is not None:
-        handlers[0].setdefault(Refused, _render)
-    raise Refused(response)
+        handlers[0].setdefault(refused, _render)
+    raise refused(response)  # type: ignore[arg-type]
 
 
 def is_endpoint(connection: HTTPConnection, handler: Any) -> bool:

@@ -71,6 +71,7 @@ class InStateTasks(BackgroundTasks):
     def __init__(self, first: BackgroundTask, state: State) -> None:
         super().__init__([first])
         self.state = state
+        self.func: Any = getattr(first, "func", None)  # FastAPI's telemetry names the task by it
 
     async def __call__(self) -> None:
         token = current.set(self.state)
