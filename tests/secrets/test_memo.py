@@ -256,7 +256,7 @@ def test_one_name_does_not_wait_for_another() -> None:
     class Slow(Source):
         def fetch(self, name: str) -> SecretVersions | str:
             if name == "SLOW":
-                assert started.set() is None
+                started.set()
                 assert release.wait(10)
             return super().fetch(name)
 
@@ -345,7 +345,7 @@ def test_a_name_is_judged_at_once(name: str) -> None:
 
 def test_secrets_is_no_container_to_walk() -> None:
     with pytest.raises(TypeError):
-        "A" in Secrets(Environment({}))  # type: ignore[operator]  # noqa: B015
+        _ = "A" in Secrets(Environment({}))  # type: ignore[misc]
     with pytest.raises(TypeError):
         list(Secrets(Environment({})))  # type: ignore[call-overload]
 
