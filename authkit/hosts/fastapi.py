@@ -49,37 +49,54 @@ def fit_signature(wrapper: Any, handler: Callable[..., Any], filled: tuple[str, 
         kept = [inspect.Parameter("handler", inspect.Parameter.KEYWORD_ONLY, annotation=_NotStreaming)]
         wrapper.__signature__ = signature.replace(parameters=kept)
         return
-    kept = [parameter for name, parameter in signature.parameters.items() if name not in filled]
-    kinds = [_kind(parameter.annotation, handler) for parameter in kept]
+    names = _globals_of(handler)
+    kept = [
+        parameter.replace(annotation=_evaluated(parameter.annotation, names))
+        for name, parameter in signature.parameters.items()
+        if name not in filled
+    ]
+    kinds = [_class_of(parameter.annotation) for parameter in kept]
     added = []
-    if not any(isinstance(kind, type) and issubclass(kind, HTTPConnection) for kind in kinds):
+    if not any(issubclass(kind, HTTPConnection) for kind in kinds):
         added.append(inspect.Parameter(REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=HTTPConnection))
-    if not any(isinstance(kind, type) and issubclass(kind, Response) for kind in kinds):
+    if not any(issubclass(kind, Response) for kind in kinds):
         added.append(inspect.Parameter(RESPONSE, inspect.Parameter.KEYWORD_ONLY, annotation=Response))
     if kept and kept[-1].kind is inspect.Parameter.VAR_KEYWORD:
         kept[-1:] = [*added, kept[-1]]
     else:
         kept += added
-    wrapper.__signature__ = signature.replace(parameters=kept)
+    answer = _evaluated(signature.return_annotation, names)
+    wrapper.__signature__ = signature.replace(parameters=kept, return_annotation=answer)
 
 
-def _kind(annotation: Any, handler: Any) -> Any:
-    """The class behind one annotation; None where it cannot be known here (a name that only a function or a checker knows)."""
-    if isinstance(annotation, str):
-        fn = handler
-        while True:
-            inner = getattr(fn, "__wrapped__", None) or getattr(fn, "__func__", None)
-            if inner is None and isinstance(fn, partial):
-                inner = fn.func
-            if inner is None:
-                break
-            fn = inner
-        try:
-            annotation = eval(annotation, getattr(fn, "__globals__", {}))  # noqa: S307  # the program's own source text
-        except Exception:
-            return None
-    metadata = getattr(annotation, "__metadata__", None)  # Annotated[...]
-    return annotation.__origin__ if metadata is not None else annotation
+def _globals_of(handler: Any) -> dict[str, Any]:
+    """Where the names in the handler's annotations are looked up. FastAPI looks in the wrapper's module, or in none."""
+    inner = handler
+    while inner is not None:
+        handler = inner
+        inner = (
+            handler.func
+            if isinstance(handler, partial)
+            else getattr(handler, "__wrapped__", getattr(handler, "__func__", None))
+        )
+    return getattr(handler, "__globals__", {})
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    """One annotation; as text where it names what is not known here (what only a function or a type checker knows)."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # noqa: S307  # the program's own source text
+    except Exception:
+        return annotation
+
+
+def _class_of(annotation: Any) -> type:
+    """The class that FastAPI looks for in it; `object` for what is no class."""
+    if getattr(annotation, "__metadata__", None) is not None:  # Annotated[...]
+        annotation = annotation.__origin__
+    return annotation if isinstance(annotation, type) else object
 
 
 def dependency(guard: Any, visit: Callable[..., Any]) -> Any:

@@ -385,7 +385,7 @@ class TestEndpoints:
         assert soon(later) == ["injected alice"]
 
     def test_no_principal_is_left_for_the_next_request(self, served: Served) -> None:
-        for path in ("/async", "/dependency", "/dependency-stream"):
+        for path in ("/async", "/dependency", "/stream"):
             served.http.get(path, headers=ALICE)
             assert served.http.get("/open").json() == "nobody is known here"
 
