@@ -1,0 +1,112 @@
+"""Tokens for tests: good ones, and a catalogue of bad ones, made byte by byte."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..tokens import Key, Tokens, base64url
+from ._bad_tokens import bad_tokens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+_HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+
+
+class TokenMint:
+    """An issuer for tests, with a fresh random key of its own.
+
+    `tokens`: the verifier, for `require_auth(mint.tokens)`. `clock`: what both issuing and verifying go by (seconds since the
+    epoch); pass a `Clock` to move it. `alg`: HS256/384/512, RS256, PS256, ES256, ES384 or EdDSA.
+    """
+
+    issuer: str
+    audience: str
+    alg: str
+
+    def __init__(
+        self,
+        *,
+        issuer: str = "https://issuer.example",
+        audience: str = "https://api.example",
+        clock: Callable[[], float] = time.time,
+        alg: str = "HS256",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.clock = clock
+        self.alg = alg
+        self.random = random
+        self.key = self.other_key()
+        self.tokens = Tokens(self.key, issuer=issuer, audience=audience, clock=clock, random=random)
+
+    def other_key(self) -> Key:
+        """Another key of the same kind, which the verifier does not have."""
+        size = _HMAC_BYTES.get(self.alg)
+        return Key(self.random(size) if size is not None else _private_pem(self.alg), alg=self.alg)
+
+    def good(
+        self,
+        subject: str = "alice",
+        *,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        claims: Mapping[str, Any] | None = None,
+        ttl: int | None = None,
+    ) -> str:
+        """A token that is accepted, until `ttl` seconds have passed (default: 900)."""
+        return self.tokens.issue(subject, scopes=scopes, roles=roles, claims=claims, ttl=ttl)
+
+    def bad(self) -> Mapping[str, str]:
+        """Tokens that nobody may accept, by name; `BAD_TOKENS` says what is wrong with each.
+
+        Each is wrong in one thing only, and is otherwise as `good()`. All of them are one word of an `Authorization` header,
+        so that the answer to each is 401 `invalid_token`. A server may refuse the header of `huge` by itself.
+        """
+        return bad_tokens(self)
+
+    def header(self) -> dict[str, Any]:
+        """The header of a good token, to be changed and forged."""
+        return {"alg": self.alg, "typ": "at+jwt", "kid": self.key.kid}
+
+    def claims(self) -> dict[str, Any]:
+        """The claims of a good token, to be changed and forged."""
+        now = int(self.clock())
+        named = {"iss": self.issuer, "aud": self.audience, "sub": "alice"}
+        return {**named, "iat": now, "exp": now + 900, "jti": base64url.encode(self.random(16)).decode()}
+
+    def forge(self, header: Mapping[str, Any] | bytes, claims: Mapping[str, Any] | bytes, key: Key | None = None) -> str:
+        """A token of exactly these two segments, with a signature that holds (of `key`, if given). Bytes go in as they are."""
+        signed = f"{segment(header)}.{segment(claims)}"
+        return f"{signed}.{base64url.encode((key or self.key).sign(signed.encode())).decode()}"
+
+
+def segment(value: Mapping[str, Any] | bytes) -> str:
+    """One segment. JSON is written with whatever is in it, NaN included: what it should hold is the verifier's business."""
+    if not isinstance(value, bytes):
+        import json
+
+        value = json.dumps(dict(value), separators=(",", ":")).encode()
+    return base64url.encode(value).decode()
+
+
+def _private_pem(alg: str) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private: Any
+    if alg in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"):
+        private = rsa.generate_private_key(65_537, 2048)
+    elif alg in ("ES256", "ES384", "ES512"):
+        curve: Any = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}[alg]
+        private = ec.generate_private_key(curve)
+    elif alg == "EdDSA":
+        private = ed25519.Ed25519PrivateKey.generate()
+    else:
+        raise ValueError(f"no key can be made for alg={alg!r}")
+    pem: bytes = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem
