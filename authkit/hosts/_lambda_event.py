@@ -119,8 +119,10 @@ class LambdaRequest(Request):
             raise MalformedRequest("body_not_base64" if encoded else "body_not_text") from None
 
 
-def _lowered(fields: dict[str, Any]) -> Headers:
+def _lowered(fields: object) -> Headers:
     """Headers over `fields`; those that repeat a name in another spelling keep every value."""
+    if not isinstance(fields, dict):
+        raise MalformedRequest(_MALFORMED)
     names = "".join(fields)
     if names == names.lower():  # as HTTP APIs, Function URLs and load balancers send them
         return EventHeaders(fields)
@@ -194,7 +196,7 @@ def read_event(event: dict[str, Any]) -> LambdaRequest | None:
     if "httpMethod" in event:
         return new_request(V1, event, event["httpMethod"], event.get("path"), _mapping(about.get("identity")).get("sourceIp"))
     if "serviceArn" in about or "serviceNetworkArn" in about:
-        request = new_request(LATTICE, event, event.get("method"), event.get("path"), None)
+        request = new_request(LATTICE, event, event.get("method"), _without_query(event.get("path")), None)
         request.peer = _last_forwarded(request)
         return request
     return None
@@ -209,13 +211,16 @@ def _without_request_context(event: dict[str, Any]) -> LambdaRequest | None:
             return None
         return new_request(EDGE, event, sent.get("method"), sent.get("uri"), sent.get("clientIp"), sent.get("querystring"))
     if "raw_path" in event and "method" in event:
-        path = _text(event["raw_path"])
-        request = new_request(LATTICE_V1, event, event["method"], path and path.partition("?")[0], None)
+        request = new_request(LATTICE_V1, event, event["method"], _without_query(event["raw_path"]), None)
         request.peer = _last_forwarded(request)
         return request
     if "httpMethod" in event and "path" in event:
         return new_request(NETLIFY, event, event["httpMethod"], event["path"], None)
     return None
+
+
+def _without_query(path: object) -> str | None:
+    return path.partition("?")[0] if isinstance(path, str) else None
 
 
 def _last_forwarded(request: LambdaRequest) -> str | None:
