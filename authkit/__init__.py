@@ -42,7 +42,8 @@ _PLACES = {
     "_state": ("current_principal",),
     "decision": ("Allow", "Challenge", "Deny", "Principal"),
     "errors": (
-        "AuthkitError", "ConfigurationError", "InvalidCredentials", "InvalidSignature", "InvalidToken", "SecretNotFound", "Unavailable",
+        "AuthkitError", "ConfigurationError", "InvalidCredentials", "InvalidSignature", "InvalidToken", "SecretNotFound",
+        "Unavailable",
     ),
     "guards.access": ("require", "require_roles", "require_scopes"),
     "guards.address": ("allow_ips", "deny_ips"),

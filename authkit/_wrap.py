@@ -55,6 +55,11 @@ def mark_of(handler: object) -> Mark | None:
     return found if isinstance(found, Mark) and found.wrapper is handler else None
 
 
+def _call_code(value: object) -> Any:
+    """The code that runs when a callable object is called; None where it is not Python's."""
+    return getattr(getattr(type(value), "__call__", None), "__code__", None)  # noqa: B004
+
+
 def is_async(handler: Callable[..., Any]) -> bool:
     """Whether calling `handler` gives an awaitable."""
     while isinstance(handler, partial):
@@ -65,7 +70,7 @@ def is_async(handler: Callable[..., Any]) -> bool:
         return True
     code = getattr(handler, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+        code = _call_code(handler)
     return code is not None and bool(code.co_flags & _COROUTINE)
 
 
@@ -76,7 +81,7 @@ def _filled_parameters(handler: Callable[..., Any]) -> tuple[str, ...]:
     for _ in range(100):
         while isinstance(fn, partial):
             fn = fn.func
-        code = getattr(fn, "__code__", None) or getattr(getattr(type(fn), "__call__", None), "__code__", None)
+        code = getattr(fn, "__code__", None) or _call_code(fn)
         if code is None:
             break
         names.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
@@ -123,7 +128,7 @@ def _asgi_shaped(target: Any, guarded: Callable[..., Any]) -> Callable[..., Any]
     arguments for a factory, and calls it."""
     code = getattr(target, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(target), "__call__", None), "__code__", None)
+        code = _call_code(target)
     names = () if code is None else code.co_varnames[: code.co_argcount]
     if names[1:4] == _ASGI and isinstance(target, FunctionType):
 

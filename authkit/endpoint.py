@@ -179,8 +179,7 @@ def route(endpoints: Mapping[str, Endpoint]) -> Endpoint:
         return problem(404, "not_found") if found is None else await found.answer(request)
 
     methods = tuple(dict.fromkeys(method for item in endpoints.values() for method in item._methods))
-    served = Endpoint(app, methods=(*methods, "GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"), body_limit=MAX_BODY)
-    return served
+    return Endpoint(app, methods=(*methods, "GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"), body_limit=MAX_BODY)
 
 
 __all__ = ["Endpoint", "endpoint", "problem", "route"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from .. import _credential, _refusal
 from .._run import arun, blocking, run
+from ..decision import Deny
 from ..endpoint import Endpoint, problem
 from ..errors import ConfigurationError, InvalidCredentials, InvalidToken, _Rejected
 from ..http import Response
-from ._bodies import bearer, texts
+from ._bodies import texts
 from .names import canonical
 from .passwords import PasswordHasher
 from .users import User
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ..tokens import Tokens
     from .users import Users
 
+NO_CREDENTIAL = 'Bearer realm="api"'  # RFC 6750 section 3: no error code where nothing was sent that could be wrong
 BODY_LIMIT = 65_536  # bytes; a user name and a password of 4096 bytes, every character of them escaped
 
 
@@ -114,23 +117,24 @@ class Accounts:
         try:
             user = await self._authenticate(username, password)
         except InvalidCredentials:
-            return problem(401, "invalid_credentials", {"www-authenticate": "Bearer"})
+            return problem(401, "invalid_credentials", {"www-authenticate": NO_CREDENTIAL})
         claims = None if user.subject == user.username else {"preferred_username": user.username}
         await self._tokens.warm()  # have the key at hand: nothing blocks right after it
         token = self._tokens.issue(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
-        issued = self._tokens.verify(token).claims  # whoever brings this token next finds it remembered
-        lifetime = issued["exp"] - issued["iat"]
+        lifetime = self._tokens.access_ttl
         return Response.json({"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": lifetime})
 
     async def _verify(self, request: Request) -> Response:
         """POST {"token"}, or a bearer header and no body: 200 {"status": "valid", "user"}, or 401."""
-        token = bearer(request)
+        token = _credential.from_header(request)
         if token is None and not request.body and "content-type" not in request.headers:
-            return problem(401, "unauthorized", {"www-authenticate": "Bearer"})
+            return problem(401, "unauthorized", {"www-authenticate": NO_CREDENTIAL})
         if token is None:
             (token,) = texts(request, "token")
         elif request.body:
-            return problem(400, "invalid_request", {"www-authenticate": 'Bearer error="invalid_request"'})
+            token = _credential.TWO_CREDENTIALS
+        if isinstance(token, Deny):
+            return _refusal.response(token)
         await self._tokens.warm()
         try:
             principal: Principal = self._tokens.verify(token)

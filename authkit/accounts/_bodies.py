@@ -9,8 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..http import Request
 
-_TOKEN68 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
-
 
 class UnsupportedMediaType(RequestError):
     """Only `application/json` is read: a browser sends it across sites with a preflight or not at all."""
@@ -42,18 +40,3 @@ def texts(request: Request, *names: str) -> tuple[str, ...]:
     if any(type(value) is not str or not value or "\0" in value for value in values):
         raise MalformedRequest("body_values")
     return values
-
-
-def bearer(request: Request) -> str | None:
-    """The token of the `Authorization` header (RFC 6750 section 2.1); None without one. Raises: `MalformedRequest`."""
-    lines = request.headers.get_all("authorization")
-    if not lines:
-        return None
-    scheme, _, token = lines[0].partition(" ")
-    if len(lines) > 1 or ("," in lines[0] and "bearer" in lines[0].lower()):
-        raise MalformedRequest("two_credentials")
-    if scheme.lower() != "bearer":
-        return None
-    if not token or not _TOKEN68.issuperset(token):
-        raise MalformedRequest("malformed_authorization")
-    return token

@@ -116,7 +116,7 @@ def require(node: Policy | Callable[[Principal, Request], bool]) -> Guard:
 
 
 def require_scopes(*names: str, any_of: Iterable[str] | None = None, roles: RoleMap | None = None) -> Guard:
-    """The principal was granted every scope in `names`, and one of `any_of` where given. `roles`: scopes may come from roles too.
+    """The principal was granted every scope in `names`, and one of `any_of` where given. `roles`: scopes come from roles too.
 
     403 `insufficient_scope` (RFC 6750 section 3.1) otherwise. Raises: `ConfigurationError` for no names, or a bare decorator.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
+from .. import _credential
 from .._guard import Guard
 from .._run import blocking, event_loop_is_running
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal
 from ..errors import ConfigurationError, InvalidToken
-from . import _credential
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     H = TypeVar("H", bound=Callable[..., Any])
 
     class Verifier(Protocol):
-        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`; `issuer`, the one it stands for."""
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`; `issuer`, whom it stands for."""
 
         def verify(self, token: str, /) -> Principal: ...
 
@@ -265,7 +265,7 @@ def _origins(csrf: str | Iterable[str]) -> frozenset[str]:
 
 
 class _RequireAuth:
-    """`require_auth(*verifiers, ...)`: a guard that lets in whom one of the verifiers knows. Bare, it reads the AUTHKIT_* settings.
+    """`require_auth(*verifiers, ...)`: lets in whom one of the verifiers knows. Bare, it reads the AUTHKIT_* settings.
 
     Several verifiers: the token's `iss` chooses among those configured. `optional`: without a credential the request is
     anonymous; a bad one is still refused. `cookie`: the token may also stand in that cookie, then with a CSRF check on unsafe
@@ -282,8 +282,8 @@ class _RequireAuth:
         def __call__(self, handler: H, /) -> H: ...
         @overload
         def __call__(
-            self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ..., csrf: str | Iterable[str] = ...,
-            websocket_protocol: str | None = ..., preflight: bool = ..., realm: str | None = ..., max_age: int | None = ...,
+            self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ...,
+            csrf: str | Iterable[str] = ..., websocket_protocol: str | None = ..., preflight: bool = ..., realm: str | None = ..., max_age: int | None = ...,
             amr: str | Iterable[str] | None = ...,
         ) -> RequireAuth: ...  # fmt: skip
 

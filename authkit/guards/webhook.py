@@ -51,12 +51,14 @@ def verify_webhook(
     max_body: int | None = None,
     handshake: None = None,
 ) -> Guard:
-    """The delivery is signed with the secret that we share with its sender, and lately. The handler's parameter `webhook` is filled
-    with the `WebhookEvent`; the body is handed on as it was received.
+    """The delivery is signed with the secret that we share with its sender, and lately.
+
+    The handler's parameter `webhook` is filled with the `WebhookEvent`; the body is handed on as it was received.
 
     `secret`: a `Secret` or literal, or several. `tolerance`: seconds a signed time may differ from ours, both ways; None: the
-    scheme's own. `url`: for schemes that sign it, as the provider has it: text, or made from the request; never take it from a Host
-    or forwarded header. `max_body`: bytes; None: the scheme's own. Refused: 401, the body not parsed, the handler not entered.
+    scheme's own. `url`: for schemes that sign it, as the provider has it: text, or made from the request; never take it from a
+    Host or forwarded header. `max_body`: bytes; None: the scheme's own. Refused: 401, the body not parsed, the handler not
+    entered.
 
     Not checked yet: whether the same delivery was handled before. Until `replay` is there, have the handler look at `webhook.id`.
 

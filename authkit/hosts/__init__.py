@@ -66,7 +66,8 @@ def recognise(args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) 
                 return host, request
     shown = ", ".join([type(value).__name__ for value in args] + [f"{name}=" for name in kwargs])
     raise TypeError(
-        f"no host recognises the call ({shown}): authkit guards HTTP handlers. If this is one, name its host: guard(handler, host=...)"
+        f"no host recognises the call ({shown}): authkit guards HTTP handlers. If this is one, name its host: "
+        "guard(handler, host=...)"
     )
 
 

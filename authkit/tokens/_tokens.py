@@ -70,6 +70,7 @@ class Tokens:
 
     issuer: str
     audience: str
+    access_ttl: int
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Tokens:
     ) -> None:
         self.issuer = _text("issuer", issuer)
         self.audience = _text("audience", audience)
-        self._ttl = _whole("access_ttl", access_ttl, 1, MAX_TTL)
+        self.access_ttl = _whole("access_ttl", access_ttl, 1, MAX_TTL)
         _whole("refresh_ttl", refresh_ttl, 1, MAX_TTL)
         _whole("refresh_overlap", refresh_overlap, 0, MAX_LEEWAY)
         if store is not None:
@@ -135,7 +136,7 @@ class Tokens:
             "aud": self.audience,
             "sub": subject,
             "iat": now,
-            "exp": now + (ttl or self._ttl),
+            "exp": now + (ttl or self.access_ttl),
             "jti": base64url.encode(self._random(16)).decode(),
         }
         signed = f"{header}.{issue.payload_segment(registered, scopes, roles, claims or {})}"

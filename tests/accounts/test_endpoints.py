@@ -67,7 +67,7 @@ def test_every_failure_is_the_same_answer(accounts):
     ((status, body, headers),) = answers
     assert status == 401
     assert json.loads(body)["code"] == "invalid_credentials"
-    assert dict(headers)["www-authenticate"] == "Bearer"
+    assert dict(headers)["www-authenticate"] == 'Bearer realm="api"'
     assert dict(headers)["content-type"] == "application/problem+json"
 
 

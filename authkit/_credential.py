@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..decision import Challenge, Deny
+from .decision import Challenge, Deny
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..http import Request
+    from .http import Request
 
 # token68 of RFC 9110 section 11.2, without the trailing "=".
 _TOKEN68 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
