@@ -79,7 +79,8 @@ class SignedBy:
             raise InvalidToken("token_malformed")
         # "If any of the listed extension Header Parameters are not understood and supported by the recipient, then the JWS is
         # invalid" (RFC 7515 section 4.1.11). We support none. jwk, jku, x5u and x5c are never looked at: our keys are our own.
-        if "crit" in members:
+        # b64 changes what was signed, for readers that know it (RFC 7797 section 3): a token with two readings.
+        if "crit" in members or members.get("b64", True) is not True:
             raise InvalidToken("token_critical")
         if members.get("typ") != self._typ:
             raise InvalidToken("token_type")

@@ -7,9 +7,11 @@ import json
 from functools import cache
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from authkit.errors import ConfigurationError
 from authkit.tokens import Key, KeyRing, Tokens
 
 ISSUER = "https://issuer.example"
@@ -57,20 +59,22 @@ def private(kind: str) -> Any:
 
 
 def pem(kind: str) -> str:
-    key = private(kind)
-    return key.private_bytes(
+    raw: bytes = private(kind).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()  # type: ignore[no-any-return]
+    )
+    return raw.decode()
 
 
 def public_pem(kind: str) -> str:
     public = private(kind).public_key()
-    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()  # type: ignore[no-any-return]
+    raw: bytes = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return raw.decode()
 
 
 def ssh(kind: str) -> str:
     public = private(kind).public_key()
-    return public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()  # type: ignore[no-any-return]
+    raw: bytes = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return raw.decode()
 
 
 KINDS = {"RS256": "RSA", "PS256": "RSA", "ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
@@ -112,3 +116,13 @@ def tokens(key: Any = None, **settings: Any) -> Tokens:
 
 def ring(*keys: Key) -> KeyRing:
     return KeyRing(keys[0], previous=keys[1:])
+
+
+def refused_key(material: Any, alg: str | None = None, **more: Any) -> str:
+    """The message with which the material is refused as a key; it does not hold the material."""
+    with pytest.raises(ConfigurationError) as caught:
+        Key(material, alg, **more)
+    message = str(caught.value)
+    text = material.decode("latin-1") if isinstance(material, bytes) else str(material)
+    assert len(text.strip()) < 8 or text.strip()[:40] not in message
+    return message

@@ -72,10 +72,14 @@ def test_what_authkit_decides_is_not_overridden_through_claims(name: str) -> Non
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"subject": ""}, {"subject": None}, {"subject": 5}, {"subject": "\ud800"}, {"scopes": "admin"}, {"scopes": [""]}, {"scopes": ["a b"]}, {"scopes": ["a\tb"]},
-        {"scopes": ['a"']}, {"scopes": ["é"]}, {"scopes": [None]}, {"scopes": ["\\"]}, {"roles": "admin"}, {"roles": [""]}, {"roles": [1]}, {"roles": b"a"}, {"ttl": 0},
-        {"ttl": -1}, {"ttl": 1.5}, {"ttl": True}, {"ttl": 10**12}, {"claims": {"a": float("nan")}}, {"claims": {"a": float("inf")}}, {"claims": {"a": object()}},
-        {"claims": {"a": {1, 2}}}, {"claims": {"a": b"x"}}, {"claims": {"\ud800": 1}}, {"claims": {"a": "\ud800"}}, {"claims": {1: "a", "1": "b"}}, {"claims": {"a": "x" * 20_000}},
+        {"subject": ""}, {"subject": None}, {"subject": 5}, {"subject": "\ud800"}, {"scopes": "admin"}, {"scopes": [""]},
+        {"scopes": ["a b"]}, {"scopes": ["a\tb"]},
+        {"scopes": ['a"']}, {"scopes": ["é"]}, {"scopes": [None]}, {"scopes": ["\\"]}, {"roles": "admin"}, {"roles": [""]},
+        {"roles": [1]}, {"roles": b"a"}, {"ttl": 0},
+        {"ttl": -1}, {"ttl": 1.5}, {"ttl": True}, {"ttl": 10**12}, {"claims": {"a": float("nan")}},
+        {"claims": {"a": float("inf")}}, {"claims": {"a": object()}},
+        {"claims": {"a": {1, 2}}}, {"claims": {"a": b"x"}}, {"claims": {"\ud800": 1}}, {"claims": {"a": "\ud800"}},
+        {"claims": {1: "a", "1": "b"}}, {"claims": {"a": "x" * 20_000}},
         {"claims": {"a": [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}}, {"claims": {(1,): 1}}, {"claims": {"a": 10**5000}},
     ],
     ids=range(33),

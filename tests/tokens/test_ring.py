@@ -103,7 +103,8 @@ def test_two_keys_with_one_kid_are_refused() -> None:
 
 
 def test_what_is_no_list_of_keys_is_refused() -> None:
-    for previous in (SECRET, Key(SECRET), {"kty": "oct", "k": b64(SECRET)}, SECRET.encode()):
+    wrong: list[Any] = [SECRET, Key(SECRET), {"kty": "oct", "k": b64(SECRET)}, SECRET.encode()]
+    for previous in wrong:
         with pytest.raises(ConfigurationError, match="list"):
             KeyRing(OTHER_SECRET, previous=previous)
     with pytest.raises(ConfigurationError):

@@ -80,11 +80,16 @@ def test_what_is_read_is_what_json_reads(text: str) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b" ", b"null", b"1", b'"a"', b"[]", b"[{}]", b"{}{}", b"{} x", b"{},", b"{", b"}", b"{]", b"{'a':1}", b"{a:1}", b'{"a":1,}',
-        b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":1e999}', b'{"a":-1e999}',
-        b'{"a":[1e400]}', b'{"a":"\x00"}', b'{"a":"\n"}', b'{"a":"\\x41"}', b'{"a":"\\ud800"}', b'{"\\udc00":1}', b'{"a":["\\ud800x"]}',
-        b'{"a":{"\\ud800":1}}', b'\xef\xbb\xbf{"a":1}', b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xc0\x80"}', b"// x\n{}",
-        '{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-16-le"), '{"a":1}'.encode("utf-32-be"), "\xa0{}".encode(), b"\x0b{}", b"{}\x00",
+        b"", b" ", b"null", b"1", b'"a"', b"[]", b"[{}]", b"{}{}", b"{} x", b"{},", b"{", b"}", b"{]", b"{'a':1}", b"{a:1}",
+        b'{"a":1,}',
+        b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":1e999}',
+        b'{"a":-1e999}',
+        b'{"a":[1e400]}', b'{"a":"\x00"}', b'{"a":"\n"}', b'{"a":"\\x41"}', b'{"a":"\\ud800"}', b'{"\\udc00":1}',
+        b'{"a":["\\ud800x"]}',
+        b'{"a":{"\\ud800":1}}', b'\xef\xbb\xbf{"a":1}', b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xc0\x80"}',
+        b"// x\n{}",
+        '{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-16-le"), '{"a":1}'.encode("utf-32-be"), "\xa0{}".encode(),
+        b"\x0b{}", b"{}\x00",
         b'{"a":' + b"1" * 4301 + b"}",
     ],
 )  # fmt: skip

@@ -80,8 +80,8 @@ def test_wycheproof_signature(jwk: dict[str, Any], case: dict[str, Any]) -> None
 )
 def test_wycheproof_key(keys: dict[str, Any], case: dict[str, Any]) -> None:
     """These are about the key set: a weak, empty, ambiguous or unknown key is refused, whatever a signature under it says."""
-    found = keys.get("public") or keys.get("private")
-    members = found["keys"] if "keys" in found else [found]
+    found = keys["public"] if "public" in keys else keys["private"]
+    members = found.get("keys", [found])
     try:
         ring = KeyRing(Key(members[0]), previous=[Key(jwk) for jwk in members[1:]])
     except ConfigurationError:
