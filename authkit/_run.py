@@ -96,7 +96,7 @@ def _in_place(wanted: object) -> Any:
 
 @coroutine
 def arun(guard: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Drive a guard on the running asyncio loop: `blocking` runs on authkit's threads, every other awaitable is passed through."""
+    """Drive a guard on the running asyncio loop: `blocking` runs on authkit's threads, any other awaitable is passed on."""
     try:
         wanted = guard.send(None)
     except StopIteration as done:

@@ -129,10 +129,13 @@ class Request:
     """
 
     __slots__ = (
-        "host", "method", "path", "raw_path", "query_string", "peer", "peer_is_socket", "scheme", "websocket", "native", "state",
+        "host", "method", "path", "raw_path", "query_string", "peer", "peer_is_socket", "scheme", "websocket", "native",
+        "state",
         "_headers", "_query", "_body",
     )  # fmt: skip
-    lifespan = False  # True for what is no request: an ASGI app's start-up and shut-down. A class attribute: no client can set it.
+    lifespan = (
+        False  # True for what is no request: an ASGI app's start-up and shut-down. A class attribute: no client can set it.
+    )
     host: str
     method: str
     path: str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     H = TypeVar("H", bound=Callable[..., Any])
 
     class Verifier(Protocol):
-        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`; `issuer`, whom it stands for."""
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, and `issuer`."""
 
         def verify(self, token: str, /) -> Principal: ...
 
@@ -283,8 +283,8 @@ class _RequireAuth:
         @overload
         def __call__(
             self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ...,
-            csrf: str | Iterable[str] = ..., websocket_protocol: str | None = ..., preflight: bool = ..., realm: str | None = ..., max_age: int | None = ...,
-            amr: str | Iterable[str] | None = ...,
+            csrf: str | Iterable[str] = ..., websocket_protocol: str | None = ..., preflight: bool = ...,
+            realm: str | None = ..., max_age: int | None = ..., amr: str | Iterable[str] | None = ...,
         ) -> RequireAuth: ...  # fmt: skip
 
     def __call__(self, *verifiers: Any, **settings: Any) -> Any:

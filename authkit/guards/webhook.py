@@ -6,6 +6,7 @@ from .._guard import Guard
 from ..decision import Allow, Deny
 from ..errors import ConfigurationError, InvalidSignature
 from ..webhooks import Scheme, Verifier
+from ..webhooks.keys import Sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +61,15 @@ def verify_webhook(
     Host or forwarded header. `max_body`: bytes; None: the scheme's own. Refused: 401, the body not parsed, the handler not
     entered.
 
-    Not checked yet: whether the same delivery was handled before. Until `replay` is there, have the handler look at `webhook.id`.
+    Not checked yet: whether the same delivery was handled before. Until `replay` is there, the handler looks at `webhook.id`.
 
     Raises: `ConfigurationError` for an unknown scheme, a secret that is missing or empty, or an option that is not there yet.
     """
+    sealed = Sealed(secret)
+    del secret  # what is raised below may be shown with its locals
     if replay is not None or handshake is not None:
         raise ConfigurationError("verify_webhook: replay and handshake are not there yet in this version")
     if max_body is not None and (type(max_body) is not int or max_body < 1):
         raise ConfigurationError("verify_webhook: max_body is a positive number of bytes")
-    verifier = Verifier(scheme, secret, tolerance=tolerance)
+    verifier = Verifier(scheme, sealed, tolerance=tolerance)
     return VerifyWebhook(verifier, url, verifier.scheme.max_body if max_body is None else max_body)

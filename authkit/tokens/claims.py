@@ -37,7 +37,7 @@ def validate(claims: FrozenDict, issuer: str, audience: str, leeway: float, now:
     if aud != audience and not (isinstance(aud, list) and audience in aud and all(type(one) is str for one in aud)):
         raise InvalidToken("token_audience")
     subject = get("sub")
-    if type(subject) is not str or not subject:
+    if type(subject) is not str or not subject or type(get("jti", "")) is not str:
         raise InvalidToken("token_claims")
 
     exp: Any = get("exp")

@@ -233,7 +233,7 @@ def test_verify_refuses_what_is_no_token_of_ours(accounts):
 def test_verify_without_any_token_is_401_without_an_error(accounts):
     for headers in ({}, {"authorization": "Basic YTpi"}):
         answer = post(accounts.verify, b"", headers)
-        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="api"')
 
 
 def test_two_tokens_are_400(accounts):
