@@ -159,6 +159,12 @@ def test_a_subject_is_text_and_not_empty(subject: Any) -> None:
     assert at(0, sub=subject) == "token_claims"
 
 
+@pytest.mark.parametrize("jti", [None, 0, True, ["a"], {"jti": "a"}], ids=ascii)
+def test_an_id_is_text(jti: Any) -> None:
+    assert at(0, jti=jti) == "token_claims"
+    assert at(0, jti=...) == "ok"
+
+
 def test_clm_14_a_literal_dotted_name_is_no_role() -> None:
     nested = {"roles": ["admin"]}
     claims: dict[str, Any] = {"realm_access.roles": ["admin"], "realm_access": nested, "a": nested}
