@@ -49,7 +49,8 @@ class Dependency:
     async def __call__(
         self, connection: HTTPConnection, response: StarletteResponse, scopes: SecurityScopes
     ) -> AsyncIterator[Principal | None]:
-        request = StarletteRequest(connection)
+        request = HOST.read((connection,), {})
+        assert isinstance(request, StarletteRequest)
         request.injected = response
         visit = self._visit(self._chain, HOST, request)
         state = visit.state

@@ -62,33 +62,54 @@ class AsgiRequest(Request):
     receive: Receive
     send: Send
     before: Args  # what stood before the scope in the call: the instance of a bound method
-    taken: list[Message]
+    taken: list[Message] | None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, host: str, native: Any, before: Args = ()) -> None:
-        # Request's own constructor is left out: its thirteen keywords cost as much as all the rest of this.
+        # Request's own constructor is left out, and what few guards ask for is read when they do: this is every request's cost.
+        # The path is read now, because routers write to the scope.
         websocket = scope["type"] == "websocket"
-        scheme: str = scope.get("scheme", "http")
-        client = scope.get("client")
-        raw_path = scope.get("raw_path")
         self.host = host
         self.method = "GET" if websocket else scope["method"]
-        self.path = route_path(scope)
-        self.raw_path = None if raw_path is None else raw_path.decode("latin-1")
-        self.query_string = scope.get("query_string", b"").decode("latin-1")
-        self.peer = client[0] or None if client else None
-        self.peer_is_socket = not client or client[1] != 0  # port 0: a proxy's header has been put in its place
-        self.scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme) if websocket else scheme
+        self.path = route_path(scope) if scope.get("root_path") else scope["path"]
         self.websocket = websocket
         self.native = native
         self.state = None
-        self._headers = RawHeaders(scope.get("headers", ()))
+        self._headers = None
         self._query = None
         self._body = None
         self.scope = scope
         self.receive = receive
         self.send = send
         self.before = before
-        self.taken = []
+        self.taken = None
+
+    @property
+    def raw_path(self) -> str | None:  # type: ignore[override]
+        sent: bytes | None = self.scope.get("raw_path")
+        return None if sent is None else sent.decode("latin-1")
+
+    @property
+    def query_string(self) -> str:  # type: ignore[override]
+        sent: bytes = self.scope.get("query_string", b"")
+        return sent.decode("latin-1")
+
+    @property
+    def peer(self) -> str | None:  # type: ignore[override]
+        client = self.scope.get("client")
+        return client[0] or None if client else None  # None or empty on a unix socket
+
+    @property
+    def peer_is_socket(self) -> bool:  # type: ignore[override]
+        client = self.scope.get("client")
+        return not client or client[1] != 0  # port 0: uvicorn has put what a proxy's header says in the socket's place
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        scheme: str = self.scope.get("scheme", "http")
+        return {"ws": "http", "wss": "https"}.get(scheme, scheme)
+
+    def _read_headers(self) -> Headers:
+        return RawHeaders(self.scope.get("headers", ()))
 
     def _read_params(self) -> Mapping[str, Any]:
         return self.scope.get("path_params") or {}
@@ -107,20 +128,19 @@ class AsgiRequest(Request):
             raise BodyTooLarge
         size = 0
         more = True
+        taken = self.taken = []
         while more:
             message = await self.receive()
-            self.taken.append(message)
+            taken.append(message)
             if message["type"] != "http.request":
                 raise Disconnected
             size += len(message.get("body", b""))
             if size > limit:
                 raise BodyTooLarge
             more = message.get("more_body", False)
-        if len(self.taken) > 1:
-            whole = b"".join(message.get("body", b"") for message in self.taken)
-            self.taken = [{"type": "http.request", "body": whole, "more_body": False}]
-        body: bytes = self.taken[0].get("body", b"")
-        return body
+        whole = b"".join([message.get("body", b"") for message in taken])
+        taken[:] = [{"type": "http.request", "body": whole, "more_body": False}]
+        return whole
 
 
 class Lifespan(AsgiRequest):
@@ -130,7 +150,7 @@ class Lifespan(AsgiRequest):
     lifespan = True
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, before: Args) -> None:
-        super().__init__({**scope, "method": "", "path": "/"}, receive, send, "asgi", scope, before)
+        super().__init__({"type": "lifespan", "method": "", "path": "/"}, receive, send, "asgi", scope, before)
         self.scope = scope
 
 
@@ -145,9 +165,9 @@ def route_path(scope: Scope) -> str:
     return path
 
 
-def replay(taken: list[Message], receive: Receive) -> Receive:
+def replay(taken: list[Message] | None, receive: Receive) -> Receive:
     """`receive`, with the messages that were taken from it put back in front."""
-    waiting = iter(taken)
+    waiting = iter(taken or ())
 
     async def again() -> Any:
         for message in waiting:
@@ -211,9 +231,10 @@ class Asgi(Host):
         self, request: Request, handler: Callable[..., Coroutine[Any, Any, Any]], args: Args, kwargs: Kwargs, reply: Reply
     ) -> Any:
         assert isinstance(request, AsgiRequest)
-        if request.taken or reply.wanted:
+        wanted = reply.wanted
+        if wanted or request.taken:
             receive = replay(request.taken, request.receive) if request.taken else request.receive
-            send = answering(request.send, reply) if reply.wanted else request.send
+            send = answering(request.send, reply) if wanted else request.send
             args, kwargs = (*request.before, request.scope, receive, send), _beside(kwargs)
         return await handler(*args, **kwargs)
 

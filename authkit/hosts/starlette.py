@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.requests import HTTPConnection
+from starlette.requests import Request as StarletteNative
 from starlette.responses import Response as StarletteResponse
+from starlette.websockets import WebSocket
 
 from .._run import blocking, event_loop_is_running
 from .._state import State, current
@@ -31,11 +33,7 @@ class StarletteRequest(AsgiRequest):
     """A Starlette `Request` or `WebSocket`. `injected`: the response whose headers FastAPI adds to what an endpoint returns."""
 
     __slots__ = ("injected",)
-    injected: StarletteResponse | None
-
-    def __init__(self, connection: Any) -> None:
-        super().__init__(connection.scope, connection._receive, connection._send, "starlette", connection)
-        self.injected = None
+    injected: StarletteResponse  # not there outside FastAPI
 
     async def _read_body(self, limit: int) -> bytes:
         connection = self.native
@@ -81,17 +79,26 @@ class InStateTasks(BackgroundTasks):
             current.reset(token)
 
 
+def is_connection(value: object) -> bool:
+    """Whether it is a `Request` or a `WebSocket`. Their base is an abstract class, for which `isinstance` is slow."""
+    kind = type(value)
+    return kind is StarletteNative or kind is WebSocket or isinstance(value, HTTPConnection)
+
+
 class Starlette(Host):
     name = "starlette"
 
     def read(self, args: Args, kwargs: Kwargs) -> Request | None:
-        for value in args[:2]:  # (request), or (self, request)
-            if isinstance(value, HTTPConnection):
-                return StarletteRequest(value)
-        for value in kwargs.values():
-            if isinstance(value, HTTPConnection):
-                return StarletteRequest(value)
-        return None
+        found: Any = None
+        if args:
+            found = args[0]  # (request), or (self, request)
+            if not is_connection(found):
+                found = args[1] if len(args) > 1 and is_connection(args[1]) else None
+        if found is None and kwargs:
+            found = kwargs.get(REQUEST)
+            if found is None:
+                found = next((value for value in kwargs.values() if is_connection(value)), None)
+        return None if found is None else StarletteRequest(found.scope, found._receive, found._send, "starlette", found)
 
     def find_state(self, request: Request) -> State | None:
         state = request.native.scope.get(KEY)
@@ -150,7 +157,7 @@ class Starlette(Host):
             response = Response(result.status_code)
             raw = result.raw_headers
         else:  # FastAPI makes the response of a value, with the headers of the injected one
-            injected = request.injected
+            injected = getattr(request, "injected", None)
             route = request.scope.get("route")
             response = Response((injected.status_code if injected else None) or getattr(route, "status_code", None) or 200)
             raw = injected.raw_headers if injected else []
@@ -162,7 +169,7 @@ class Starlette(Host):
         if isinstance(result, StarletteResponse):
             result = _copy(result)
             result.raw_headers = encoded(changed_lines(decoded(result.raw_headers), response.headers))
-        elif request.injected is not None:
+        elif hasattr(request, "injected"):
             raw = request.injected.raw_headers
             raw[:] = encoded(changed_lines(decoded(raw), response.headers))
         return result
@@ -194,9 +201,12 @@ def _handlers_own(request: Request, handler: Callable[..., Any], kwargs: Kwargs)
     injected = kwargs.get(RESPONSE)
     if injected is None:
         injected = next((value for value in kwargs.values() if isinstance(value, StarletteResponse)), None)
-    request.injected = injected
+    if injected is not None:
+        request.injected = injected
     if (REQUEST in kwargs or RESPONSE in kwargs) and not passes_on(handler):
-        return {name: value for name, value in kwargs.items() if name != REQUEST and name != RESPONSE}
+        kwargs = kwargs.copy()  # the caller keeps its own
+        kwargs.pop(REQUEST, None)
+        kwargs.pop(RESPONSE, None)
     return kwargs
 
 
