@@ -55,7 +55,37 @@ _PLACES = {
 }  # fmt: skip
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
-__all__ = sorted(_MODULES)  # noqa: PLE0605
+__all__ = [
+    "Allow",
+    "AuthkitError",
+    "Challenge",
+    "ConfigurationError",
+    "Deny",
+    "Guard",
+    "Headers",
+    "InvalidCredentials",
+    "InvalidSignature",
+    "InvalidToken",
+    "Principal",
+    "Request",
+    "Response",
+    "SecretNotFound",
+    "Tokens",
+    "Unavailable",
+    "allow_ips",
+    "any_of",
+    "chain",
+    "current_principal",
+    "deny_ips",
+    "guard",
+    "public",
+    "rate_limit",
+    "require",
+    "require_auth",
+    "require_roles",
+    "require_scopes",
+    "verify_webhook",
+]
 
 
 def __getattr__(name: str) -> object:

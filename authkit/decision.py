@@ -47,16 +47,20 @@ def _restore(cls: type[_Value], fields: tuple[object, ...]) -> _Value:
     return value
 
 
+def _immutable(*_: object, **__: object) -> NoReturn:
+    raise TypeError("claims are immutable")
+
+
+_IMMUTABLE: Any = _immutable
+
+
 class FrozenDict(dict[str, "Any"]):
     """A JSON object that nobody can change: principals are shared between requests by the verified-token cache."""
 
     __slots__ = ()
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("claims are immutable")
-
-    __setitem__ = __delitem__ = _refuse
-    clear = pop = popitem = setdefault = update = __ior__ = _refuse
+    __setitem__ = __delitem__ = _IMMUTABLE
+    clear = pop = popitem = setdefault = update = __ior__ = _IMMUTABLE
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self))
@@ -70,12 +74,9 @@ class FrozenList(list["Any"]):
 
     __slots__ = ()
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("claims are immutable")
-
-    __setitem__ = __delitem__ = _refuse
-    append = extend = insert = pop = remove = clear = sort = reverse = _refuse
-    __iadd__ = __imul__ = _refuse
+    __setitem__ = __delitem__ = _IMMUTABLE
+    append = extend = insert = pop = remove = clear = sort = reverse = _IMMUTABLE
+    __iadd__ = __imul__ = _IMMUTABLE
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(len(self))

@@ -14,6 +14,10 @@ MAX_BODY = 1_048_576  # bytes; what a guard that needs the body reads at most, u
 _FORBIDDEN = ("\r", "\n", "\0")
 
 
+def _pairs(items: Any) -> Iterable[tuple[str, str]]:
+    return items.items() if hasattr(items, "items") else items  # type: ignore[no-any-return]
+
+
 class Headers:
     """Case-insensitive, multi-valued, read-only header fields.
 
@@ -26,8 +30,7 @@ class Headers:
 
     def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._map = {}
-        pairs = items.items() if hasattr(items, "items") else items
-        for name, value in pairs:
+        for name, value in _pairs(items):
             self._map.setdefault(name.lower(), []).append(value)
 
     @classmethod
@@ -89,8 +92,7 @@ class MutableHeaders(Headers):
 
     def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._map = {}
-        pairs = items.items() if hasattr(items, "items") else items
-        for name, value in pairs:
+        for name, value in _pairs(items):
             self.add(name, value)
 
     def add(self, name: str, value: str) -> None:
@@ -133,9 +135,7 @@ class Request:
         "state",
         "_headers", "_query", "_body",
     )  # fmt: skip
-    lifespan = (
-        False  # True for what is no request: an ASGI app's start-up and shut-down. A class attribute: no client can set it.
-    )
+    lifespan = False  # True for an ASGI app's start-up and shut-down. A class attribute: no client can set it.
     host: str
     method: str
     path: str

@@ -10,6 +10,7 @@ from ..errors import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from ..decision import Decision, Principal
     from ..http import Request
@@ -88,7 +89,7 @@ class RequireRoles(_NeedsPrincipal):
         return self._deny
 
 
-def _names(kind: str, names: object) -> tuple[str, ...]:
+def _names(kind: str, names: Any) -> tuple[str, ...]:
     if names is None:
         return ()
     if isinstance(names, str) or not hasattr(names, "__iter__"):
