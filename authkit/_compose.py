@@ -142,6 +142,8 @@ class AnyOf(Guard):
         for item in guards:
             if not isinstance(item, Guard) or not item.identifies:
                 raise ConfigurationError("any_of takes guards that identify the caller, such as require_auth")
+            if isinstance(item, Chain) and item.lets_through:
+                raise ConfigurationError("any_of: a guard in shadow mode or with except_for would let everybody through")
         self.guards = guards
         self.name = "any_of(" + ",".join(item.name for item in guards) + ")"
         self.needs_body = any(item.needs_body for item in guards)
@@ -155,7 +157,8 @@ class AnyOf(Guard):
 
     async def warm(self) -> None:
         for item in self.guards:
-            await item.warm()
+            for one in item.flat() if isinstance(item, Chain) else (item,):
+                await one.warm()
 
     async def check(self, request: Request) -> Decision:
         """First Allow that names somebody wins; a bad credential refuses, without asking the next guard."""
@@ -175,6 +178,8 @@ class AnyOf(Guard):
                 anonymous = anonymous or decision  # an optional guard: somebody else may still know the caller
             elif isinstance(decision, Deny):
                 if not decision.no_credential:
+                    if unavailable is not None:  # whose credential it is could not be asked: it may be a good one
+                        raise unavailable
                     return decision
                 missing.append(decision)
                 state.guard = None

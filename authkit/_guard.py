@@ -140,6 +140,9 @@ class Chain(Guard):
     """Guards run in the order written. A chain is itself a guard."""
 
     name = "chain"
+    render: Render | None
+    listeners: tuple[Listener, ...]
+    hash_key: bytes | None
 
     def __init__(
         self,
@@ -157,8 +160,14 @@ class Chain(Guard):
             if not isinstance(item, Guard):
                 raise ConfigurationError(f"a chain is made of guards, not of {type(item).__name__}")
         self.guards = guards
+        listeners: list[Listener] = [] if audit is None else [audit]
+        for item in guards:  # the settings of an inner chain hold for the whole: its guards are judged under them
+            if isinstance(item, Chain):
+                render = render or item.render
+                hash_key = hash_key or item.hash_key
+                listeners.extend(one for one in item.listeners if one not in listeners)
         self.render = render
-        self.audit = audit
+        self.listeners = tuple(listeners)
         self.hash_key = hash_key
         self._exempt = exempt
         self._shadow = shadow
@@ -178,10 +187,13 @@ class Chain(Guard):
         return self._with(exempt=Paths(paths))
 
     def _with(self, **changed: Any) -> Chain:
-        settings: dict[str, Any] = {"render": self.render, "audit": self.audit, "hash_key": self.hash_key}
-        if self._shadow or self._exempt is not None or "shadow" in changed:  # around this chain: no setting replaces another
-            return Chain((self,), **settings, **changed)
-        return Chain(self.guards, **{"exempt": self._exempt, "shadow": self._shadow, **settings, **changed})
+        return Chain((self,), **changed)  # around this chain: no setting replaces another
+
+    @property
+    def lets_through(self) -> bool:
+        """Whether some request passes without a decision: in shadow mode, or by `except_for`, here or further in."""
+        own = self._shadow or self._exempt is not None
+        return own or any(isinstance(item, Chain) and item.lets_through for item in self.guards)
 
     def flat(self) -> list[Guard]:
         """The guards in the order in which they run, those of inner chains included."""
@@ -192,9 +204,9 @@ class Chain(Guard):
 
     def seal_all(self) -> None:
         """Judge the whole chain, once. Raises: `ConfigurationError`; a chain that cannot be sealed admits nobody."""
-        if self._sealed:
-            return
         with self._lock:
+            if self._sealed:
+                return
             guards = self.flat()
             for place, item in enumerate(guards):
                 item.seal(tuple(guards[:place]), tuple(guards[place + 1 :]))
@@ -216,10 +228,18 @@ class Chain(Guard):
         for item in self.guards:
             if decided and item in decided:
                 continue
-            if item.needs_body:
-                state.body = await request.load_body(item.body_limit)
-            decision = await item.check(request)
+            known = state.principal
+            try:
+                if item.needs_body:
+                    state.body = await request.load_body(item.body_limit)
+                decision = await item.check(request)
+            except BaseException:
+                if state.guard is None:
+                    state.guard = item.name
+                raise
             if decision is ALLOW:
+                if decided and state.principal is not known:  # an inner chain has said who it is
+                    decided = ()
                 continue
             if isinstance(decision, Allow):
                 if decision.principal is not None and decision.principal is not state.principal:
@@ -241,14 +261,14 @@ class Chain(Guard):
         return ALLOW
 
     async def _check_in_shadow(self, request: Request, state: State) -> Decision:
-        kept = state.principal
+        kept, passed = state.principal, state.passed
         try:
             decision = await self.guards[0].check(request)
         except Exception as error:  # what would have been an error is recorded as one; a shadow decides nothing
-            state.shadow, state.principal = f"error:{type(error).__name__}", kept
+            state.shadow, state.principal, state.passed = f"error:{type(error).__name__}", kept, passed
         else:
             if isinstance(decision, Deny):
-                state.shadow, state.principal = f"{state.guard}:{decision.reason}", kept
+                state.shadow, state.principal, state.passed = f"{state.guard}:{decision.reason}", kept, passed
         state.guard = None
         return ALLOW
 
@@ -283,7 +303,12 @@ def _new_headers(state: State) -> list[tuple[str, str]]:
 
 def _decided(state: State) -> set[Guard]:
     """The guard objects that have let this request through in an outer chain."""
-    return {item for passed in state.passed for item in passed.guards}
+    return {
+        item
+        for passed in state.passed
+        for item in passed.guards
+        if not isinstance(item, Chain) or (item._exempt is None and not item._shadow)  # these let through without deciding
+    }
 
 
 def chain(
@@ -303,8 +328,10 @@ def chain(
         import os
 
         hash_key = os.environ.get("AUTHKIT_AUDIT_KEY", "").encode()[:64] or os.urandom(32)
-    elif hash_ids:
-        hash_key = bytes(hash_ids)[:64]
+    elif hash_ids is not False:
+        if not isinstance(hash_ids, bytes) or not hash_ids:
+            raise ConfigurationError("chain: hash_ids is True, or a key of at least one byte")
+        hash_key = hash_ids[:64]
     items = tuple(_unmarked(item) for item in guards)
     return Chain(items, render=render, audit=audit, hash_key=hash_key)
 

@@ -152,20 +152,9 @@ def _merged(stacked: tuple[Guard, ...]) -> Chain:
     """The one chain of these guards. Kept, because Django's `method_decorator` decorates anew at every request."""
     found = _chains.get(stacked)
     if found is None:
-        found = Chain(stacked, **_looks(stacked))
+        found = Chain(stacked)
         if len(_chains) < 1024:
             _chains[stacked] = found
-    return found
-
-
-def _looks(stacked: tuple[Guard, ...]) -> dict[str, Any]:
-    """Look and audit settings of the first stacked chain that states them."""
-    found: dict[str, Any] = {}
-    for item in stacked:
-        if isinstance(item, Chain):
-            for name in ("render", "audit", "hash_key"):
-                if found.get(name) is None:
-                    found[name] = getattr(item, name)
     return found
 
 
@@ -279,8 +268,8 @@ class _Visit:
         self.state = state
         request.state = state
         host.keep_state(request, state)
-        if chain.audit is not None and chain.audit not in state.listeners:
-            state.listeners += (chain.audit,)
+        if chain.listeners:
+            state.listeners += tuple(one for one in chain.listeners if one not in state.listeners)
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key
         self.heard = self.outermost and _audit.is_heard(state)  # an allowed request, that is; a refusal always is
@@ -325,8 +314,7 @@ class _Visit:
             self.apply(response)
         except Exception as error:
             _audit.warn("a response hook raised %s on a refusal", type(error).__name__)
-            response.status = standard.status
-        state.status = standard.status
+        state.status = response.status = standard.status  # hooks set headers
         return response
 
     def failed(self) -> None:
@@ -334,7 +322,10 @@ class _Visit:
         self.state.outcome = "error"
         for item in self.chain.hooks:
             assert item.after is not None
-            item.after(self.request, None)
+            try:
+                item.after(self.request, None)
+            except Exception as error:
+                _audit.warn("a response hook raised %s after the handler had raised", type(error).__name__)
 
     def postpone(self) -> None:
         """The response is still to come: `end` waits until the host calls `finished`."""
@@ -360,8 +351,7 @@ async def decide(chain: Chain, request: Request) -> Decision:
     """The decision about a request with no host, and its audit event."""
     state = State()
     request.state = state
-    if chain.audit is not None:
-        state.listeners = (chain.audit,)
+    state.listeners = chain.listeners
     state.hash_key = chain.hash_key
     try:
         deny = await chain.judge(request, state)
