@@ -28,7 +28,7 @@ def from_header(request: Request) -> str | Deny | None:
         return None
     if len(lines) > 1:
         return TWO_CREDENTIALS
-    line = lines[0]
+    line = lines[0].strip(" \t")  # no part of the value (RFC 9110 section 5.5); some hosts leave it there
     if line[:7].lower() != "bearer ":
         lowered = line[:7].lower()
         if lowered == "bearer" or (lowered.startswith("bearer") and not _is_token_character(lowered[6])):
