@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import Parameter, Signature
 
+import fastapi
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
@@ -20,6 +22,7 @@ from .starlette import HOST, StarletteRequest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextvars import Token
     from typing import Any
 
     from ..decision import Principal
@@ -48,7 +51,20 @@ class Dependency:
 
     async def __call__(
         self, connection: HTTPConnection, response: StarletteResponse, scopes: SecurityScopes
-    ) -> AsyncIterator[Principal | None]:
+    ) -> Principal | None:
+        visit = await self._decide(connection, response, scopes)
+        token = current.set(visit.state)
+        # A dependency that yields would be closed by this stack too, at three times the price of the whole decision.
+        stack = connection.scope.get("fastapi_inner_astack")
+        if stack is None:  # a FastAPI that has renamed it: the event is written now, and the principal stays in this task
+            visit.end()
+        else:
+            stack.push(partial(_leave, visit, token))
+        principal: Principal | None = visit.state.principal
+        return principal
+
+    async def _decide(self, connection: HTTPConnection, response: StarletteResponse, scopes: SecurityScopes) -> Any:
+        """The visit of a request that may pass; a refusal is raised."""
         request = HOST.read((connection,), {})
         assert isinstance(request, StarletteRequest)
         request.injected = response
@@ -68,23 +84,50 @@ class Dependency:
                     request.native._send = answering(request.native._send, visit)
                 else:
                     HOST.finish(request, None, visit)
-            token = current.set(state)
-            try:
-                yield state.principal
-            except Exception as error:
-                state.outcome, state.status = "error", getattr(error, "status_code", None)
-                raise
-            finally:
-                current.reset(token)
-        finally:
+        except BaseException:
             visit.end()
+            raise
+        return visit
 
 
-class Bearer(Dependency, SecurityBase):
-    """The dependency of a guard that identifies the caller."""
+class Yielding(Dependency):
+    """For FastAPI before 0.118, which ends dependencies before it sends the response: a streamed body has no principal."""
+
+    async def __call__(  # type: ignore[override]
+        self, connection: HTTPConnection, response: StarletteResponse, scopes: SecurityScopes
+    ) -> AsyncIterator[Principal | None]:
+        visit = await self._decide(connection, response, scopes)
+        token = current.set(visit.state)
+        try:
+            yield visit.state.principal
+        except BaseException as error:
+            _leave(visit, token, type(error), error, None)
+            raise
+        else:
+            _leave(visit, token, None, None, None)
+
+
+def _leave(visit: Any, token: Token[Any], _: object, error: BaseException | None, __: object) -> None:
+    """The response has been sent, or the endpoint has raised."""
+    current.reset(token)
+    if isinstance(error, Exception):
+        visit.state.outcome, visit.state.status = "error", getattr(error, "status_code", None)
+    visit.end()
+
+
+class Bearer(SecurityBase):
+    """What makes a dependency a security scheme: that of a guard that identifies the caller."""
 
     model = HTTPBearer(description="A bearer token (RFC 6750).")
     scheme_name = "HTTPBearer"
+
+
+class BearerDependency(Dependency, Bearer):
+    pass
+
+
+class BearerYielding(Yielding, Bearer):
+    pass
 
 
 def _scopes_missing(principal: Principal | None, wanted: list[str]) -> Deny | None:
@@ -102,4 +145,7 @@ def _scopes_missing(principal: Principal | None, wanted: list[str]) -> Deny | No
 
 def make(guard: Any, visit: Callable[..., Any]) -> Dependency:
     chain = guard.as_chain()
-    return (Bearer if chain.identifies else Dependency)(chain, visit)
+    early = tuple(int(part) for part in fastapi.__version__.split(".")[:2]) < (0, 118)
+    if chain.identifies:
+        return (BearerYielding if early else BearerDependency)(chain, visit)
+    return (Yielding if early else Dependency)(chain, visit)

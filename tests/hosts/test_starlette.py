@@ -221,7 +221,7 @@ async def on_error(request: Request, error: Exception) -> Response:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     whole = Starlette(routes=ROUTES)
-    whole.add_middleware(chain(Who(), stamp).except_for("/open"))  # type: ignore[arg-type]
+    whole.add_middleware(chain(Who(), stamp).except_for("/open"))
     app = Starlette(
         routes=[*ROUTES, Mount("/whole", whole), Mount("/mount", api(Starlette(routes=ROUTES)))],
         exception_handlers={KeyError: on_error},
