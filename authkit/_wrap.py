@@ -276,7 +276,9 @@ class _Visit:
 
     def judged(self) -> None:
         """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
-        self.headers, self.state.headers = self.state.headers, self.outer_headers
+        state = self.state
+        if state.headers is not None or self.outer_headers is not None:
+            self.headers, state.headers = state.headers, self.outer_headers
 
     @property
     def wanted(self) -> bool:
