@@ -73,6 +73,8 @@ class HookGuard(Guard):
     """A response hook; made by `@guard.after`. It lets every request through."""
 
     def __init__(self, fn: Callable[[Request, Response | None], None]) -> None:
+        if not callable(fn):
+            raise ConfigurationError("@guard.after decorates a function that takes a request and a response")
         code = getattr(fn, "__code__", None)
         if code is not None and code.co_flags & _COROUTINE:
             raise ConfigurationError("@guard.after takes a sync function: hooks also run where there is no event loop")
