@@ -25,7 +25,10 @@ _MALFORMED = "malformed_event"
 
 
 class EventHeaders(Headers):
-    """Over a map of the event itself, names in lower case: a field is looked at when somebody asks for it."""
+    """Over a map of the event itself, names in whatever spelling: a field is looked at when somebody asks for it.
+
+    One name in two spellings is a repeated field, so a look-up passes every name; the length tells nearly all of them apart.
+    """
 
     __slots__ = ("_values",)
 
@@ -33,11 +36,17 @@ class EventHeaders(Headers):
         self._values = values
 
     def get_all(self, name: str) -> list[str]:
-        value = self._values.get(name.lower())
-        return [value] if type(value) is str else _texts(value)
+        wanted, length = name.lower(), len(name)
+        found = [value for key, value in self._values.items() if len(key) == length and key.lower() == wanted]
+        if not found:
+            return found
+        if len(found) == 1:
+            value = found[0]
+            return found if type(value) is str else _texts(value)
+        return [text for value in found for text in _texts(value)]
 
     def names(self) -> Iterable[str]:
-        return [name for name, value in self._values.items() if value is not None]
+        return dict.fromkeys(name.lower() for name, value in self._values.items() if value is not None)
 
 
 class LambdaRequest(Request):
@@ -62,8 +71,8 @@ class LambdaRequest(Request):
             elif kind is not LATTICE_V1:
                 fields = event.get("multiValueHeaders")
                 if fields:
-                    return _lowered(fields)
-            return _lowered(event.get("headers") or {})
+                    return _fields(fields)
+            return _fields(event.get("headers") or {})
         except (AttributeError, KeyError, TypeError):  # what should be a map, a list or a text is something else
             raise MalformedRequest(_MALFORMED) from None
 
@@ -119,15 +128,10 @@ class LambdaRequest(Request):
             raise MalformedRequest("body_not_base64" if encoded else "body_not_text") from None
 
 
-def _lowered(fields: object) -> Headers:
-    """Headers over `fields`; those that repeat a name in another spelling keep every value."""
+def _fields(fields: object) -> Headers:
     if not isinstance(fields, dict):
         raise MalformedRequest(_MALFORMED)
-    names = "".join(fields)
-    if names == names.lower():  # as HTTP APIs, Function URLs and load balancers send them
-        return EventHeaders(fields)
-    values = {name.lower(): value for name, value in fields.items()}
-    return EventHeaders(values) if len(values) == len(fields) else Headers(_lines(fields))
+    return EventHeaders(fields)
 
 
 def _lines(fields: dict[str, Any]) -> list[tuple[str, str]]:
