@@ -316,7 +316,7 @@ class _Visit:
             self.apply(response)
         except Exception as error:
             _audit.warn("a response hook raised %s on a refusal", type(error).__name__)
-        state.status = response.status = standard.status  # hooks set headers
+        state.status = response.status = deny.status  # hooks set headers
         return response
 
     def failed(self) -> None:
