@@ -1,33 +1,24 @@
-"""Limits and address rules, beside the floor: one lock, one clock, one dictionary. Microseconds, best of several runs."""
+"""Limits and address rules on memory, beside the floor: one lock, one clock, one dictionary."""
 
 from __future__ import annotations
 
 import threading
 import time
-import timeit
+from typing import Any
 
 from authkit import Request, allow_ips, rate_limit
 from authkit._run import run
 from authkit._state import State
 from authkit.stores import MemoryStore, Rate
 
-
-def measure(subjects, rounds=300, number=300):
-    """All take turns, round by round, and the best round counts: so noise of the machine hits all alike."""
-    best = dict.fromkeys(subjects, float("inf"))
-    for _ in range(rounds):
-        for name, subject in subjects.items():
-            best[name] = min(best[name], timeit.timeit(subject, number=number) / number * 1e6)
-    floor = next(iter(best.values()))
-    for name, took in best.items():
-        print(f"{name:<40}{took:8.2f} us{took / floor:8.2f} x floor")
-    return best
+from ._table import Row, Table, Target
+from ._timing import added, calls, nothing
 
 
-def main() -> None:
+def tables(seconds: float) -> list[Table]:
     lock, table, clock = threading.Lock(), {"k": 1.0}, time.monotonic
 
-    def floor(key="k"):
+    def floor(key: str = "k") -> Any:
         with lock:
             table[key] = table[key] + clock()
             return 0.0, ((1, 1.0),)
@@ -39,8 +30,8 @@ def main() -> None:
 
     request = Request.build(peer="10.1.2.3")
 
-    def checked(guard):
-        def check():
+    def checked(guard: Any) -> Any:
+        def check() -> Any:
             request.state = State()
             return run(guard.check(request))
 
@@ -48,19 +39,17 @@ def main() -> None:
 
     few = [f"10.{n}.0.0/16" for n in range(10)]
     many = [f"{10 + n // 65536}.{n // 256 % 256}.{n % 256}.0/25" for n in range(100_000)]
-    took = measure(
-        {
-            "floor": floor,
-            "memory store, one rate, admitted": lambda: limiter.take("k"),
-            "memory store, one rate, refused": lambda: spent.take("k"),
-            "memory store, two rates, admitted": lambda: two.take("k"),
-            "rate_limit, whole check": checked(rate_limit("1000000/second")),
-            "allow_ips, 10 networks": checked(allow_ips(*few)),
-            "allow_ips, 100,000 networks": checked(allow_ips(*many)),
-        }
-    )
-    print(f"100,000 networks beside 10: {took['allow_ips, 100,000 networks'] / took['allow_ips, 10 networks']:.2f}")
-
-
-if __name__ == "__main__":
-    main()
+    subjects = {
+        "rate_limit, whole check": checked(rate_limit("1000000/second")),
+        "memory store, one rate, admitted": lambda: limiter.take("k"),
+        "memory store, one rate, refused": lambda: spent.take("k"),
+        "memory store, two rates, admitted": lambda: two.take("k"),
+        "allow_ips, 10 networks": checked(allow_ips(*few)),
+        "allow_ips, 100,000 networks": checked(allow_ips(*many)),
+        "lock, clock, dictionary": floor,
+    }
+    base = calls(nothing)
+    found = added({name: (calls(call), base) for name, call in subjects.items()}, seconds=seconds, count=100)
+    rows = [Row(name, value, "floor" if subjects[name] is floor else "ours") for name, value in found.items()]
+    ratio = found["allow_ips, 100,000 networks"] / found["allow_ips, 10 networks"]
+    return [Table("Limits and address rules, on memory", rows, [Target("100,000 networks / 10 networks", ratio, 2.0)])]

@@ -1,8 +1,7 @@
-"""What it costs to verify a token: ours, each peer, and the floor, in one run. `python benchmarks/tokens.py`
+"""What it costs to verify a token: ours, each peer, and the floor.
 
-Every iteration gets a token that nobody has seen, so that no cache helps; "seen before" is measured apart. All subjects take
-turns, round by round, and the best round counts: so noise of the machine hits all alike. The floor is what one writes by
-hand in ten lines: split, decode, check the signature, parse, look at exp; it checks nothing else.
+Every iteration gets a token that nobody has seen, so that no cache helps; "seen before" is measured apart. The floor is what
+one writes by hand in ten lines: split, decode, check the signature, parse, look at exp; it checks nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -18,32 +18,48 @@ from typing import Any
 
 from authkit.tokens import Key, Tokens
 
-ISSUER = AUDIENCE = "https://api.example.com"
-SECRET = "benchmark-3f8a1c5e9d7b2046-benchmark-6e1d"  # nothing but these tokens is signed with it
+from ._table import Role, Row, Table, Target
+from ._timing import AUDIENCE, ISSUER, SECRET
 
 Verify = Callable[[str], Any]
 
 
-def main() -> None:
-    count, rounds = (50, 3) if "--quick" in sys.argv else (50, 80)
-    print(f"{'':22}{'µs':>8}{'x floor':>9}{'x ours':>8}")
-    for alg in ("HS256", "RS256", "PS256", "ES256", "EdDSA"):
-        key = _key(alg)
-        tokens = Tokens(key, issuer=ISSUER, audience=AUDIENCE)
-        subjects = _subjects(alg, key, tokens)
-        fresh = iter([_issue(tokens, count) for _ in range(rounds)])
-        best = dict.fromkeys(subjects, float("inf"))
-        for _ in range(rounds):
-            batch = next(fresh)
-            for name, verify in subjects.items():
-                best[name] = min(best[name], _time(verify, batch))
-        print(f"{alg}, never seen")
-        for name, seconds in best.items():
-            print(f"  {name:20}{seconds * 1e6:8.2f}{seconds / best['floor']:9.2f}{seconds / best['authkit']:8.2f}")
+COUNT = 50  # tokens in a batch
+AT_MOST = {"HS256": 1.0, "RS256": 1.1, "ES256": 1.1, "EdDSA": 1.1}  # times the floor
+
+
+def tables(seconds: float) -> list[Table]:
+    algs = ("HS256", "RS256", "PS256", "ES256", "EdDSA")
+    return [_never_seen(alg, seconds / (len(algs) + 1)) for alg in algs] + [_seen(seconds / (len(algs) + 1))]
+
+
+def _never_seen(alg: str, seconds: float) -> Table:
+    key = _key(alg)
+    tokens = Tokens(key, issuer=ISSUER, audience=AUDIENCE)
+    subjects = _subjects(alg, key, tokens)
+    found: dict[str, list[float]] = {name: [] for name in subjects}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or not found["floor"]:
+        batch = _issue(tokens, COUNT)
+        for name, verify in subjects.items():  # in turns: what slows the machine down slows all of them
+            found[name].append(_time(verify, batch))
+    medians = {name: statistics.median(values) * 1e6 for name, values in found.items()}
+    roles: dict[str, Role] = {"authkit": "ours", "floor": "floor"}
+    rows = [Row(name, value, roles.get(name, "peer")) for name, value in medians.items()]
+    ratio = statistics.median(ours / floor for ours, floor in zip(found["authkit"], found["floor"], strict=True))
+    targets = [Target(f"{alg}, never seen / floor", ratio, AT_MOST[alg])] if alg in AT_MOST else []
+    return Table(f"{alg} token, never seen", rows, targets)
+
+
+def _seen(seconds: float) -> Table:
     tokens = Tokens(SECRET, issuer=ISSUER, audience=AUDIENCE)
     batch = _issue(tokens, 500)
     _time(tokens.verify, batch)
-    print(f"seen before\n  {'authkit':20}{min(_time(tokens.verify, batch) for _ in range(rounds * 5)) * 1e6:8.2f}")
+    found = []
+    end = time.monotonic() + min(seconds, 2.0)
+    while time.monotonic() < end:
+        found.append(_time(tokens.verify, batch))
+    return Table("HS256 token, seen before", [Row("authkit", statistics.median(found) * 1e6)])
 
 
 def _issue(tokens: Tokens, count: int) -> list[str]:
@@ -194,7 +210,3 @@ def _python_jose(alg: str, jwk: dict[str, Any]) -> Verify:
 
     key: Any = SECRET if alg == "HS256" else jwk
     return lambda token: jwt.decode(token, key, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE)
-
-
-if __name__ == "__main__":
-    main()
