@@ -67,7 +67,7 @@ class RequireAuth(Guard):
             raise ConfigurationError("require_auth: max_age is a number of seconds")
         self._max_age = max_age
         self._amr = frozenset((amr,) if isinstance(amr, str) else amr or ())
-        if amr is not None and not self._amr:
+        if amr is not None and not (self._amr and all(isinstance(method, str) and method for method in self._amr)):
             raise ConfigurationError("require_auth: amr names at least one authentication method")
         self._cookie = _name("cookie", cookie)
         self._protocol = _name("websocket_protocol", websocket_protocol)
@@ -85,10 +85,10 @@ class RequireAuth(Guard):
         self._by_issuer: dict[str, Any] = {}
         self._without_issuer: Any = None
         for verifier in verifiers:
-            if hasattr(verifier, "authenticate") and not hasattr(verifier, "verify"):
+            if hasattr(verifier, "authenticate") and not hasattr(verifier, "verify") and not isinstance(verifier, type):
                 self._authenticators.append(verifier)
                 continue
-            if not callable(getattr(verifier, "verify", None)):
+            if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
                 raise ConfigurationError(
                     f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}"
                 )
@@ -140,7 +140,7 @@ class RequireAuth(Guard):
         except InvalidToken as error:
             return _invalid(error.reason)
         if not isinstance(principal, Principal):
-            raise TypeError("a verifier returns a Principal or raises InvalidToken")
+            raise _no_principal()
         return Allow(principal) if self._max_age is None and not self._amr else self._fresh_and_strong(principal)
 
     def _nobody(self, request: Request) -> Decision:
@@ -187,7 +187,10 @@ class RequireAuth(Guard):
         if found is not None:
             return _credential.TWO_CREDENTIALS
         verifier = self._chosen(request, token)
-        return await _verified(verifier, token)
+        found = await _verified(verifier, token)
+        if not isinstance(found, Principal):  # None would be taken for "no credential was sent"
+            raise _no_principal()
+        return found
 
     def _chosen(self, request: Request, token: str) -> Any:
         """The verifier for this token: by its `iss` from those configured; an `auth-provider` header can only narrow."""
@@ -225,6 +228,10 @@ class RequireAuth(Guard):
             return Allow(principal)
         challenge = Challenge(error="insufficient_user_authentication", **parameters)
         return Deny(401, "insufficient_user_authentication", reason="step_up_needed", challenge=challenge)
+
+
+def _no_principal() -> TypeError:
+    return TypeError("a verifier returns a Principal or raises InvalidToken")
 
 
 async def _verified(verifier: Any, token: str) -> Principal:
