@@ -182,9 +182,9 @@ class _Claim(Policy):
                     "a claim whose name is a URL is given as a tuple, ('https://...',): a string is split at dots"
                 )
             path = tuple(path.split("."))
-        if not path or not all(isinstance(step, str) and step for step in path):
+        if not isinstance(path, tuple) or not path or not all(isinstance(step, str) and step for step in path):
             raise ConfigurationError("claim: the path is 'a', 'a.b', or a tuple of names")
-        if any(isinstance(value, (dict, list, tuple, set)) for value in values):
+        if not all(isinstance(value, (str, int, float)) for value in values):
             raise ConfigurationError("claim: the values are strings, numbers or booleans")
         self.path = path
         self.values = values
