@@ -31,7 +31,7 @@ class Endpoint:
     """Serves `fn` on any host: bare on Lambda, ASGI, WSGI, Django and FastAPI, by name where a framework wants its own kind.
 
     `fn(request) -> Response`, sync (must not block) or async (I/O behind `await blocking(...)`). Other methods are answered
-    with 405, a body over `body_limit` bytes with 413, a failed dependency with 503. `refuse(call)` may veto a call's arguments.
+    with 405, a body over `body_limit` bytes with 413, a failed dependency with 503. `veto(args)` may raise.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Endpoint:
             if request.method not in self._methods and not (request.method == "HEAD" and "GET" in self._methods):
                 return problem(405, "method_not_allowed", {"allow": ", ".join(self._methods)})
             await request.load_body(self._body_limit)
-            answer = self._fn(request)
-            response = answer if isinstance(answer, Response) else await answer
+            answer: Any = self._fn(request)
+            response = await answer if hasattr(answer, "__await__") else answer
             if not isinstance(response, Response):
                 raise TypeError(f"endpoint {self.__name__!r} must return a Response, not {type(response).__name__}")
             return response
@@ -78,7 +78,7 @@ class Endpoint:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._veto is not None:
             self._veto(args)
-        if args and isinstance(args[0], dict) and "type" in args[0] and "asgi" in args[0]:
+        if len(args) == 3 and isinstance(args[0], dict) and "type" in args[0] and callable(args[2]):
             return self._aserve(args, kwargs, named("asgi"))
         return self._serve(args, kwargs, None)
 
