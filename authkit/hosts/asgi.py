@@ -46,9 +46,13 @@ class RawHeaders(Headers):
         self._raw = raw
 
     def get_all(self, name: str) -> list[str]:
-        wanted = name.lower().encode("latin-1", "replace")
+        wanted = name.lower().encode()
         size = len(wanted)
-        return [value.decode("latin-1") for key, value in self._raw if len(key) == size and key.lower() == wanted]
+        found: list[str] = []
+        for key, value in self._raw:  # a loop, because a comprehension's own frame costs as much as this scan
+            if len(key) == size and key.lower() == wanted:
+                found.append(value.decode("latin-1"))
+        return found
 
     def names(self) -> Iterable[str]:
         return dict.fromkeys(key.decode("latin-1").lower() for key, _ in self._raw)

@@ -422,15 +422,18 @@ class TestTheCall:
             lambda scope, wire: chain(Who(), stamp)(App())(scope, wire.receive, wire.send),
         ]
         for call in calls:
-            wire = Wire([{"type": "http.request"}])
-            await call(http_scope(), wire)
-            assert wire.sent[0]["status"] == 401
+            refused = Wire([{"type": "http.request"}])
+            await call(http_scope(), refused)
+            assert refused.sent[0]["status"] == 401
             wire = Wire([{"type": "http.request"}])
             await call(http_scope(headers=[(b"x-user", b"alice")]), wire)
             assert wire.sent[0]["status"] == 200
 
     async def test_a_plain_function_that_returns_an_awaitable_is_an_app_too(self) -> None:
-        app = Who()(lambda scope, receive, send: everything(scope, receive, send))
+        def plain(scope: Any, receive: Any, send: Any) -> Any:
+            return everything(scope, receive, send)
+
+        app = Who()(plain)
         wire = Wire([{"type": "http.request"}])
         await app(http_scope(), wire.receive, wire.send)
         assert wire.sent[0]["status"] == 401
