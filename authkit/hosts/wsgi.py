@@ -298,7 +298,7 @@ class Wsgi(Host):
 
     def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:
         start = _Start(args[-1], reply)
-        result = handler(*args[:-1], start)
+        result = handler(*args[:-1], start, **kwargs)
         if isinstance(result, (list, tuple)):
             return result
         if not start.called:

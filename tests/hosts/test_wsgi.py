@@ -418,6 +418,14 @@ def test_a_method_that_is_an_app_may_be_decorated() -> None:
     assert App()(environ(HTTP_X_USER="a"), lambda status, headers: None) == [b"a"]
 
 
+def test_a_parameter_named_principal_is_filled_in() -> None:
+    def app(environ: dict[str, Any], start_response: Any, principal: Principal) -> list[bytes]:
+        start_response("200 OK", [])
+        return [principal.subject.encode()]
+
+    assert chain(who)(app)(environ(HTTP_X_USER="a"), lambda status, headers: None) == [b"a"]
+
+
 def test_the_principal_is_gone_after_the_call_and_after_the_stream() -> None:
     """AUZ-14."""
 
