@@ -44,6 +44,7 @@ class Guard:
     needs_body = False  # the body is read before `check`, at most `body_limit` bytes
     body_limit = MAX_BODY
     identifies = False  # may say who is calling
+    fills: tuple[str, ...] = ()  # handler parameters that it fills in, by `Allow(values=...)`
     after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes
     # What a Lambda authorizer must know before its answer may be cached for a whole stage.
     reads_request = False  # the decision depends on path, method, address or a rate
@@ -175,6 +176,7 @@ class Chain(Guard):
         self._lock = threading.Lock()
         self.identifies = any(item.identifies for item in guards)
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
+        self.fills = ("principal", *dict.fromkeys(name for item in guards for name in item.fills if name != "principal"))
         self.hooks: tuple[Guard, ...] = tuple(item for item in reversed(self.flat()) if item.after is not None)
 
     def as_chain(self) -> Chain:

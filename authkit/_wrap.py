@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     H = TypeVar("H", bound=Callable[..., Any])
 
 MARK = "__authkit__"
-_FILLED = ("principal", "webhook")  # handler parameters that guards fill in, on every host
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, partial)
 _ASGI = ("scope", "receive", "send")
 _REPEATABLE = ("set-cookie", "vary", "www-authenticate")
@@ -74,8 +73,8 @@ def is_async(handler: Callable[..., Any]) -> bool:
     return code is not None and bool(code.co_flags & _COROUTINE)
 
 
-def _filled_parameters(handler: Callable[..., Any]) -> tuple[str, ...]:
-    """Those of `_FILLED` that the handler takes, looking through decorators that pass keywords on."""
+def _filled_parameters(handler: Callable[..., Any], filled: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `filled` that the handler takes, looking through decorators that pass keywords on."""
     names: set[str] = set()
     fn: Any = handler
     for _ in range(100):
@@ -88,7 +87,7 @@ def _filled_parameters(handler: Callable[..., Any]) -> tuple[str, ...]:
         fn = getattr(fn, "__wrapped__", None)
         if fn is None or not code.co_flags & _KEYWORDS:
             break
-    return tuple(name for name in _FILLED if name in names)
+    return tuple(name for name in filled if name in names)
 
 
 def wrap(guard: Guard, handler: H, host: str | None) -> H:
@@ -118,7 +117,7 @@ def wrap(guard: Guard, handler: H, host: str | None) -> H:
         wrapper.__name__ = wrapper.__qualname__ = type(target).__name__
         wrapper.__doc__ = target.__doc__
         wrapper.__wrapped__ = target  # type: ignore[attr-defined]
-    _fit_signature(wrapper, target, host)
+    _fit_signature(wrapper, target, host, chain.fills)
     setattr(wrapper, MARK, Mark(wrapper, target, chain, host, stacked))
     return wrapper  # type: ignore[return-value]
 
@@ -158,12 +157,12 @@ def _merged(stacked: tuple[Guard, ...]) -> Chain:
     return found
 
 
-def _fit_signature(wrapper: Any, handler: Callable[..., Any], host: str | None) -> None:
+def _fit_signature(wrapper: Any, handler: Callable[..., Any], host: str | None, filled: tuple[str, ...]) -> None:
     """Frameworks that inject by signature must not see what guards fill in."""
     if "starlette" in sys.modules and host in (None, "starlette", "fastapi"):
         from .hosts import proxy
 
-        proxy("fastapi:fit_signature")(wrapper, handler, _FILLED)
+        proxy("fastapi:fit_signature")(wrapper, handler, filled)
 
 
 class _Door:
@@ -175,7 +174,7 @@ class _Door:
         self.chain = chain
         self.handler = handler
         self.host = host
-        self.fills = _filled_parameters(handler)
+        self.fills = _filled_parameters(handler, chain.fills)
 
     def synchronous(self) -> Callable[..., Any]:
         chain, handler, only = self.chain, self.handler, self.host

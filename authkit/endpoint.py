@@ -126,7 +126,12 @@ class Endpoint:
 
     @property
     def asgi(self) -> Callable[..., Any]:
-        return self._async("asgi")
+        only = named("asgi")
+
+        async def serve(scope: Any, receive: Any, send: Any) -> Any:  # uvicorn tells an app by these parameters
+            return await self._aserve((scope, receive, send), {}, only)
+
+        return self._named(serve)
 
     @property
     def aiohttp(self) -> Callable[..., Any]:

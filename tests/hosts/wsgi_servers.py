@@ -21,9 +21,10 @@ LISTENING = re.compile(r"Listening at: (?:http://127\.0\.0\.1:(\d+)|unix:(\S+))"
 
 
 class Answer:
-    """A response: `status`, `lines` (every header line), `body`."""
+    """A response: `status`, `lines` (every header line), `body`; `closes`: no other will come on its connection."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.closes = response.will_close
         self.status = response.status
         self.lines = response.getheaders()
         self.body = response.read()
@@ -90,11 +91,21 @@ def waitress(app: Any, **settings: Any) -> Iterator[Address]:
     from waitress.server import create_server
 
     server: Any = create_server(app, host="127.0.0.1", port=0, threads=4, **settings)
-    thread = threading.Thread(target=server.run, daemon=True)
+    closing = threading.Event()
+
+    def run() -> None:
+        try:
+            server.run()
+        except OSError:  # its loop waits on the socket that is being closed under it; waitress has no other way to end it
+            if not closing.is_set():
+                raise
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield Address(socket.AF_INET, ("127.0.0.1", int(server.effective_port)))
     finally:
+        closing.set()
         server.task_dispatcher.shutdown()
         server.close()
         thread.join(10)
