@@ -44,7 +44,7 @@ class StarletteRequest(AsgiRequest):
             return read_before
         if connection._stream_consumed:
             raise BodyUnavailable(
-                "the request's stream was consumed before the guard came to it: guard the app, or use a dependency"
+                "the body was read before the guard came to it (FastAPI reads a form before it calls anything): guard the app"
             )
         read = super()._read_body
         try:
