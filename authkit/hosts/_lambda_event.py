@@ -30,23 +30,25 @@ class EventHeaders(Headers):
     One name in two spellings is a repeated field, so a look-up passes every name; the length tells nearly all of them apart.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "_cookies")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], cookies: object = None) -> None:
         self._values = values
+        self._cookies = cookies  # HTTP APIs and Function URLs keep them in a list of their own
 
     def get_all(self, name: str) -> list[str]:
         wanted, length = name.lower(), len(name)
         found = [value for key, value in self._values.items() if len(key) == length and key.lower() == wanted]
-        if not found:
+        if len(found) == 1 and type(found[0]) is str and length != 6:
             return found
-        if len(found) == 1:
-            value = found[0]
-            return found if type(value) is str else _texts(value)
-        return [text for value in found for text in _texts(value)]
+        texts = [text for value in found for text in _texts(value)]
+        if self._cookies and wanted == "cookie":
+            texts.append("; ".join(_texts(self._cookies)))
+        return texts
 
     def names(self) -> Iterable[str]:
-        return dict.fromkeys(name.lower() for name, value in self._values.items() if value is not None)
+        names = dict.fromkeys(name.lower() for name, value in self._values.items() if value is not None)
+        return {**names, "cookie": None} if self._cookies else names
 
 
 class LambdaRequest(Request):
@@ -65,10 +67,8 @@ class LambdaRequest(Request):
                 listed = event["Records"][0]["cf"]["request"].get("headers") or {}
                 return Headers([(name, _text_of(line["value"])) for name, lines in listed.items() for line in lines])
             if kind is V2:
-                cookies = event.get("cookies")
-                if cookies:
-                    return Headers([*_lines(event.get("headers") or {}), ("cookie", "; ".join(_texts(cookies)))])
-            elif kind is not LATTICE_V1:
+                return _fields(event.get("headers") or {}, event.get("cookies"))
+            if kind is not LATTICE_V1:
                 fields = event.get("multiValueHeaders")
                 if fields:
                     return _fields(fields)
@@ -128,10 +128,10 @@ class LambdaRequest(Request):
             raise MalformedRequest("body_not_base64" if encoded else "body_not_text") from None
 
 
-def _fields(fields: object) -> Headers:
+def _fields(fields: object, cookies: object = None) -> Headers:
     if not isinstance(fields, dict):
         raise MalformedRequest(_MALFORMED)
-    return EventHeaders(fields)
+    return EventHeaders(fields, cookies)
 
 
 def _lines(fields: dict[str, Any]) -> list[tuple[str, str]]:
