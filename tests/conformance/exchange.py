@@ -13,14 +13,14 @@ from authkit import Principal, current_principal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One request. `headers` in order, repeated names as sent."""
+    """One request. `headers` in order, repeated names as sent. `peer`: a loopback address, so that sockets can have it too."""
 
     method: str = "GET"
     path: str = "/orders/7"
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    peer: str | None = "203.0.113.9"
+    peer: str | None = "127.0.113.9"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import aiohttp.web
@@ -19,7 +22,7 @@ from authkit import Guard, Principal, current_principal
 
 from . import asgi_client, wsgi_client
 from .exchange import Got, Handler, Sent
-from .hosts import Send, host
+from .hosts import host
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -30,18 +33,17 @@ def _starlette(endpoint: Any, **settings: Any) -> starlette.applications.Starlet
     )
 
 
-@host
-def starlette_async(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def starlette_async(guard: Guard, handler: Handler) -> Any:
     @guard
     async def endpoint(request: starlette.requests.Request, principal: Principal | None) -> starlette.responses.Response:
         return starlette.responses.JSONResponse(handler.sees(principal, dict(request.headers), await request.body()))
 
-    app = _starlette(endpoint)
-    return lambda sent: asgi_client.call(app, sent)
+    return _starlette(endpoint)
 
 
-@host
-def starlette_sync(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def starlette_sync(guard: Guard, handler: Handler) -> Any:
     import anyio.from_thread
 
     @guard
@@ -49,22 +51,21 @@ def starlette_sync(guard: Guard, handler: Handler) -> Send:
         body = anyio.from_thread.run(request.body)
         return starlette.responses.JSONResponse(handler.sees(principal, dict(request.headers), body))
 
-    app = _starlette(endpoint)
-    return lambda sent: asgi_client.call(app, sent)
+    return _starlette(endpoint)
 
 
-@host
-def starlette_middleware(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def starlette_middleware(guard: Guard, handler: Handler) -> Any:
     async def endpoint(request: starlette.requests.Request) -> starlette.responses.Response:
         return starlette.responses.JSONResponse(handler.sees(current_principal(), dict(request.headers), await request.body()))
 
     app = _starlette(endpoint)
-    app.add_middleware(guard)  # type: ignore[arg-type]
-    return lambda sent: asgi_client.call(app, sent)
+    app.add_middleware(guard)
+    return app
 
 
-@host
-def fastapi_async(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def fastapi_async(guard: Guard, handler: Handler) -> Any:
     app = fastapi.FastAPI(openapi_url=None)
 
     @app.api_route("/{rest:path}", methods=METHODS)
@@ -72,11 +73,11 @@ def fastapi_async(guard: Guard, handler: Handler) -> Send:
     async def endpoint(request: fastapi.Request, rest: str, principal: Principal | None) -> dict[str, Any]:
         return handler.sees(principal, dict(request.headers), await request.body())
 
-    return lambda sent: asgi_client.call(app, sent)
+    return app
 
 
-@host
-def fastapi_sync(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def fastapi_sync(guard: Guard, handler: Handler) -> Any:
     import anyio.from_thread
 
     app = fastapi.FastAPI(openapi_url=None)
@@ -86,11 +87,11 @@ def fastapi_sync(guard: Guard, handler: Handler) -> Send:
     def endpoint(request: fastapi.Request, principal: Principal | None) -> dict[str, Any]:
         return handler.sees(principal, dict(request.headers), anyio.from_thread.run(request.body))
 
-    return lambda sent: asgi_client.call(app, sent)
+    return app
 
 
-@host
-def fastapi_dependency(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def fastapi_dependency(guard: Guard, handler: Handler) -> Any:
     app = fastapi.FastAPI(openapi_url=None)
     depends = fastapi.Depends(guard.dependency)
 
@@ -98,19 +99,18 @@ def fastapi_dependency(guard: Guard, handler: Handler) -> Send:
     async def endpoint(request: fastapi.Request, who: Principal | None = depends) -> dict[str, Any]:
         return handler.sees(who, dict(request.headers), await request.body())
 
-    return lambda sent: asgi_client.call(app, sent)
+    return app
 
 
-@host
-def fastapi_app(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def fastapi_app(guard: Guard, handler: Handler) -> Any:
     app = fastapi.FastAPI(openapi_url=None)
 
     @app.api_route("/{rest:path}", methods=METHODS)
     async def endpoint(request: fastapi.Request) -> dict[str, Any]:
         return handler.sees(current_principal(), dict(request.headers), await request.body())
 
-    guarded = guard(app)
-    return lambda sent: asgi_client.call(guarded, sent)
+    return guard(app)
 
 
 def _flask(view: Any) -> flask.Flask:
@@ -120,48 +120,47 @@ def _flask(view: Any) -> flask.Flask:
     return app
 
 
-@host
-def flask_sync(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def flask_sync(guard: Guard, handler: Handler) -> Any:
     @guard
     def view(rest: str, principal: Principal | None) -> Any:
         return handler.sees(
             principal, dict(flask.request.headers.to_wsgi_list()) | _lower(flask.request.headers), flask.request.get_data()
         )
 
-    app = _flask(view)
-    return lambda sent: wsgi_client.call(app, sent)
+    return _flask(view)
 
 
-@host
-def flask_async(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def flask_async(guard: Guard, handler: Handler) -> Any:
     @guard
     async def view(rest: str, principal: Principal | None) -> Any:
         await asyncio.sleep(0)
         return handler.sees(principal, _lower(flask.request.headers), flask.request.get_data())
 
-    app = _flask(view)
-    return lambda sent: wsgi_client.call(app, sent)
+    return _flask(view)
 
 
-@host
-def flask_app(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def flask_app(guard: Guard, handler: Handler) -> Any:
     def view(rest: str) -> Any:
         return handler.sees(current_principal(), _lower(flask.request.headers), flask.request.get_data())
 
     app = _flask(view)
     app.wsgi_app = guard(app.wsgi_app)  # type: ignore[method-assign]
-    return lambda sent: wsgi_client.call(app, sent)
+    return app
 
 
 def _lower(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-# Django is configured once in a process: its one route calls whatever view is under test.
+# Django is configured once in a process: each of its apps puts its own view and middleware there while it is called.
 
 _django: dict[str, Any] = {}
 
 
+@cache
 def _configure() -> None:
     if not django.conf.settings.configured:
         django.conf.settings.configure(
@@ -169,49 +168,6 @@ def _configure() -> None:
             DEBUG_PROPAGATE_EXCEPTIONS=True, USE_TZ=True, APPEND_SLASH=False,
         )  # fmt: skip
     django.setup()
-
-
-class _Patterns:
-    """A urlconf that reads the view under test each time it is asked."""
-
-    def __init__(self, view: Any) -> None:
-        from django.urls import re_path
-
-        self.urlpatterns = [re_path(r"^.*$", view)]
-
-
-def _django_answer(handler: Handler, request: Any, principal: Principal | None) -> Any:
-    from django.http import JsonResponse
-
-    return JsonResponse(handler.sees(principal, _lower(request.headers), request.body))
-
-
-def _under_wsgi(view: Any, middleware: Guard | None = None) -> Send:
-    from django.core.handlers.wsgi import WSGIHandler
-    from django.test import override_settings
-
-    names = [] if middleware is None else [f"{__name__}.django_guard"]
-    _django["guard"] = middleware
-
-    def send(sent: Sent) -> Got:
-        with override_settings(ROOT_URLCONF=_Patterns(view), MIDDLEWARE=names, DEBUG_PROPAGATE_EXCEPTIONS=True):
-            return wsgi_client.call(WSGIHandler(), sent)
-
-    return send
-
-
-def _under_asgi(view: Any, middleware: Guard | None = None) -> Send:
-    from django.core.handlers.asgi import ASGIHandler
-    from django.test import override_settings
-
-    names = [] if middleware is None else [f"{__name__}.django_guard"]
-    _django["guard"] = middleware
-
-    def send(sent: Sent) -> Got:
-        with override_settings(ROOT_URLCONF=_Patterns(view), MIDDLEWARE=names, DEBUG_PROPAGATE_EXCEPTIONS=True):
-            return asgi_client.call(ASGIHandler(), sent)
-
-    return send
 
 
 class _MiddlewareUnderTest:
@@ -226,8 +182,65 @@ class _MiddlewareUnderTest:
 django_guard = _MiddlewareUnderTest()
 
 
-@host
-def django_sync(guard: Guard, handler: Handler) -> Send:
+class _Project:
+    """A project of one view. Its middleware is loaded at the first request, as a server would."""
+
+    def __init__(self, view: Any, middleware: Guard | None) -> None:
+        from django.urls import re_path
+
+        self.urlpatterns = [re_path(r"^.*$", view)]
+        self.guard = middleware
+        self.handler: Any = None
+
+    @contextmanager
+    def settings(self, handler: type) -> Iterator[Any]:
+        names = [] if self.guard is None else [f"{__name__}.django_guard"]
+        wanted = {"ROOT_URLCONF": self, "MIDDLEWARE": names, "DEBUG_PROPAGATE_EXCEPTIONS": True}
+        before = {name: getattr(django.conf.settings, name) for name in wanted}
+        try:
+            for name, value in wanted.items():
+                setattr(django.conf.settings, name, value)
+            if self.handler is None:
+                _django["guard"] = self.guard
+                self.handler = handler()
+            yield self.handler
+        finally:
+            for name, value in before.items():
+                setattr(django.conf.settings, name, value)
+
+
+def _django_answer(handler: Handler, request: Any, principal: Principal | None) -> Any:
+    from django.http import JsonResponse
+
+    return JsonResponse(handler.sees(principal, _lower(request.headers), request.body))
+
+
+def _under_wsgi(view: Any, middleware: Guard | None = None) -> Any:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    project = _Project(view, middleware)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        with project.settings(WSGIHandler) as handler:
+            return handler(environ, start_response)
+
+    return app
+
+
+def _under_asgi(view: Any, middleware: Guard | None = None) -> Any:
+    from django.core.handlers.asgi import ASGIHandler
+
+    project = _Project(view, middleware)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with project.settings(ASGIHandler) as handler:
+            await handler(scope, receive, send)
+
+    return app
+
+
+@host(wsgi_client.call)
+def django_sync(guard: Guard, handler: Handler) -> Any:
     _configure()
 
     @guard
@@ -237,8 +250,8 @@ def django_sync(guard: Guard, handler: Handler) -> Send:
     return _under_wsgi(view)
 
 
-@host
-def django_async(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def django_async(guard: Guard, handler: Handler) -> Any:
     _configure()
 
     @guard
@@ -249,8 +262,8 @@ def django_async(guard: Guard, handler: Handler) -> Send:
     return _under_asgi(view)
 
 
-@host
-def django_class(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def django_class(guard: Guard, handler: Handler) -> Any:
     _configure()
     from django.utils.decorators import method_decorator
     from django.views import View
@@ -263,8 +276,8 @@ def django_class(guard: Guard, handler: Handler) -> Send:
     return _under_wsgi(Orders.as_view())
 
 
-@host
-def django_middleware(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def django_middleware(guard: Guard, handler: Handler) -> Any:
     _configure()
 
     def view(request: Any) -> Any:
@@ -273,8 +286,8 @@ def django_middleware(guard: Guard, handler: Handler) -> Send:
     return _under_wsgi(view, guard)
 
 
-@host
-def django_middleware_async(guard: Guard, handler: Handler) -> Send:
+@host(asgi_client.call)
+def django_middleware_async(guard: Guard, handler: Handler) -> Any:
     _configure()
 
     async def view(request: Any) -> Any:
@@ -291,40 +304,37 @@ async def _peer(request: aiohttp.web.Request, handler: Any) -> Any:
     return await handler(request.clone(remote=request.headers["x-test-peer"]))
 
 
-@host
-def aiohttp_server(guard: Guard, handler: Handler) -> Send:
+async def _aiohttp(endpoint: Any, sent: Sent) -> Got:
     raised: list[Exception] = []
-
-    @guard
-    async def endpoint(request: aiohttp.web.Request, principal: Principal | None) -> aiohttp.web.Response:
-        return aiohttp.web.json_response(handler.sees(principal, _lower(request.headers), await request.read()))
 
     async def watched(request: aiohttp.web.Request) -> Any:
         try:
-            return await endpoint(request)  # type: ignore[call-arg]
+            return await endpoint(request)
         except Exception as error:
             raised.append(error)
             raise
 
-    async def exchange(sent: Sent) -> Got:
-        app = aiohttp.web.Application(middlewares=[_peer])
-        app.router.add_route("*", "/{rest:.*}", watched)
-        runner = aiohttp.web.AppRunner(app)
-        await runner.setup()
-        try:
-            site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-            return await _raw_http(port, sent)
-        finally:
-            await runner.cleanup()
+    app = aiohttp.web.Application(middlewares=[_peer])
+    app.router.add_route("*", "/{rest:.*}", watched)
+    runner = aiohttp.web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        got = await _raw_http(port, sent)
+    finally:
+        await runner.cleanup()
+    return Got(status=None, error=type(raised[0]).__name__) if raised else got
 
-    def send(sent: Sent) -> Got:
-        raised.clear()
-        got = asyncio.run(exchange(sent))
-        return Got(status=None, error=type(raised[0]).__name__) if raised else got
 
-    return send
+@host(lambda endpoint, sent: asgi_client.on_loop(_aiohttp(endpoint, sent)))
+def aiohttp_server(guard: Guard, handler: Handler) -> Any:
+    @guard
+    async def endpoint(request: aiohttp.web.Request, principal: Principal | None) -> aiohttp.web.Response:
+        return aiohttp.web.json_response(handler.sees(principal, _lower(request.headers), await request.read()))
+
+    return endpoint
 
 
 async def _raw_http(port: int, sent: Sent) -> Got:

@@ -1,4 +1,4 @@
-"""Each host as a way to send a request to a guarded handler: `make(guard, handler)` gives `send(sent) -> Got`."""
+"""Each host: how a guarded handler is made for it, and how a request is sent to that in this process."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from authkit import Guard, Principal, Request, Response
 
 from . import asgi_client, wsgi_client
 from .exchange import Got, Handler, Sent
 
-Send = Callable[[Sent], Got]
-Make = Callable[[Guard, Handler], Send]
-HOSTS: dict[str, Make] = {}
+
+class Host(NamedTuple):
+    """`make` gives what the host calls: a function, a Lambda handler, an ASGI or a WSGI app. `call` is the host's part."""
+
+    make: Callable[[Guard, Handler], Any]
+    call: Callable[[Any, Sent], Got]
 
 
-def host(make: Make) -> Make:
-    HOSTS[make.__name__] = make
-    return make
+HOSTS: dict[str, Host] = {}
+
+
+def host(call: Callable[[Any, Sent], Got]) -> Callable[[Callable[[Guard, Handler], Any]], Callable[[Guard, Handler], Any]]:
+    def add(make: Callable[[Guard, Handler], Any]) -> Callable[[Guard, Handler], Any]:
+        HOSTS[make.__name__] = Host(make, call)
+        return make
+
+    return add
 
 
 def _got(response: Response) -> Got:
@@ -33,35 +43,37 @@ def _request(sent: Sent) -> Request:
     return Request.build(sent.method, target, [("Host", "api.example"), *sent.headers], sent.body, sent.peer)
 
 
-@host
-def function_sync(guard: Guard, handler: Handler) -> Send:
+def _function(endpoint: Any, sent: Sent) -> Got:
+    try:
+        return _got(endpoint(_request(sent)))
+    except Exception as error:
+        return Got(status=None, error=type(error).__name__)
+
+
+def _async_function(endpoint: Any, sent: Sent) -> Got:
+    try:
+        return _got(asgi_client.on_loop(endpoint(_request(sent))))
+    except Exception as error:
+        return Got(status=None, error=type(error).__name__)
+
+
+@host(_function)
+def function_sync(guard: Guard, handler: Handler) -> Any:
     @guard
     def endpoint(request: Request, principal: Principal | None) -> Response:
         return Response.json(handler.sees(principal, {n: request.headers.get(n) for n in request.headers}, request.body))
 
-    def send(sent: Sent) -> Got:
-        try:
-            return _got(endpoint(_request(sent)))  # type: ignore[call-arg]
-        except Exception as error:
-            return Got(status=None, error=type(error).__name__)
-
-    return send
+    return endpoint
 
 
-@host
-def function_async(guard: Guard, handler: Handler) -> Send:
+@host(_async_function)
+def function_async(guard: Guard, handler: Handler) -> Any:
     @guard
     async def endpoint(request: Request, principal: Principal | None) -> Response:
         await asyncio.sleep(0)
         return Response.json(handler.sees(principal, {n: request.headers.get(n) for n in request.headers}, request.body))
 
-    def send(sent: Sent) -> Got:
-        try:
-            return _got(asyncio.run(endpoint(_request(sent))))  # type: ignore[call-arg]
-        except Exception as error:
-            return Got(status=None, error=type(error).__name__)
-
-    return send
+    return endpoint
 
 
 # AWS Lambda: one handler, and events of every shape.
@@ -151,7 +163,7 @@ def edge(sent: Sent) -> dict[str, Any]:
     return {"Records": [{"cf": {"config": {"eventType": "viewer-request"}, "request": request}}]}
 
 
-def _from_lambda(answer: dict[str, Any]) -> Got:
+def from_lambda(answer: dict[str, Any]) -> Got:
     headers: dict[str, list[str]] = {}
     for name, values in (answer.get("multiValueHeaders") or {}).items():
         headers.setdefault(name.lower(), []).extend(values)
@@ -166,45 +178,36 @@ def _from_lambda(answer: dict[str, Any]) -> Got:
     )
 
 
-def _lambda(name: str, build: Callable[[Sent], dict[str, Any]]) -> None:
-    def make(guard: Guard, handler: Handler) -> Send:
-        @guard
-        def endpoint(event: dict[str, Any], context: object, principal: Principal | None) -> dict[str, Any]:
-            if "Records" in event:
-                request = event["Records"][0]["cf"]["request"]
-                headers = {name: ", ".join(line["value"] for line in lines) for name, lines in request["headers"].items()}
-                body, encoded = (request.get("body") or {}).get("data") or "", True
-            else:
-                found = event.get("headers") or event.get("multiValueHeaders") or {}
-                headers = {name.lower(): str(value) for name, value in found.items()}
-                body, encoded = event.get("body") or "", event["isBase64Encoded"]
-            saw = handler.sees(principal, headers, base64.b64decode(body) if encoded else body.encode())
-            return {"status" if "Records" in event else "statusCode": 200, "body": json.dumps(saw)}
+def lambda_handler(guard: Guard, handler: Handler) -> Any:
+    @guard
+    def endpoint(event: dict[str, Any], context: object, principal: Principal | None) -> dict[str, Any]:
+        if "Records" in event:
+            request = event["Records"][0]["cf"]["request"]
+            headers = {name: ", ".join(line["value"] for line in lines) for name, lines in request["headers"].items()}
+            body, encoded = (request.get("body") or {}).get("data") or "", True
+        else:
+            found = event.get("headers") or event.get("multiValueHeaders") or {}
+            headers = {name.lower(): str(value) for name, value in found.items()}
+            body, encoded = event.get("body") or "", event["isBase64Encoded"]
+        saw = handler.sees(principal, headers, base64.b64decode(body) if encoded else body.encode())
+        return {"status" if "Records" in event else "statusCode": 200, "body": json.dumps(saw)}
 
-        def send(sent: Sent) -> Got:
-            try:
-                return _from_lambda(endpoint(build(sent), None))  # type: ignore[call-arg]
-            except Exception as error:
-                return Got(status=None, error=type(error).__name__)
-
-        return send
-
-    HOSTS[f"lambda_{name}"] = make
+    return endpoint
 
 
-for _name, _build in (
-    ("rest_v1", rest_v1),
-    ("http_v2", http_v2),
-    ("alb", alb),
-    ("alb_multi", alb_multi),
-    ("lattice", lattice),
-    ("edge", edge),
-):
-    _lambda(_name, _build)
+def _lambda(build: Callable[[Sent], dict[str, Any]], endpoint: Any, sent: Sent) -> Got:
+    try:
+        return from_lambda(endpoint(build(sent), None))
+    except Exception as error:
+        return Got(status=None, error=type(error).__name__)
 
 
-@host
-def asgi_app(guard: Guard, handler: Handler) -> Send:
+BUILD = {f"lambda_{build.__name__}": build for build in (rest_v1, http_v2, alb, alb_multi, lattice, edge)}
+HOSTS.update({name: Host(lambda_handler, partial(_lambda, build)) for name, build in BUILD.items()})
+
+
+@host(asgi_client.call)
+def asgi_app(guard: Guard, handler: Handler) -> Any:
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         from authkit import current_principal
 
@@ -219,19 +222,17 @@ def asgi_app(guard: Guard, handler: Handler) -> Send:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": json.dumps(saw).encode()})
 
-    guarded = guard(app)
-    return lambda sent: asgi_client.call(guarded, sent)
+    return guard(app)
 
 
-@host
-def wsgi_app(guard: Guard, handler: Handler) -> Send:
+@host(wsgi_client.call)
+def wsgi_app(guard: Guard, handler: Handler) -> Any:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         from authkit import current_principal
 
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         saw = handler.sees(current_principal(), {"x-custom-auth": environ.get("HTTP_X_CUSTOM_AUTH")}, body)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(saw).encode()]
 
-    guarded = guard(app)
-    return lambda sent: wsgi_client.call(guarded, sent)
+    return guard(app)
