@@ -151,6 +151,15 @@ class AnyOf(Guard):
         self.needs_body = any(item.needs_body for item in guards)
         self.body_limit = max(item.body_limit for item in guards)
         self.reads_request = any(item.reads_request for item in guards)
+        self.fills = tuple(dict.fromkeys(name for item in guards for name in item.fills))
+        hooks = [one.after for item in reversed(guards) for one in item.as_chain().hooks if one.after is not None]
+        if hooks:
+
+            def run_hooks(request: Request, response: Response | None) -> None:
+                for hook in hooks:
+                    hook(request, response)
+
+            self.after = run_hooks
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         for item in self.guards:

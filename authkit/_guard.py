@@ -16,7 +16,7 @@ from .http import MAX_BODY, Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, NoReturn, TypeAlias, TypeVar
 
     from .decision import Decision
@@ -162,11 +162,10 @@ class Chain(Guard):
                 raise ConfigurationError(f"a chain is made of guards, not of {type(item).__name__}")
         self.guards = guards
         listeners: list[Listener] = [] if audit is None else [audit]
-        for item in guards:  # the settings of an inner chain hold for the whole: its guards are judged under them
-            if isinstance(item, Chain):
-                render = render or item.render
-                hash_key = hash_key or item.hash_key
-                listeners.extend(one for one in item.listeners if one not in listeners)
+        for inner in _chains_in(guards):  # their settings hold for the whole: their guards are judged under them
+            render = render or inner.render
+            hash_key = hash_key or inner.hash_key
+            listeners.extend(one for one in inner.listeners if one not in listeners)
         self.render = render
         self.listeners = tuple(listeners)
         self.hash_key = hash_key
@@ -295,6 +294,15 @@ class Chain(Guard):
             return deny
         finally:
             state.ns += perf_counter_ns() - started
+
+
+def _chains_in(guards: tuple[Guard, ...]) -> Iterator[Chain]:
+    """The chains among these guards, and among the alternatives of an `any_of`."""
+    for item in guards:
+        if isinstance(item, Chain):
+            yield item
+        else:
+            yield from _chains_in(getattr(item, "guards", ()))
 
 
 def _new_headers(state: State) -> list[tuple[str, str]]:

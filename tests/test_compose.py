@@ -174,6 +174,22 @@ async def test_alternatives_are_sealed_and_warmed_as_if_they_stood_alone():
         chain(require_roles("x"), either).prepare()
 
 
+def test_hooks_and_settings_of_an_alternative_hold():
+    log, events = [], []
+
+    @guard.after
+    def stamp(request, response):
+        log.append(response.status)
+
+    one = chain(require_auth(ONE.tokens), stamp, hash_ids=b"key", audit=events.append)
+    handler = any_of(one, require_auth(TWO.tokens, cookie="sid"))(lambda request: Response(200))
+    handler(bearer(ONE.good("alice")))
+    handler(Request.build())
+    assert log == [200, 401]
+    assert [event["principal"] is None for event in events] == [False, True]
+    assert events[0]["principal"] != "alice"
+
+
 # @guard
 
 

@@ -73,15 +73,20 @@ def test_dropped_headers_are_gone_for_the_handler_and_there_for_the_guards():
     assert handler.request.headers["x-other"] == "o"
 
 
-def test_values_fill_handler_parameters_by_name():
+def test_values_fill_the_handler_parameters_that_a_guard_names():
     seen = []
 
-    @chain(Says("a", Allow(values={"webhook": 1, "other": 2})))
-    def handler(request: Request, webhook=None, other=None):
-        seen.append((webhook, other))
+    class Fills(Says):
+        fills = ("event",)
 
-    handler(Request.build())
-    assert seen == [(1, None)]
+    def handler(request: Request, event=None, other=None):
+        seen.append((event, other))
+
+    values = Allow(values={"event": 1, "other": 2})
+    Fills("a", values)(handler)(Request.build())
+    Says("b", values)(handler)(Request.build(), event="the caller's own")
+    Fills("c")(handler)(Request.build(), event="the client's word")
+    assert seen == [(1, None), ("the caller's own", None), (None, None)]
 
 
 def test_headers_of_allow_come_with_every_response():

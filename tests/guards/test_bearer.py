@@ -157,6 +157,13 @@ def test_only_a_genuine_preflight_passes_and_only_when_asked_for(method, headers
     assert entered == []
 
 
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_a_guarded_app_gets_the_preflight_because_its_cors_middleware_stands_behind(host):
+    request = Request("OPTIONS", "/", host=host, headers=Headers(PREFLIGHT))
+    assert word(require_auth(MINT.tokens, preflight=True).decide(request)) == "anonymous"
+    assert word(AUTH.decide(request)) == "401 unauthorized"
+
+
 # Step-up
 
 
