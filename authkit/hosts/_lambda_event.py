@@ -37,11 +37,17 @@ class EventHeaders(Headers):
         self._cookies = cookies  # HTTP APIs and Function URLs keep them in a list of their own
 
     def get_all(self, name: str) -> list[str]:
-        wanted, length = name.lower(), len(name)
-        found = [value for key, value in self._values.items() if len(key) == length and key.lower() == wanted]
-        if len(found) == 1 and type(found[0]) is str and length != 6:
-            return found
-        texts = [text for value in found for text in _texts(value)]
+        wanted, length, values = name.lower(), len(name), self._values
+        keys = []
+        for key in values:  # a comprehension would be one call more
+            if len(key) == length and key.lower() == wanted:
+                keys.append(key)
+        if wanted != "cookie" and len(keys) < 2:
+            if not keys:
+                return keys
+            value = values[keys[0]]
+            return [value] if type(value) is str else _texts(value)
+        texts = [text for key in keys for text in _texts(values[key])]
         if self._cookies and wanted == "cookie":
             texts.append("; ".join(_texts(self._cookies)))
         return texts
