@@ -39,7 +39,7 @@ def is_heard(state: State) -> bool:
     """Whether anybody listens for an allowed request; a refusal is always built."""
     if state.listeners:
         return True
-    log = logger("authkit.audit")
+    log = _loggers.get("authkit.audit") or logger("authkit.audit")
     return log is not None and log.isEnabledFor(20)
 
 

@@ -177,20 +177,23 @@ class _Door:
         self.fills = _filled_parameters(handler, chain.fills)
 
     def synchronous(self) -> Callable[..., Any]:
-        chain, handler, only = self.chain, self.handler, self.host
+        chain, handler, only, fills = self.chain, self.handler, self.host, self.fills
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             host, request = recognise(args, kwargs, only)
             if host.awaits is not None and host.awaits(handler, args):
                 return self.asynchronous()(*args, **kwargs)
             visit = _Visit(chain, host, request)
+            state = visit.state
             try:
-                deny = run(chain.judge(request, visit.state))
+                deny = run(chain.judge(request, state))
                 if deny is not None:
-                    visit.state.handler = handler
+                    state.handler = handler
                     return host.refuse(request, visit.refusal(deny))
-                args, kwargs = self.arguments(visit, args, kwargs)
-                token = current.set(visit.state)
+                if fills or state.dropped or state.headers is not None or visit.outer_headers is not None:
+                    args, kwargs = self.arguments(visit, args, kwargs)
+                state.outcome = "allow"
+                token = current.set(state)
                 try:
                     return host.enter(request, handler, args, kwargs, visit)
                 except Exception:
@@ -204,20 +207,23 @@ class _Door:
         return guarded
 
     def asynchronous(self) -> Callable[..., Any]:
-        chain, handler, only = self.chain, self.handler, self.host
+        chain, handler, only, fills = self.chain, self.handler, self.host, self.fills
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             host, request = recognise(args, kwargs, only)
             if request.lifespan:  # start-up and shut-down of an ASGI app: no request, and the moment to warm up
                 return await host.live(request, handler, chain.aprepare)
             visit = _Visit(chain, host, request)
+            state = visit.state
             try:
-                deny = await arun(chain.judge(request, visit.state))
+                deny = await arun(chain.judge(request, state))
                 if deny is not None:
-                    visit.state.handler = handler
+                    state.handler = handler
                     return await host.arefuse(request, visit.refusal(deny))
-                args, kwargs = self.arguments(visit, args, kwargs)
-                token = current.set(visit.state)
+                if fills or state.dropped or state.headers is not None or visit.outer_headers is not None:
+                    args, kwargs = self.arguments(visit, args, kwargs)
+                state.outcome = "allow"
+                token = current.set(state)
                 try:
                     return await host.aenter(request, handler, args, kwargs, visit)
                 except Exception:
@@ -234,7 +240,6 @@ class _Door:
         """The handler's arguments: without dropped headers, with what the guards fill in."""
         state = visit.state
         visit.judged()
-        state.outcome = "allow"
         if state.dropped:
             args, kwargs = visit.host.without(visit.request, args, kwargs, state.dropped)
         for name in self.fills:  # over whatever the call brought: a path parameter named principal is the client's word
@@ -252,14 +257,12 @@ class _Visit:
         self.host = host
         self.request = request
         self.headers: list[tuple[str, str]] | None = None
+        self.outer_headers: list[tuple[str, str]] | None = None
         self.postponed = False
         state = host.find_state(request)
-        if state is not None and state.ended:  # the same request object, called once more: that is another request
-            state = None
-        self.outermost = state is None
-        if state is None:
+        self.outermost = state is None or state.ended
+        if state is None or state.ended:  # ended: the same request object, called once more; that is another request
             state = State()
-            self.outer_headers = None
         else:
             self.outer_headers, state.headers = state.headers, None
             if state.body is not None and request._body is None:

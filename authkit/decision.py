@@ -192,12 +192,40 @@ class Allow(_Value):
         _set_drop_headers(self, tuple(name.lower() for name in drop_headers) if drop_headers else ())
         _set_values(self, values)
 
+    def _fields(self) -> tuple[object, ...]:
+        return self.principal, self.headers, self.drop_headers, self.values
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Allow) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Allow, self._fields()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (Allow, self._fields())
+
     def __repr__(self) -> str:
         return f"Allow({self.principal!r})"
 
 
-# One is made for every request with a principal: the slots themselves are quicker to set than through `object.__setattr__`.
+class _Identified(Allow):
+    """`Allow(principal)`, where the other fields are the class's: one is made for every request with a principal."""
+
+    __slots__ = ()
+    headers = None
+    drop_headers = ()
+    values = None
+
+
 _set_principal, _set_headers, _set_drop_headers, _set_values = (vars(Allow)[name].__set__ for name in Allow.__slots__)
+_new = object.__new__
+
+
+def identified(principal: Principal) -> Allow:
+    """`Allow(principal)`, of what is known to be a principal."""
+    allow = _new(_Identified)
+    _set_principal(allow, principal)
+    return allow
 
 
 class Deny(_Value):

@@ -7,7 +7,7 @@ import time
 from .. import _credential
 from .._guard import Guard
 from .._run import blocking, event_loop_is_running
-from ..decision import ALLOW, Allow, Challenge, Deny, Principal
+from ..decision import ALLOW, Allow, Challenge, Deny, Principal, identified
 from ..errors import ConfigurationError, InvalidToken
 
 TYPE_CHECKING = False
@@ -141,7 +141,7 @@ class RequireAuth(Guard):
             return _invalid(error.reason)
         if not isinstance(principal, Principal):
             raise _no_principal()
-        return Allow(principal) if self._max_age is None and not self._amr else self._fresh_and_strong(principal)
+        return identified(principal) if self._max_age is None and not self._amr else self._fresh_and_strong(principal)
 
     def _nobody(self, request: Request) -> Decision:
         if self._optional:

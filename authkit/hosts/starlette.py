@@ -146,9 +146,10 @@ class Starlette(Host):
         return self._finish_all(request, await handler(*args, **kwargs), kwargs, reply)
 
     def _finish_all(self, request: Request, result: Any, kwargs: Kwargs, reply: Reply) -> Any:
-        for value in kwargs.values():
-            if isinstance(value, BackgroundTasks) and value.tasks:  # FastAPI's injected ones run after the response
-                value.tasks[:] = [InStateTasks(task, reply.state) for task in value.tasks]
+        if kwargs:
+            for value in kwargs.values():
+                if isinstance(value, BackgroundTasks) and value.tasks:  # FastAPI's injected ones run after the response
+                    value.tasks[:] = [InStateTasks(task, reply.state) for task in value.tasks]
         return self.finish(request, result, reply)
 
     def view(self, request: Request, result: Any) -> Response:
