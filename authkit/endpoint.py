@@ -15,7 +15,7 @@ from .http import MAX_BODY, Request, Response
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from typing import Any
+    from typing import Any, overload
 
     from .hosts._host import Host
 
@@ -161,8 +161,20 @@ async def _live(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callabl
             return
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def endpoint(fn: Callable[[Request], Response | Awaitable[Response]], /) -> Endpoint: ...
+    @overload
+    def endpoint(
+        fn: None = None, /, *, methods: tuple[str, ...] = ..., body_limit: int = ...,
+        veto: Callable[[tuple[Any, ...]], None] | None = ...,
+    ) -> Callable[[Callable[[Request], Response | Awaitable[Response]]], Endpoint]: ...  # fmt: skip
+
+
 def endpoint(
     fn: Callable[[Request], Response | Awaitable[Response]] | None = None,
+    /,
     *,
     methods: tuple[str, ...] = ("POST",),
     body_limit: int = MAX_BODY,

@@ -1,0 +1,148 @@
+"""Tokens, accounts, secrets, webhooks and the testing kit as users type them: checked by mypy and pyright, never run."""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=error
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, assert_type
+
+from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
+from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
+from authkit.endpoint import Endpoint, endpoint
+from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
+from authkit.testing import Clock, TokenMint, as_principal
+from authkit.tokens import Key, KeyRing
+
+tokens = Tokens(KeyRing(Key("k" * 32), previous=[Key(b"p" * 32)]), issuer="https://i.example", audience="https://a.example")
+secrets = Secrets(Hardcoded({"A": "b"}), Environment(), Dotenv(stage="production"), ttl=300, grace=86_400)
+accounts = Accounts(MemoryUsers(), tokens, PasswordHasher())
+
+
+def of_tokens() -> None:
+    assert_type(tokens.issue("alice", scopes=["a"], roles={"b"}, claims={"org": "acme"}, ttl=60), str)
+    assert_type(tokens.verify("t"), Principal)
+    assert_type(tokens.jwks(), dict[str, Any])
+    Tokens(secrets["JWT"], issuer="https://i.example", audience="https://a.example")
+    Tokens(Secret.of("k" * 32), issuer="https://i.example", audience="https://a.example", access_ttl=60, clock=Clock())
+
+
+async def of_tokens_on_a_loop() -> None:
+    assert_type(await tokens.averify("t"), Principal)
+
+
+def of_accounts() -> None:
+    assert_type(accounts.register("alice", "correct horse", roles=["clerk"], scopes=["a"]), User)
+    assert_type(accounts.authenticate("alice", "correct horse"), User)
+    assert_type(accounts.login, Endpoint)
+    assert_type(accounts.verify, Endpoint)
+    assert_type(accounts.login({}, None), Any)
+
+
+async def of_accounts_on_a_loop() -> None:
+    assert_type(await accounts.aregister("alice", "correct horse"), User)
+    assert_type(await accounts.aauthenticate("alice", "correct horse"), User)
+
+
+class Vault(SecretSource):
+    def fetch(self, name: str) -> SecretVersions | str:
+        return SecretVersions("now", previous="before", pending=None, previous_until=1_800_000_000)
+
+
+def of_secrets() -> None:
+    handle = Secrets(Vault())["A"]
+    assert_type(handle, Secret)
+    assert_type(handle.reveal(), str)
+    assert_type(handle.versions(), SecretVersions)
+    assert_type(handle.matches("x"), bool)
+    assert_type(handle.versions().previous, str | bytes | None)
+    secrets.refresh()
+
+
+async def of_secrets_on_a_loop() -> None:
+    assert_type(await secrets["A"].areveal(), str)
+    assert_type(await secrets["A"].amatches(b"x"), bool)
+
+
+def of_webhooks(headers: Mapping[str, str]) -> None:
+    assert_type(webhooks.sign("stripe", secrets["A"], b"{}", timestamp=1_800_000_000), dict[str, str])
+    event = webhooks.verify("github", "secret", headers, b"{}")
+    assert_type(event, webhooks.WebhookEvent)
+    assert_type(event.id, str | None)
+    assert_type(event.body, bytes)
+    assert_type(webhooks.schemes(), Mapping[str, webhooks.Scheme])
+
+
+@endpoint(methods=("GET",))
+async def status(request: Request) -> Response:
+    return Response.json({"ok": True})
+
+
+@endpoint
+def bare(request: Request) -> Response:
+    return Response(204)
+
+
+@as_principal("alice", scopes=["a"])
+def acts(path: Path) -> int:
+    return 1
+
+
+def of_endpoints() -> None:
+    assert_type(status, Endpoint)
+    assert_type(bare, Endpoint)
+
+
+def of_the_testing_kit(path: Path) -> None:
+    mint = TokenMint(clock=Clock(1.0))
+    assert_type(mint.good("alice", scopes=["a"]), str)
+    assert_type(mint.bad(), Mapping[str, str])
+    assert_type(mint.tokens, Tokens)
+    assert_type(acts(path), int)
+    with as_principal("alice") as principal:
+        assert_type(principal, Principal | None)
+
+
+class Opaque:
+    """A verifier of one's own."""
+
+    issuer = None
+
+    def verify(self, token: str) -> Principal:
+        return Principal("somebody")
+
+
+class ByKey:
+    """A credential that is more than a bearer string."""
+
+    async def authenticate(self, request: Request) -> Principal | None:
+        return None
+
+
+require_auth(tokens, Opaque(), ByKey())
+
+
+class Forgetful:
+    def verify(self, token: str) -> bool:
+        return True
+
+
+class Silent(SecretSource):  # a source without fetch
+    pass
+
+
+def refused(request: Request) -> None:
+    require_auth(Forgetful())  # type: ignore[call-overload]
+    tokens.issue(7)  # type: ignore[arg-type]
+    tokens.verify(b"t")  # type: ignore[arg-type]
+    tokens.verify("t", algorithms=["none"])  # type: ignore[call-arg]
+    Tokens("k" * 32)  # type: ignore[call-arg]
+    Key("k" * 32, "HS256", "kid", "more")  # type: ignore[call-arg]
+    accounts.register("alice")  # type: ignore[call-arg]
+    accounts.authenticate(request)  # type: ignore[call-arg, arg-type]
+    secrets["A"] = "b"  # type: ignore[index]
+    _ = secrets["A"].reveal().fetch  # type: ignore[attr-defined]
+    Silent()  # type: ignore[abstract]
+    webhooks.verify("stripe", "secret", {})  # type: ignore[call-arg]
+    webhooks.sign("stripe", "secret", "body")  # type: ignore[arg-type]
