@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ._timing import Rounds
+
 Role = Literal["ours", "peer", "floor", "base"]
 
 
@@ -35,9 +37,6 @@ class Table:
     targets: list[Target] = field(default_factory=list)
     unit: str = "µs"
 
-    def __getitem__(self, name: str) -> float:
-        return next(row.value for row in self.rows if row.name == name)
-
     def text(self) -> str:
         """The table for a reader: beside each figure, how often ours (the first row) goes into it, and the floor."""
         ours = self.rows[0].value
@@ -59,7 +58,9 @@ class Table:
         return found
 
 
-def share_of_best_peer(table: Table, name: str, share: float) -> Target:
-    """The target that the row `name` be at most `share` of the best peer's."""
-    best = min((row for row in table.rows if row.role == "peer"), key=lambda row: row.value)
-    return Target(f"{name} / {best.name}", table[name] / best.value, share)
+def beside_peers(host: str, found: Rounds, share: float = 1 / 5) -> Table:
+    """What guards add on `host`, with the target that "authkit" be at most `share` of the best peer's."""
+    rows = [Row(name, found.us(name), "ours" if name.startswith("authkit") else "peer") for name in found]
+    best = min((row for row in rows if row.role == "peer"), key=lambda row: row.value).name
+    target = Target(f"{host}: authkit / {best}", found.ratio("authkit", best), share)
+    return Table(f"{host}: added to a request, token seen before", rows, [target])

@@ -1,8 +1,8 @@
 """How differences of microseconds are told apart on a machine that is doing other things too.
 
 A subject is never timed alone: each of its batches stands between two batches of its base, and only the difference is kept.
-Subjects take turns, round by round, so that what slows the machine down slows all of them; medians are compared. An absolute
-number is worth what the machine's speed was at that moment: `YARDSTICK`, timed in the same rounds, says what that was.
+Subjects take turns, round by round. A ratio is the median of the rounds' ratios, because the machine's speed may be another
+one in the next round. An absolute number is worth what that speed was: `YARDSTICK`, timed in the same rounds, says it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 ISSUER = AUDIENCE = "https://api.example.com"
@@ -38,8 +38,30 @@ def calls(call: Call) -> Batch:
     return batch
 
 
-def added(pairs: dict[str, tuple[Batch, Batch]], *, seconds: float, count: int = 10) -> dict[str, float]:
-    """Name -> µs that one call of the first adds to one of the second: the median over as many rounds as fit in `seconds`."""
+class Rounds:
+    """What one call of each subject adds, in seconds, round by round."""
+
+    def __init__(self, found: dict[str, list[float]]) -> None:
+        self._found = found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def us(self, name: str) -> float:
+        """Microseconds, the median."""
+        return statistics.median(self._found[name]) * 1e6
+
+    def ratio(self, name: str, to: str) -> float:
+        return statistics.median(one / other for one, other in zip(self._found[name], self._found[to], strict=True) if other)
+
+    def more(self, name: str, than: str, to: str) -> float:
+        """How much `name` adds over `than`, in multiples of `to`."""
+        rounds = zip(self._found[name], self._found[than], self._found[to], strict=True)
+        return statistics.median((one - other) / unit for one, other, unit in rounds if unit)
+
+
+def added(pairs: dict[str, tuple[Batch, Batch]], *, seconds: float, count: int = 10) -> Rounds:
+    """What a call of the first of each pair adds to one of the second, over as many rounds as fit in `seconds`."""
     found: dict[str, list[float]] = {name: [] for name in pairs}
     for batch, base in pairs.values():  # first calls load, compile and remember
         batch(count), base(count)
@@ -50,8 +72,8 @@ def added(pairs: dict[str, tuple[Batch, Batch]], *, seconds: float, count: int =
         for name, (batch, base) in pairs.items():
             before = base(count)
             took = batch(count)
-            found[name].append(took - (before + base(count)) / 2)
-    return {name: statistics.median(values) / count * 1e6 for name, values in found.items()}
+            found[name].append((took - (before + base(count)) / 2) / count)
+    return Rounds(found)
 
 
 def hand_written(token: str) -> Call:

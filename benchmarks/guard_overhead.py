@@ -16,9 +16,10 @@ from authkit.access import role, scope
 from authkit.decision import ALLOW
 
 from . import _peers
-from ._table import Row, Table, Target
+from ._table import Role, Row, Table, Target
 from ._timing import YARDSTICK, Call, added, calls, hand_written, nothing
 
+FLOOR = "HS256 in ten lines"
 EVENTS = Path(__file__).parent.parent / "tests" / "vectors" / "aws-events"
 
 
@@ -93,16 +94,15 @@ def subjects(token: str) -> dict[str, tuple[Call, Call]]:
 def tables(seconds: float) -> list[Table]:
     token = _peers.token()
     pairs = {name: (calls(guarded), calls(bare)) for name, (guarded, bare) in subjects(token).items()}
-    pairs["HS256 in ten lines"] = (calls(hand_written(token)), calls(nothing))
-    found = added(pairs, seconds=seconds, count=50)
-    roles = {"Lambda v2, PyJWT by hand": "peer", "HS256 in ten lines": "floor"}
-    rows = [Row(name, value, roles.get(name, "ours")) for name, value in found.items()]  # type: ignore[arg-type]
-    quiet = YARDSTICK / found["HS256 in ten lines"]
+    pairs[FLOOR] = (calls(hand_written(token)), calls(nothing))
+    found = added(pairs, seconds=seconds, count=100)
+    roles: dict[str, Role] = {"Lambda v2, PyJWT by hand": "peer", FLOOR: "floor"}
+    rows = [Row(name, found.us(name), roles.get(name, "ours")) for name in found]
     unit = f"µs where the floor takes {YARDSTICK}"
     targets = [
-        Target(f"{name}, {unit}", found[name] * quiet, 5.0)
+        Target(f"{name}, {unit}", found.ratio(name, FLOOR) * YARDSTICK, 5.0)
         for name in ("plain function, require_auth", "Lambda v2, require_auth", "Lambda v1, require_auth")
     ]
-    more = found["Lambda v2, five stacked"] - found["Lambda v2, require_auth"]
-    targets.append(Target(f"five stacked guards over one, {unit}", more * quiet, 3.0))
+    more = found.more("Lambda v2, five stacked", "Lambda v2, require_auth", FLOOR) * YARDSTICK
+    targets.append(Target(f"five stacked guards over one, {unit}", more, 3.0))
     return [Table("Plain function and Lambda: added to a call, token seen before", rows, targets)]

@@ -50,6 +50,6 @@ def tables(seconds: float) -> list[Table]:
     }
     base = calls(nothing)
     found = added({name: (calls(call), base) for name, call in subjects.items()}, seconds=seconds, count=100)
-    rows = [Row(name, value, "floor" if subjects[name] is floor else "ours") for name, value in found.items()]
-    ratio = found["allow_ips, 100,000 networks"] / found["allow_ips, 10 networks"]
+    rows = [Row(name, found.us(name), "floor" if subjects[name] is floor else "ours") for name in found]
+    ratio = found.ratio("allow_ips, 100,000 networks", "allow_ips, 10 networks")
     return [Table("Limits and address rules, on memory", rows, [Target("100,000 networks / 10 networks", ratio, 2.0)])]

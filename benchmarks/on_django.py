@@ -17,7 +17,7 @@ from django.conf import settings
 from authkit import Principal, require_auth
 
 from . import _peers, _wsgi
-from ._table import Row, Table, share_of_best_peer
+from ._table import Table, beside_peers
 from ._timing import AUDIENCE, ISSUER, SECRET, Batch, added
 
 
@@ -115,6 +115,4 @@ def tables(seconds: float) -> list[Table]:
         "simplejwt": (batch("simplejwt", rest_guarded, rest_token), rest_bare),
     }
     found = added(pairs, seconds=seconds)
-    rows = [Row(name, value, "ours" if name.startswith("authkit") else "peer") for name, value in found.items()]
-    table = Table("Django: added to a request, token seen before", rows)
-    return [Table(table.title, rows, [share_of_best_peer(table, "authkit", 1 / 5)])]
+    return [beside_peers("Django", found)]

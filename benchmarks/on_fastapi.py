@@ -14,7 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from authkit import Principal, require_auth
 
 from . import _asgi, _peers
-from ._table import Row, Table, share_of_best_peer
+from ._table import Table, beside_peers
 from ._timing import AUDIENCE, ISSUER, SECRET, added
 
 
@@ -99,6 +99,4 @@ def tables(seconds: float) -> list[Table]:
     pairs = {name: (_asgi.batch(loop, app, sent), bare) for name, (app, sent) in subjects.items()}
     found = added(pairs, seconds=seconds)
     loop.close()
-    rows = [Row(name, value, "ours" if name.startswith("authkit") else "peer") for name, value in found.items()]
-    table = Table("FastAPI: added to a request, token seen before", rows)
-    return [Table(table.title, rows, [share_of_best_peer(table, "authkit", 1 / 5)])]
+    return [beside_peers("FastAPI", found)]

@@ -11,7 +11,7 @@ from flask_jwt_extended import JWTManager, create_access_token, jwt_required
 from authkit import Principal, require_auth
 
 from . import _peers, _wsgi
-from ._table import Row, Table, share_of_best_peer
+from ._table import Table, beside_peers
 from ._timing import AUDIENCE, ISSUER, SECRET, added
 
 
@@ -70,6 +70,4 @@ def tables(seconds: float) -> list[Table]:
         assert _wsgi.status(app, _wsgi.environ(sent)) == 200
     bare = _wsgi.batch(_app(orders), token)
     found = added({name: (_wsgi.batch(app, sent), bare) for name, (app, sent) in subjects.items()}, seconds=seconds)
-    rows = [Row(name, value, "ours" if name.startswith("authkit") else "peer") for name, value in found.items()]
-    table = Table("Flask: added to a request, token seen before", rows)
-    return [Table(table.title, rows, [share_of_best_peer(table, "authkit", 1 / 5)])]
+    return [beside_peers("Flask", found)]

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from authkit import chain, current_principal, require_auth
 
 from . import _asgi, _peers
-from ._table import Row, Table, share_of_best_peer
+from ._table import Table, beside_peers
 from ._timing import added
 
 
@@ -70,6 +70,4 @@ def tables(seconds: float) -> list[Table]:
     bare = _asgi.batch(loop, _app(orders), token)
     found = added({name: (_asgi.batch(loop, app, token), bare) for name, app in subjects.items()}, seconds=seconds)
     loop.close()
-    rows = [Row(name, value, "ours" if name.startswith("authkit") else "peer") for name, value in found.items()]
-    table = Table("Starlette: added to a request, token seen before", rows)
-    return [Table(table.title, rows, [share_of_best_peer(table, "authkit", 1 / 5)])]
+    return [beside_peers("Starlette", found)]
