@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from ._guard import Chain, Guard
 from ._run import blocking
@@ -37,6 +38,7 @@ class FunctionGuard(Guard):
         body_limit: int,
         name: str | None,
         state: Callable[[], Any] | None,
+        identifies: bool,
     ) -> None:
         code = getattr(fn, "__code__", None)
         self._fn = fn
@@ -46,6 +48,8 @@ class FunctionGuard(Guard):
         self._blocks = blocks
         self._state = state
         self._built: tuple[int, Any] | None = None
+        self._building = threading.Lock()
+        self.identifies = identifies
         self.needs_body = body
         self.body_limit = body_limit
         self.name = name or str(getattr(fn, "__name__", "guard"))
@@ -62,11 +66,14 @@ class FunctionGuard(Guard):
 
     def _of_process(self) -> Any:
         """The state that the guard builds once per process, and again in a forked child."""
-        pid = os.getpid()
-        if self._built is None or self._built[0] != pid:
-            assert self._state is not None
-            self._built = (pid, self._state())
-        return self._built[1]
+        pid, built = os.getpid(), self._built
+        if built is None or built[0] != pid:
+            with self._building:
+                built = self._built
+                if built is None or built[0] != pid:
+                    assert self._state is not None
+                    built = self._built = (pid, self._state())
+        return built[1]
 
 
 class HookGuard(Guard):
@@ -90,7 +97,8 @@ class _GuardDecorator:
 
     A sync function runs in place and must not block; `@guard(blocking=True)` runs it on a thread where there is an event loop.
     `@guard(body=True)` has the body read first, at most `body_limit` bytes. `@guard(state=build)`: `build()` is called once per
-    process, and its result is the function's second argument.
+    process, and its result is the function's second argument. `@guard(identifies=True)`: it says who is calling, so that it may
+    stand in `any_of`, and before what judges a principal.
     """
 
     if TYPE_CHECKING:
@@ -100,7 +108,7 @@ class _GuardDecorator:
         @overload
         def __call__(
             self, fn: None = None, /, *, blocking: bool = ..., body: bool = ..., body_limit: int = ..., name: str | None = ...,
-            state: Callable[[], Any] | None = ...,
+            identifies: bool = ..., state: Callable[[], Any] | None = ...,
         ) -> Callable[[Callable[..., Decision | Awaitable[Decision]]], FunctionGuard]: ...  # fmt: skip
 
     def __call__(
@@ -113,11 +121,14 @@ class _GuardDecorator:
         body_limit: int = MAX_BODY,
         name: str | None = None,
         state: Callable[[], Any] | None = None,
+        identifies: bool = False,
     ) -> Any:
         def make(fn: Callable[..., Any]) -> FunctionGuard:
             if not callable(fn) or isinstance(fn, type):
                 raise ConfigurationError("@guard decorates a function that takes a request and returns Allow or Deny")
-            return FunctionGuard(fn, blocks=blocking, body=body, body_limit=body_limit, name=name, state=state)
+            return FunctionGuard(
+                fn, blocks=blocking, body=body, body_limit=body_limit, name=name, state=state, identifies=identifies
+            )
 
         return make if fn is None else make(fn)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 
 import pytest
 
@@ -318,3 +319,49 @@ def test_public_is_a_mark_and_never_switches_a_guard_off():
 def test_public_wants_a_reason(reason):
     with pytest.raises(ConfigurationError, match="why"):
         public(reason=reason)
+
+
+def test_a_guard_of_ones_own_that_identifies_may_stand_in_any_of() -> None:
+    @guard(identifies=True)
+    def by_key(request: Request) -> Allow | Deny:
+        if request.headers.get("x-key") == "k":
+            return Allow(Principal("key holder", method="api_key"))
+        return Deny(401, "unauthorized", no_credential=True)
+
+    @guard(identifies=True)
+    def by_badge(request: Request) -> Allow | Deny:
+        return Deny(401, "unauthorized", no_credential=True)
+
+    either = any_of(by_badge, by_key)
+    decision = either.decide(Request.build(headers={"x-key": "k"}))
+    assert isinstance(decision, Allow)
+    assert decision.principal is not None
+    assert decision.principal.subject == "key holder"
+    refused = either.decide(Request.build())
+    assert isinstance(refused, Deny)
+    assert refused.status == 401
+
+
+def test_state_is_built_once_however_many_threads_ask_first() -> None:
+    built: list[int] = []
+    started = threading.Barrier(8)
+
+    def build() -> object:
+        built.append(1)
+        time.sleep(0.02)
+        return object()
+
+    @guard(state=build)
+    def counted(request: Request, state: object) -> Allow | Deny:
+        return Allow()
+
+    def ask() -> None:
+        started.wait()
+        counted.decide(Request.build())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert built == [1]

@@ -85,7 +85,7 @@ class RequireAuth(Guard):
         self._by_issuer: dict[str, Any] = {}
         self._without_issuer: Any = None
         for verifier in verifiers:
-            if hasattr(verifier, "authenticate") and not hasattr(verifier, "verify") and not isinstance(verifier, type):
+            if hasattr(verifier, "authenticate") and not isinstance(verifier, type):  # it judges more than the bearer string
                 self._authenticators.append(verifier)
                 continue
             if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
