@@ -174,8 +174,9 @@ class AnyOf(Guard):
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         for item in self.guards:
-            for one in item.flat() if isinstance(item, Chain) else (item,):
-                one.seal(before, after)
+            own = item.flat() if isinstance(item, Chain) else [item]
+            for place, one in enumerate(own):
+                one.seal((*before, *own[:place]), (*own[place + 1 :], *after))
 
     async def warm(self) -> None:
         for item in self.guards:
@@ -189,10 +190,12 @@ class AnyOf(Guard):
         missing: list[Deny] = []
         anonymous: Allow | None = None
         for item in self.guards:
+            said = state.said()
             try:
                 decision = await item.check(request)
             except Unavailable as error:
                 unavailable = unavailable or error
+                state.unsay(said)  # a chain has perhaps named somebody before it failed
                 continue
             if isinstance(decision, Allow):
                 if decision.principal is not None or (isinstance(item, Chain) and state.principal is not None):
@@ -205,6 +208,7 @@ class AnyOf(Guard):
                     return decision
                 missing.append(decision)
                 state.guard = None
+                state.unsay(said)
             else:
                 raise TypeError(f"guard {item.name!r} must return Allow or Deny, not {type(decision).__name__}")
         if unavailable is not None:

@@ -11,7 +11,7 @@ from ._paths import Paths
 from ._run import arun, run
 from ._state import State
 from .decision import ALLOW, Allow, Deny
-from .errors import ConfigurationError, RequestError, Unavailable
+from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
 from .http import MAX_BODY, Request, Response
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any, NoReturn, TypeAlias, TypeVar
 
-    from .decision import Decision
+    from .decision import Decision, Principal
 
     H = TypeVar("H", bound=Callable[..., Any])
     Render: TypeAlias = Callable[[Request, Response], Response]
@@ -226,7 +226,8 @@ class Chain(Guard):
         if self._shadow:
             return await self._check_in_shadow(request, state)
         decided = _decided(state) if state.passed else ()
-        for item in self.guards:
+        guards = self.guards
+        for item in guards:
             if decided and item in decided:
                 continue
             known = state.principal
@@ -239,13 +240,14 @@ class Chain(Guard):
                     state.guard = item.name
                 raise
             if decision is ALLOW:
-                if decided and state.principal is not known:  # an inner chain has said who it is
-                    decided = ()
+                if state.principal is not known:  # an inner chain has said who it is
+                    guards, decided = _about(state, known, guards, item), ()
                 continue
             if isinstance(decision, Allow):
-                if decision.principal is not None and decision.principal is not state.principal:
+                if decision.principal is not None and decision.principal is not known:
                     state.principal = decision.principal
-                    decided = ()  # what was decided about somebody else does not count for this principal
+                    if known is not None or state.passed:
+                        guards, decided = _about(state, known, guards, item), ()
                 if decision.headers is not None:
                     (state.headers if state.headers is not None else _new_headers(state)).extend(decision.headers.items())
                 if decision.drop_headers:
@@ -258,18 +260,20 @@ class Chain(Guard):
                 return decision
             else:
                 raise TypeError(f"guard {item.name!r} must return Allow or Deny, not {type(decision).__name__}")
-        state.passed += (self,)
+        state.passed += (guards,)
         return ALLOW
 
     async def _check_in_shadow(self, request: Request, state: State) -> Decision:
-        kept, passed = state.principal, state.passed
+        said = state.said()
         try:
             decision = await self.guards[0].check(request)
         except Exception as error:  # what would have been an error is recorded as one; a shadow decides nothing
-            state.shadow, state.principal, state.passed = f"error:{type(error).__name__}", kept, passed
+            state.shadow = f"error:{type(error).__name__}"
+            state.unsay(said)
         else:
             if isinstance(decision, Deny):
-                state.shadow, state.principal, state.passed = f"{state.guard}:{decision.reason}", kept, passed
+                state.shadow = f"{state.guard}:{decision.reason}"
+                state.unsay(said)
         state.guard = None
         return ALLOW
 
@@ -286,7 +290,7 @@ class Chain(Guard):
                 state.reason = decision.reason
                 return decision
             raise TypeError("a chain ended without a decision")
-        except (RequestError, Unavailable, ConfigurationError) as error:
+        except (RequestError, Unavailable, ConfigurationError, SecretNotFound) as error:
             deny = _refusal.from_error(error)
             state.reason = deny.reason
             if not isinstance(error, RequestError):
@@ -311,14 +315,36 @@ def _new_headers(state: State) -> list[tuple[str, str]]:
     return headers
 
 
+def _about(state: State, known: Principal | None, guards: tuple[Guard, ...], item: Guard) -> tuple[Guard, ...]:
+    """`item` has said who it is, and it is not who was known before: what was decided about that one counts no more.
+
+    Gives the guards of this chain whose decision still counts: all of them if nobody was known.
+    """
+    state.passed = ()
+    if known is None:
+        return guards
+    return guards[next(place for place, one in enumerate(guards) if one is item) :]
+
+
 def _decided(state: State) -> set[Guard]:
     """The guard objects that have let this request through in an outer chain."""
-    return {
-        item
-        for passed in state.passed
-        for item in passed.guards
-        if not isinstance(item, Chain) or (item._exempt is None and not item._shadow)  # these let through without deciding
-    }
+    return {item for guards in state.passed for item in _deciding(guards, state.undecided)}
+
+
+def _deciding(guards: tuple[Guard, ...], undecided: tuple[Guard, ...]) -> Iterator[Guard]:
+    for item in guards:
+        if isinstance(item, Chain):
+            if item._exempt is not None or item._shadow:  # lets through without deciding
+                continue
+            yield from _deciding(item.guards, undecided)
+            if item.lets_through:
+                continue
+        if not (undecided and _among(item, undecided)):
+            yield item
+
+
+def _among(item: Guard, undecided: tuple[Guard, ...]) -> bool:
+    return item in undecided or any(_among(one, undecided) for one in getattr(item, "guards", ()))
 
 
 def chain(

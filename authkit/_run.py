@@ -136,6 +136,14 @@ def _on_loop(wanted: Blocking | _Waiting) -> Generator[Any, Any, Any]:
     return (yield from asyncio.wrap_future(_pool(wanted.pool).submit(wanted.fn)).__await__())
 
 
+def _returning(fn: Callable[[], Any]) -> Any:
+    """`fn()`, but for StopIteration (a `next` without a default): an asyncio future cannot hold it, and would never be done."""
+    try:
+        return fn()
+    except StopIteration as error:
+        raise RuntimeError("a blocking call raised StopIteration") from error
+
+
 class _Pool:
     """A bounded executor: `workers` threads, at most `queue` calls waiting. A full queue is `Unavailable`, at once."""
 
@@ -151,7 +159,7 @@ class _Pool:
         import contextvars
 
         try:
-            future = self._executor.submit(contextvars.copy_context().run, fn)
+            future = self._executor.submit(contextvars.copy_context().run, _returning, fn)
         except BaseException:
             self._places.release()
             raise
@@ -218,7 +226,7 @@ class SingleFlight:
             nonlocal started
             started = True
             try:
-                result = fn()
+                result = _returning(fn)
             except BaseException as error:
                 self._land(key, future, error)
             else:

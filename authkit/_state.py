@@ -20,7 +20,8 @@ class State:
     client: str | None = None  # the one client address, once a ClientAddress has resolved it
     body: bytes | None = None
     native: Any = None
-    passed: tuple[Any, ...] = ()  # the chains that have let this request through
+    passed: tuple[tuple[Any, ...], ...] = ()  # guards that have let this request through, by chain
+    undecided: tuple[Any, ...] = ()  # those of them that let it through without a decision (a CORS preflight)
     headers: list[tuple[str, str]] | None = None  # for the response, of the chain that is deciding
     dropped: tuple[str, ...] = ()
     values: dict[str, Any] | None = None
@@ -34,6 +35,15 @@ class State:
     handler: Any = None  # the one that a refusal keeps from running
     ended: bool = False  # the outermost chain is done with this request
     ns: int = 0  # nanoseconds spent in guards
+
+    def said(self) -> tuple[Any, ...]:
+        """What guards have said of this request so far, for `unsay`."""
+        headers = self.headers
+        return self.principal, self.passed, self.dropped, self.values, None if headers is None else headers.copy()
+
+    def unsay(self, said: tuple[Any, ...]) -> None:
+        """Forget what has been said since: by guards that refused, where the request goes on all the same."""
+        self.principal, self.passed, self.dropped, self.values, self.headers = said
 
 
 current: ContextVar[State | None] = ContextVar("authkit_current", default=None)

@@ -353,7 +353,7 @@ visit = _Visit  # for a host whose guards decide elsewhere than around a call: a
 
 async def decide(chain: Chain, request: Request) -> Decision:
     """The decision about a request with no host, and its audit event."""
-    state = State()
+    state, around = State(), request.state
     request.state = state
     state.listeners = chain.listeners
     state.hash_key = chain.hash_key
@@ -367,4 +367,7 @@ async def decide(chain: Chain, request: Request) -> Decision:
             return ALLOW
         return Allow(state.principal, headers=dict(state.headers or ()), drop_headers=state.dropped, values=state.values)
     finally:
+        state.ended = True  # a handler that is called with this request afterwards decides for itself
+        if around is not None and not around.ended:  # asked from inside a handler, which goes on with what it had
+            request.state = around
         _audit.write(state, request)

@@ -22,6 +22,7 @@ from authkit import (
     chain,
     guard,
     public,
+    rate_limit,
     require_auth,
     require_roles,
 )
@@ -173,6 +174,21 @@ async def test_alternatives_are_sealed_and_warmed_as_if_they_stood_alone():
     assert (one.warmed, two.warmed, one.sealed, two.sealed) == (1, 1, 1, 1)
     with pytest.raises(ConfigurationError, match="stands above require_auth"):
         chain(require_roles("x"), either).prepare()
+
+
+def test_an_alternative_that_failed_has_named_nobody():
+    """A chain may say who it is before it refuses: that is not who the next alternative lets in."""
+    for failing in (Knows(Unavailable()), Knows(nobody())):
+        either = any_of(chain(Knows(ALICE), failing), chain(require_auth(TWO.tokens, optional=True)))
+        decision = either.decide(Request.build())
+        assert isinstance(decision, Deny) or decision.principal is None
+
+
+def test_the_guards_of_an_alternative_know_what_stands_above_them():
+    limit = rate_limit("9/second", key="principal")
+    any_of(chain(require_auth(ONE.tokens), limit), require_auth(TWO.tokens)).prepare()
+    with pytest.raises(ConfigurationError, match="stands above require_auth"):
+        any_of(chain(require_roles("x"), require_auth(ONE.tokens)), require_auth(TWO.tokens)).prepare()
 
 
 def test_hooks_and_settings_of_an_alternative_hold():

@@ -67,6 +67,37 @@ async def test_what_a_call_raises_comes_out_of_the_await():
     assert await both(guard) == ("caught ValueError",) * 2
 
 
+async def test_a_call_that_raises_stop_iteration_ends_all_the_same():
+    """A `next` without a default: an asyncio future cannot hold that exception, and the request would wait for ever."""
+
+    async def guard():
+        await blocking(next, iter(()))
+
+    for made in (guard, lambda: SingleFlight().do("key", lambda: next(iter(())))):
+        with pytest.raises(RuntimeError):
+            run(made())
+        with pytest.raises(RuntimeError):
+            await asyncio.wait_for(arun(made()), 5)
+
+
+async def test_whoever_waited_for_a_call_that_raised_stop_iteration_is_told_at_once():
+    flights, release = SingleFlight(), threading.Event()
+
+    def fails():
+        release.wait(5)
+        return next(iter(()))
+
+    asked = [asyncio.create_task(_awaited(arun(flights.do("key", fails)))) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    release.set()
+    found = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+    assert [type(error) for error in found] == [RuntimeError] * 3
+
+
+async def _awaited(awaitable):
+    return await awaitable
+
+
 async def test_what_a_guard_raises_comes_out_as_it_is():
     class Mine(BaseException):
         pass

@@ -9,6 +9,8 @@ import pytest
 from authkit import (
     Allow,
     ConfigurationError,
+    Guard,
+    Principal,
     Request,
     Unavailable,
     chain,
@@ -115,6 +117,84 @@ def test_where_the_inner_chain_says_that_it_is_somebody_else_access_is_asked_aga
     headers = {"authorization": f"Bearer {MINT.good('root', roles=['admin'])}", "cookie": f"sid={OTHER.good('mallory')}"}
     assert app(Request.build(headers=headers)).status == 403
     assert handler.entered == 0
+
+
+class Knows(Guard):
+    """Says who is calling."""
+
+    identifies = True
+
+    def __init__(self, who):
+        self.who = Principal(who, roles=["admin"] if who == "root" else [])
+
+    async def check(self, request):
+        return Allow(self.who)
+
+
+def test_what_was_decided_about_somebody_else_never_counts_again():
+    """Also for a chain further in than the one that said who it is now, and where one chain knew both."""
+    root, mallory, admins = Knows("root"), Knows("mallory"), require_roles("admin")
+    for outer, inner in (
+        (chain(root, admins), lambda handler: nested(mallory, admins, handler)),
+        (chain(root, admins), lambda handler: nested(chain(Says("x"), chain(mallory)), chain(admins), handler)),
+        (chain(root, admins, mallory), admins),
+        (chain(chain(root, admins), chain(mallory)), admins),
+    ):
+        handler = Handler()
+        assert nested(outer, inner, handler.fn)(Request.build()).status == 403
+        assert handler.entered == 0
+
+
+def test_what_was_decided_before_anybody_was_known_is_not_asked_again_further_in():
+    log, handler = [], Handler()
+    limit = Says("limit", log=log)
+    for api in (chain(limit, Knows("root"), Says("last", log=log)), chain(chain(limit), chain(Knows("root")))):
+        for inner in (api, chain(api), chain(chain(api), require_roles("admin")), limit):
+            log.clear()
+            assert nested(api, inner, handler.fn)(Request.build()).status == 200
+            assert log.count("limit") == 1
+
+
+def test_a_chain_that_holds_one_with_exempt_paths_has_not_decided_where_they_let_through():
+    handler = Handler()
+    held = chain(AUTH.except_for("/open"))
+
+    def mounted(request: Request):  # an app below sees its own path
+        request.path = "/secret"
+        return chain(held, Says("x"))(handler.fn)(request)
+
+    assert chain(held)(mounted)(Request.build("GET", "/open")).status == 401
+    assert handler.entered == 0
+
+
+def test_what_a_refused_shadow_has_said_is_forgotten():
+    handler = Handler()
+    says = Says("x", Allow(headers={"x-shadow": "1"}, drop_headers=["x-kept"], values={"webhook": "forged"}))
+    response = chain(says, Says("no", deny())).shadow()(handler.fn)(Request.build(headers={"x-kept": "1"}))
+    assert "x-shadow" not in response.headers
+    assert handler.request.headers["x-kept"] == "1"
+
+
+def test_decide_beside_a_handler_leaves_both_as_they_are():
+    """A request that `decide` was asked about is a new one for a handler, and inside a handler it stays what it was."""
+    log, events, handler = [], [], Handler()
+    limit = Says("limit", log=log)
+    api = chain(AUTH, limit, audit=events.append)
+    request = bearer(MINT.good(scopes=["a"]))
+    assert isinstance(api.decide(request), Allow)
+    assert api(handler.fn)(request).status == 200
+    assert (log, len(events)) == (["limit"] * 2, 2)
+
+    refused = bearer(MINT.good(scopes=["a"]))
+    assert chain(AUTH, Says("no", deny())).decide(refused).status == 403
+    assert require_scopes("a")(handler.fn)(refused).status == 401, "who was refused there is nobody here"
+
+    def asks(request: Request):
+        assert Knows("mallory").decide(request).principal.subject == "mallory"
+        return require_scopes("a")(handler.fn)(request)
+
+    assert AUTH(asks)(bearer(MINT.good("alice", scopes=["a"]))).status == 200
+    assert handler.principal.subject == "alice"
 
 
 def test_a_path_left_open_outside_is_not_decided_for_the_inside():
