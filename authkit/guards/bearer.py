@@ -62,7 +62,6 @@ class RequireAuth(Guard):
     ) -> None:
         self._clock = clock
         self._from_settings = not verifiers
-        self._take(verifiers)
         if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, (int, float)) or max_age < 0):
             raise ConfigurationError("require_auth: max_age is a number of seconds")
         self._max_age = max_age
@@ -78,6 +77,7 @@ class RequireAuth(Guard):
         challenge = Challenge(realm=realm or "api")
         self._missing = Deny(401, "unauthorized", reason="no_credential", challenge=challenge, no_credential=True)
         self.reads_request = self._elsewhere or preflight
+        self._take(verifiers)
 
     def _take(self, verifiers: tuple[Any, ...]) -> None:
         plain: list[Any] = []
@@ -106,6 +106,9 @@ class RequireAuth(Guard):
         self._only: Callable[[str], Any] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
             self._only = _in_place(plain[0])
+        self._recall: Callable[[str], Principal | None] | None = None
+        if self._only is not None and not self._elsewhere and self._max_age is None and not self._amr:
+            self._recall = _recall(plain[0])
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         if self._from_settings and not self._plain:
@@ -120,6 +123,12 @@ class RequireAuth(Guard):
                 await warm()
 
     async def check(self, request: Request) -> Decision:
+        if self._recall is not None:  # a token that was found good in a request before has been through all that follows
+            lines = request.headers.get_all("authorization")
+            if len(lines) == 1 and lines[0][:7] == "Bearer ":
+                known = self._recall(lines[0][7:])
+                if known is not None:
+                    return identified(known)
         token = _credential.from_header(request)
         if self._elsewhere and not isinstance(token, Deny):
             token = self._found_elsewhere(request, token)
@@ -250,6 +259,14 @@ async def _verified(verifier: Any, token: str) -> Principal:
 def _in_place(verifier: Any) -> Callable[[str], Any] | None:
     """The verifier's `verify`, if it says that it never waits (`in_place = True`)."""
     return verifier.verify if getattr(verifier, "in_place", False) is True else None
+
+
+def _recall(verifier: Any) -> Callable[[str], Principal | None] | None:
+    """The verifier's `recall`, if that speaks for its `verify`: one that a subclass has overridden checks something more."""
+    if "verify" in getattr(verifier, "__dict__", ()):
+        return None
+    owner = next((kind for kind in type(verifier).__mro__ if "verify" in vars(kind)), object)
+    return verifier.recall if "recall" in vars(owner) else None
 
 
 def _name(setting: str, value: str | None) -> str | None:

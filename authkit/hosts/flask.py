@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from .._state import State
 from ..errors import BodyUnavailable
 from ..http import Request, Response
 from . import wsgi
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .._state import State
     from ..http import Headers
     from ._host import Args, Kwargs, Reply
 
@@ -57,9 +57,10 @@ class Flask(Host):
 
     def read(self, args: Args, kwargs: Kwargs) -> Request | None:
         flask = sys.modules["flask"]
-        if not flask.has_request_context():
+        try:
+            native = flask.request._get_current_object()
+        except RuntimeError:  # there is no request context
             return None
-        native = flask.request._get_current_object()
         request = FlaskRequest.__new__(FlaskRequest)
         wsgi.fill(request, native.environ)
         request.host = "flask"
@@ -67,7 +68,8 @@ class Flask(Host):
         return request
 
     def find_state(self, request: Request) -> State | None:
-        return wsgi.find_state(request.native.environ)
+        state = request.native.environ.get(wsgi.KEY)
+        return state if isinstance(state, State) else None
 
     def keep_state(self, request: Request, state: State) -> None:
         request.native.environ[wsgi.KEY] = state

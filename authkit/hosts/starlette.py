@@ -143,7 +143,10 @@ class Starlette(Host):
             if reply.wanted:
                 request.native._send = answering(request.native._send, reply)
             return await handler(*args, **kwargs)
-        return self._finish_all(request, await handler(*args, **kwargs), kwargs, reply)
+        result = await handler(*args, **kwargs)
+        if not kwargs and not reply.wanted:  # nearly every endpoint of Starlette
+            return self.in_context(result, reply.state)
+        return self._finish_all(request, result, kwargs, reply)
 
     def _finish_all(self, request: Request, result: Any, kwargs: Kwargs, reply: Reply) -> Any:
         if kwargs:
@@ -205,8 +208,7 @@ def _handlers_own(request: Request, handler: Callable[..., Any], kwargs: Kwargs)
     if injected is not None:
         request.injected = injected
     if (REQUEST in kwargs or RESPONSE in kwargs) and not passes_on(handler):
-        kwargs = kwargs.copy()  # the caller keeps its own
-        kwargs.pop(REQUEST, None)
+        kwargs.pop(REQUEST, None)  # from the dictionary of this one call
         kwargs.pop(RESPONSE, None)
     return kwargs
 

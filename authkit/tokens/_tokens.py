@@ -165,6 +165,13 @@ class Tokens:
             principal = result[0]
         return principal
 
+    def recall(self, token: str) -> Principal | None:
+        """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
+        state = self._state
+        if state is None or self._secret is not None:
+            return None
+        return state.remembered.recall(token, self._clock())
+
     async def averify(self, token: str) -> Principal:
         """`verify` on an event loop, which it does not block."""
         if self._secret is not None:

@@ -264,3 +264,69 @@ async def test_a_wrong_answer_of_an_authenticator_admits_nobody():
 
     with pytest.raises(TypeError):
         await require_auth(Wrong()).adecide(Request.build())
+
+
+# A token seen before
+
+
+def tokens_of(cls=Tokens, **settings):
+    return cls("a secret of thirty-two bytes, or more", issuer="https://a", audience="https://a", **settings)
+
+
+def test_a_token_seen_before_stands_under_the_same_rules():
+    tokens = tokens_of()
+    auth, token = require_auth(tokens), tokens.issue("alice")
+    assert auth.decide(bearer(token)).principal == auth.decide(bearer(token)).principal == tokens.verify(token)
+    for lines, status in [
+        ([("authorization", f"Bearer {token}")] * 2, 400),
+        ([("authorization", f"Bearer {token} ")], 400),
+        ([("authorization", f"Bearer  {token}")], 400),
+        ([("authorization", f"Basic {token}")], 401),
+        ([("authorization", f"Bearer {token}x")], 401),
+    ]:
+        assert auth.decide(Request("GET", "/", headers=Headers(lines))).status == status, lines
+    assert require_auth(tokens, max_age=60).decide(bearer(token)).reason == "step_up_needed"
+    assert require_auth(tokens, cookie="sid").decide(bearer(token, cookie=f"sid={token}")).reason == "two_credentials"
+
+
+def test_a_token_seen_before_ends_when_it_expires():
+    now = [1_000_000.0]
+    tokens = tokens_of(clock=lambda: now[0], access_ttl=60, leeway=0)
+    auth, token = require_auth(tokens), tokens.issue("alice")
+    assert isinstance(auth.decide(bearer(token)), Allow)
+    now[0] += 59
+    assert isinstance(auth.decide(bearer(token)), Allow)
+    now[0] += 1
+    assert auth.decide(bearer(token)).reason == "token_expired"
+
+
+class Revoking(Tokens):
+    """Checks something of its own whenever it verifies."""
+
+    revoked = False
+
+    def verify(self, token):
+        principal = super().verify(token)
+        if self.revoked:
+            raise InvalidToken("token_revoked")
+        return principal
+
+
+def test_what_a_subclass_verifies_besides_is_asked_for_a_token_seen_before_too():
+    tokens = tokens_of(Revoking)
+    auth, token = require_auth(tokens), tokens.issue("alice")
+    assert isinstance(auth.decide(bearer(token)), Allow)
+    tokens.revoked = True
+    assert auth.decide(bearer(token)).reason == "token_revoked"
+
+
+def test_verify_set_on_one_object_is_asked_for_a_token_seen_before_too():
+    tokens = tokens_of()
+    token = tokens.issue("alice")
+    tokens.verify(token)
+
+    def nobody(token):
+        raise InvalidToken("token_revoked")
+
+    tokens.verify = nobody
+    assert require_auth(tokens).decide(bearer(token)).reason == "token_revoked"
