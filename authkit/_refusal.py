@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .decision import Deny
-from .errors import ConfigurationError, RequestError, Unavailable
+from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
 from .http import Response
 
 TITLES = {
@@ -51,8 +51,8 @@ def response(deny: Deny) -> Response:
     return answer
 
 
-def from_error(error: RequestError | Unavailable | ConfigurationError) -> Deny:
-    """The refusal for what a guard raised. Everything that is not one of these three goes up to the host."""
+def from_error(error: RequestError | Unavailable | ConfigurationError | SecretNotFound) -> Deny:
+    """The refusal for what a guard raised. Everything that is not one of these goes up to the host."""
     if isinstance(error, Unavailable):
         return Deny(503, "temporarily_unavailable", reason="unavailable", headers={"retry-after": str(error.retry_after)})
     if isinstance(error, RequestError):

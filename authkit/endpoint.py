@@ -8,7 +8,7 @@ from . import _refusal
 from ._audit import warn
 from ._run import arun, run
 from .decision import Deny
-from .errors import ConfigurationError, RequestError, Unavailable
+from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
 from .hosts import named, proxy, recognise
 from .http import MAX_BODY, Request, Response
 
@@ -60,7 +60,7 @@ class Endpoint:
             if not isinstance(response, Response):
                 raise TypeError(f"endpoint {self.__name__!r} must return a Response, not {type(response).__name__}")
             return response
-        except (RequestError, Unavailable, ConfigurationError) as error:
+        except (RequestError, Unavailable, ConfigurationError, SecretNotFound) as error:
             if not isinstance(error, RequestError):
                 warn("endpoint %s: %s", self.__name__, error)
             return _refusal.response(_refusal.from_error(error))

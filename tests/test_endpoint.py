@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from authkit import ConfigurationError, Request, Response, Unavailable
 from authkit._run import blocking
 from authkit.endpoint import Endpoint, endpoint, problem, route
-from authkit.errors import MalformedRequest
+from authkit.errors import MalformedRequest, SecretNotFound
 from authkit.testing import LambdaContext, asgi_scope, lambda_event, wsgi_environ
 
 
@@ -135,7 +135,8 @@ async def test_a_body_over_the_limit_is_413_before_the_function_runs():
     ("error", "status", "code"),
     [(Unavailable("redis at secret:1", retry_after=5), 503, "temporarily_unavailable"),
      (MalformedRequest("why"), 400, "invalid_request"),
-     (ConfigurationError("the key is secret"), 500, "server_error")],
+     (ConfigurationError("the key is secret"), 500, "server_error"),
+     (SecretNotFound("no source has secret"), 500, "server_error")],
 )  # fmt: skip
 def test_what_fails_is_answered_without_detail(error, status, code):
     @endpoint

@@ -15,6 +15,7 @@ from authkit import (
     Principal,
     Request,
     Response,
+    Tokens,
     Unavailable,
     chain,
     guard,
@@ -23,7 +24,8 @@ from authkit import (
     require_scopes,
 )
 from authkit._wrap import mark_of
-from authkit.errors import BodyTooLarge, MalformedRequest
+from authkit.errors import BodyTooLarge, MalformedRequest, SecretNotFound
+from authkit.secrets import Environment, Secrets
 from tests.parts import AUTH, MINT, Handler, Says, bearer, deny
 
 # Order
@@ -261,6 +263,16 @@ def test_unavailable_is_503_with_retry_after():
     assert (response.status, response.headers["retry-after"]) == (503, "3")
     assert b"redis" not in response.body
     assert "www-authenticate" not in response.headers
+
+
+def test_a_secret_that_is_nowhere_is_a_500_without_detail():
+    """What a secret shows is configuration, also where it shows at the first request only."""
+    tokens = Tokens(Secrets(Environment({}))["SIGNING_KEY"], issuer="https://issuer.example", audience="a")
+    handler = Handler()
+    response = require_auth(tokens)(handler.fn)(bearer("a.b.c"))
+    assert (response.status, b"SIGNING_KEY" in response.body, handler.entered) == (500, False, 0)
+    with pytest.raises(SecretNotFound, match="SIGNING_KEY"):
+        require_auth(tokens).prepare()
 
 
 def test_a_chain_that_cannot_be_sealed_admits_nobody_and_says_nothing():

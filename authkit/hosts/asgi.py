@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .. import _audit
 from .._state import State
-from ..errors import BodyTooLarge, ConfigurationError, RequestError, Unavailable
+from ..errors import BodyTooLarge, ConfigurationError, RequestError, SecretNotFound, Unavailable
 from ..http import Headers, Request, Response
 from ._fields import changed_lines
 from ._host import Host, replace_headers
@@ -249,11 +249,15 @@ class Asgi(Host):
         if first["type"] == "lifespan.startup":
             try:
                 await aprepare()
-            except ConfigurationError as error:
+            except (ConfigurationError, SecretNotFound) as error:
                 await request.send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             except Unavailable as error:
                 _audit.warn("guards could not be warmed up at start-up: %s", error)
+            except Exception as error:  # servers take a lifespan that only raises for one that the app does not have
+                message = f"{type(error).__name__} while guards were warmed up"
+                await request.send({"type": "lifespan.startup.failed", "message": message})
+                raise
         await app(*request.before, request.scope, replay([first], request.receive), request.send)
 
 

@@ -19,6 +19,7 @@ import websockets.sync.client
 
 from authkit import Allow, ConfigurationError, Deny, Guard, Principal, Request, Unavailable, chain, current_principal, guard
 from authkit._run import blocking
+from authkit.errors import SecretNotFound
 from authkit.hosts.asgi import HOST, AsgiRequest, RawHeaders
 
 from .servers import PROBLEM_401, Served, Who, raw, serving
@@ -582,14 +583,25 @@ class TestLifespan:
             assert server.http.get("/").status_code == 200
         assert order == [1]
 
-    def test_a_wrong_setting_fails_the_start_and_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize(
+        ("error", "named"),
+        [
+            (ConfigurationError("AUTHKIT_KEY is missing"), "AUTHKIT_KEY is missing"),
+            (SecretNotFound("no source has the secret JWT"), "no source has the secret JWT"),
+            (LookupError("a mistake"), "LookupError while guards were warmed up"),
+        ],
+    )
+    @pytest.mark.parametrize("lifespan", ["on", "auto"])
+    def test_a_wrong_setting_fails_the_start_and_is_named(
+        self, error: Exception, named: str, lifespan: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
         with (
             caplog.at_level(logging.ERROR, "uvicorn.error"),
             pytest.raises(AssertionError, match="did not start"),
-            serving(Warmed(ConfigurationError("AUTHKIT_KEY is missing"))(lifespan_too), log_level=None, log_config=None),
+            serving(Warmed(error)(lifespan_too), lifespan=lifespan, log_level=None, log_config=None),
         ):
             pass
-        assert "AUTHKIT_KEY is missing" in caplog.text
+        assert named in caplog.text
 
     def test_what_is_unavailable_at_start_up_is_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
         with (
