@@ -279,7 +279,7 @@ def test_a_token_seen_before_stands_under_the_same_rules():
     assert auth.decide(bearer(token)).principal == auth.decide(bearer(token)).principal == tokens.verify(token)
     for lines, status in [
         ([("authorization", f"Bearer {token}")] * 2, 400),
-        ([("authorization", f"Bearer {token} ")], 400),
+        ([("authorization", f"Bearer {token} x")], 400),
         ([("authorization", f"Bearer  {token}")], 400),
         ([("authorization", f"Basic {token}")], 401),
         ([("authorization", f"Bearer {token}x")], 401),
