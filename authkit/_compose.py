@@ -27,8 +27,6 @@ _COROUTINE = 0x80  # CO_COROUTINE of the inspect module, which is too heavy to i
 class FunctionGuard(Guard):
     """A guard whose check is one function of the user's; made by `@guard`."""
 
-    reads_request = True
-
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -78,6 +76,8 @@ class FunctionGuard(Guard):
 
 class HookGuard(Guard):
     """A response hook; made by `@guard.after`. It lets every request through."""
+
+    reads_request = False
 
     def __init__(self, fn: Callable[[Request, Response | None], None]) -> None:
         if not callable(fn):

@@ -46,8 +46,9 @@ class Guard:
     identifies = False  # may say who is calling
     fills: tuple[str, ...] = ()  # handler parameters that it fills in, by `Allow(values=...)`
     after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes
-    # What a Lambda authorizer must know before its answer may be cached for a whole stage.
-    reads_request = False  # the decision depends on path, method, address or a rate
+    # What a Lambda authorizer must know before its answer may be cached for a whole stage. A guard that looks at nothing but
+    # the credential, or the principal, says False.
+    reads_request = True  # the decision may depend on path, method, address or a rate
     # Django reads these two from a middleware factory.
     sync_capable = True
     async_capable = True

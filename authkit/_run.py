@@ -7,7 +7,6 @@ A guard is a coroutine that does no I/O of its own. What blocks is written once,
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from functools import partial
 from types import coroutine
@@ -51,6 +50,24 @@ class _Waiting:
         return (yield self)
 
 
+class _Asking:
+    """An awaitable request to say who drives."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[_Asking, Any, Any]:
+        return (yield self)
+
+
+_ASKING = _Asking()
+
+
+def may_await() -> Awaitable[bool]:
+    """Whether what a loop awaits may be awaited here: `arun` drives. A loop that runs in this thread does not tell: the
+    handler may be a sync one that is called from a coroutine."""
+    return _ASKING
+
+
 def blocking(fn: Callable[..., T], *args: Any, pool: str = "io") -> Awaitable[T]:
     """Call `fn(*args)`, which may block, and await its result. `pool`: "io", or "hash" for password hashing."""
     return Blocking(partial(fn, *args) if args else fn, pool)
@@ -82,6 +99,8 @@ def run(guard: Coroutine[Any, Any, T]) -> T:
 def _in_place(wanted: object) -> Any:
     if isinstance(wanted, Blocking):
         return wanted.fn()
+    if isinstance(wanted, _Asking):
+        return False
     if isinstance(wanted, _Waiting):
         try:
             return wanted.future.result(WAIT_SECONDS)
@@ -106,6 +125,8 @@ def arun(guard: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
             try:
                 if isinstance(wanted, (Blocking, _Waiting)):
                     sent = yield from _on_loop(wanted)
+                elif isinstance(wanted, _Asking):
+                    sent = True
                 else:
                     sent = yield wanted
                 resume = partial(guard.send, sent)
@@ -253,9 +274,3 @@ class SingleFlight:
             future.set_exception(error)
         else:
             future.set_result(result)
-
-
-def event_loop_is_running() -> bool:
-    """Whether this thread runs an asyncio loop, found without importing asyncio."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None

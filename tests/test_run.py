@@ -16,7 +16,7 @@ import warnings
 import pytest
 
 from authkit import Unavailable
-from authkit._run import SingleFlight, _Pool, _pool, arun, blocking, event_loop_is_running, run
+from authkit._run import SingleFlight, _Pool, _pool, arun, blocking, may_await, run
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
@@ -241,9 +241,12 @@ async def test_no_coroutine_is_left_unawaited():
         gc.collect()
 
 
-async def test_whether_a_loop_runs_here():
-    assert event_loop_is_running()
-    assert not await asyncio.to_thread(event_loop_is_running)
+async def test_a_guard_learns_who_drives_it_whatever_loop_runs_around():
+    async def guard():
+        return await may_await()
+
+    assert await both(guard) == (False, True)
+    assert await asyncio.to_thread(lambda: run(guard())) is False
 
 
 # The pools

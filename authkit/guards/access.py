@@ -22,6 +22,8 @@ _NOBODY = Deny(401, "unauthorized", reason="no_principal", challenge=Challenge(r
 class _NeedsPrincipal(Guard):
     """A guard that judges a principal. Without one it is 401, before anything is evaluated."""
 
+    reads_request = False
+
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         if any(item.identifies for item in after) and not any(item.identifies for item in before):
             raise ConfigurationError(f"{self.name} stands above require_auth: there is no principal yet; put it below")

@@ -20,8 +20,6 @@ _NOT_CONFIGURED = Deny(403, "forbidden", reason="proxy_not_configured")
 class AddressRule(Guard):
     """Decides by the client's address alone. No address, or one that may be a proxy's, is refused either way."""
 
-    reads_request = True
-
     def __init__(self, name: str, networks: tuple[str, ...], client: ClientAddress | None) -> None:
         if not networks:
             raise ConfigurationError(f"{name} needs at least one network")

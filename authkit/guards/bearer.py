@@ -6,7 +6,7 @@ import time
 
 from .. import _credential
 from .._guard import Guard
-from .._run import blocking, event_loop_is_running
+from .._run import blocking, may_await
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal, identified
 from ..errors import ConfigurationError, InvalidToken
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SKEW = 30  # seconds by which the clocks of whoever logged the user in and ours may differ
 INVALID_TOKEN = Challenge(error="invalid_token")
+_NOT_PLAIN = Deny(401, "invalid_token", reason="token_malformed", challenge=INVALID_TOKEN)
 BROKEN_CSRF = Deny(403, "csrf_failed", reason="csrf_failed")
 
 
@@ -76,7 +77,6 @@ class RequireAuth(Guard):
         self._elsewhere = cookie is not None or websocket_protocol is not None
         challenge = Challenge(realm=realm or "api")
         self._missing = Deny(401, "unauthorized", reason="no_credential", challenge=challenge, no_credential=True)
-        self.reads_request = self._elsewhere or preflight
         self._take(verifiers)
 
     def _take(self, verifiers: tuple[Any, ...]) -> None:
@@ -93,6 +93,8 @@ class RequireAuth(Guard):
                     f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}"
                 )
             issuer = getattr(verifier, "issuer", None)
+            if issuer is not None and (not isinstance(issuer, str) or not issuer):
+                raise ConfigurationError("require_auth: a verifier's issuer is text, or None")
             if issuer is None:
                 if self._without_issuer is not None:
                     raise ConfigurationError("require_auth: at most one verifier may have issuer=None")
@@ -103,6 +105,9 @@ class RequireAuth(Guard):
                 self._by_issuer[issuer] = verifier
             plain.append(verifier)
         self._plain = plain
+        # What more than a bearer string is judged by may be anything in the request: a signature over method and path, say.
+        whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
+        self.reads_request = self._elsewhere or self._preflight or whole
         self._only: Callable[[str], Any] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
             self._only = _in_place(plain[0])
@@ -159,7 +164,11 @@ class RequireAuth(Guard):
             headers = request.headers
             if "origin" in headers and "access-control-request-method" in headers:
                 # Behind a guarded app stands its CORS middleware; a single handler is not entered for a preflight.
-                return ALLOW if request.host in ("asgi", "wsgi") else Deny(204, "preflight", respond=b"")
+                if request.host not in ("asgi", "wsgi"):
+                    return Deny(204, "preflight", respond=b"")
+                if request.state is not None:
+                    request.state.undecided += (self,)  # a guard further in that stands before a handler decides by itself
+                return ALLOW
         return self._missing
 
     def _found_elsewhere(self, request: Request, token: str | None) -> str | Deny | None:
@@ -177,9 +186,13 @@ class RequireAuth(Guard):
                 token = found
         if self._protocol is not None:
             found = _credential.from_websocket_protocol(request, self._protocol)
+            if isinstance(found, Deny):
+                return found
             if found is not None:
-                return _credential.TWO_CREDENTIALS if token is not None and not isinstance(found, Deny) else found
-        return token
+                if token is not None:
+                    return _credential.TWO_CREDENTIALS
+                token = found
+        return token if token is None or _credential.is_plain(token) else _NOT_PLAIN
 
     async def _identify(self, request: Request, token: str | None) -> Principal | Deny | None:
         """Who the one credential belongs to; a second one is refused, whatever it is worth."""
@@ -251,7 +264,7 @@ async def _verified(verifier: Any, token: str) -> Principal:
         principal: Principal = verifier.verify(token)
         return principal
     averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
-    if averify is not None and event_loop_is_running():
+    if averify is not None and await may_await():
         return await averify(token)
     return await blocking(verifier.verify, token)
 

@@ -41,7 +41,6 @@ class RateLimit(Guard):
     """Made by `rate_limit`. Its keys and its answers; the counting is the store's."""
 
     name = "rate_limit"
-    reads_request = True
 
     def __init__(
         self,

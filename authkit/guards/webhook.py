@@ -22,7 +22,6 @@ class VerifyWebhook(Guard):
 
     name = "verify_webhook"
     needs_body = True
-    reads_request = True
     fills = ("webhook",)
 
     def __init__(self, verifier: Verifier, url: str | Callable[[Request], str] | None, max_body: int) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request as StarletteNative
 from starlette.responses import Response as StarletteResponse
 from starlette.websockets import WebSocket
 
-from .._run import blocking, event_loop_is_running
+from .._run import blocking, may_await
 from .._state import State, current
 from ..errors import BodyTooLarge, BodyUnavailable
 from ..http import Request, Response
@@ -49,7 +49,7 @@ class StarletteRequest(AsgiRequest):
         read = super()._read_body
         try:
             body: bytes
-            if event_loop_is_running():
+            if await may_await():
                 body = await read(limit)
             else:  # a sync endpoint on its worker thread: the loop that owns the connection reads it
                 from anyio import from_thread

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from authkit import (
     Allow,
     ConfigurationError,
     Request,
     Tokens,
+    any_of,
     chain,
     require_auth,
     require_roles,
@@ -162,6 +167,25 @@ def test_a_guarded_app_gets_the_preflight_because_its_cors_middleware_stands_beh
     request = Request("OPTIONS", "/", host=host, headers=Headers(PREFLIGHT))
     assert word(require_auth(MINT.tokens, preflight=True).decide(request)) == "anonymous"
     assert word(AUTH.decide(request)) == "401 unauthorized"
+
+
+async def test_a_preflight_that_a_guarded_app_let_through_enters_no_handler_with_the_same_guard():
+    """AUZ-05: the app's CORS middleware answers it; where there is none, the guard on the handler decides for itself."""
+    api = require_auth(MINT.tokens, preflight=True)
+    for outer, inner in ((api, api), (chain(api), chain(api, require_scopes("a"))), (any_of(api, AUTH), any_of(api, AUTH))):
+        entered = []
+
+        @inner
+        async def endpoint(request, entered=entered):
+            entered.append(request)
+            return PlainTextResponse("in")
+
+        app = outer(Starlette(routes=[Route("/", endpoint, methods=["GET", "OPTIONS"])]))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://api.example") as client:
+            answer = await client.options("/", headers=PREFLIGHT)
+            assert (answer.status_code in (204, 401), entered) == (True, [])
+            good = {**PREFLIGHT, "authorization": f"Bearer {MINT.good('alice', scopes=['a'])}"}
+            assert (await client.options("/", headers=good)).status_code == 200
 
 
 # Step-up

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from authkit import (
     Allow,
     Deny,
     Request,
+    _credential,
     require_auth,
 )
 from authkit.http import Headers
@@ -60,6 +63,20 @@ def test_a_bearer_beside_another_scheme_is_two_credentials():
     for lines in (["Basic YTpi", f"Bearer {GOOD}"], [f"Bearer {GOOD}", "Basic YTpi"]):
         assert word(AUTH.decide(Request.build(headers=[("Authorization", line) for line in lines]))) == "400 invalid_request"
         assert word(AUTH.decide(Request.build(headers={"authorization": ", ".join(lines)}))) == "400 invalid_request"
+
+
+LINES = ["", " ", "Basic YTpi", "Negotiate x", 'Digest username="bearer"', "bearer", "Bearer a,b", f"Bearer {GOOD}"]
+
+
+@pytest.mark.parametrize("first", LINES)
+@pytest.mark.parametrize("second", LINES)
+def test_repeated_lines_mean_the_same_where_a_server_has_joined_them(first, second):
+    """WSGI servers join with a comma, API Gateway with a comma or into a list, ASGI servers not at all."""
+    for guard in (AUTH, require_auth(MINT.tokens, optional=True)):
+        apart = guard.decide(Request.build(headers=[("Authorization", first), ("Authorization", second)]))
+        for joined in (f"{first},{second}", f"{first}, {second}"):
+            assert guard.decide(Request.build(headers={"Authorization": joined})) == apart
+        assert isinstance(apart, Deny) or (apart.principal is None and "earer" not in first + second)
 
 
 NAMES = ("Bearer", "bearer", "BEARER", "bEaReR")
@@ -211,6 +228,54 @@ def test_a_cookie_is_read_only_when_asked_for():
     assert word(COOKIE.decide(bearer(GOOD))) == "alice"
     assert word(COOKIE.decide(Request.build(headers={"cookie": f"other={GOOD}; sid="}))) == "401 unauthorized"
     assert word(COOKIE.decide(with_cookie("bad"))) == "401 invalid_token"
+
+
+@given(st.lists(st.sampled_from(["sid", "=", ";", " ", "a", "sid=", "x", "\t", "\xa0"]), max_size=12))
+def test_the_cookie_is_the_one_that_a_map_of_all_would_have(parts):
+    request = Request.build(headers={"cookie": "".join(parts)})
+    values = request.cookies.get("sid", [])
+    expected = _credential.TWO_CREDENTIALS if len(values) > 1 else values[0] if values and values[0] else None
+    assert _credential.from_cookie(request, "sid") == expected
+
+
+@pytest.mark.parametrize("value", ["\xff", "a b", "\x01", "\u20ac", "\ud800", "a\tb", "\x7f"])
+def test_a_verifier_sees_no_token_that_no_header_could_hold(value):
+    """From a cookie or a WebSocket protocol, as from the header: a verifier of one's own need not expect it."""
+
+    class Own:
+        def verify(self, token):
+            raise AssertionError("it was asked")
+
+    either = require_auth(Own(), cookie="sid", websocket_protocol="bearer")
+    assert word(either.decide(with_cookie(value))) == "401 invalid_token"
+    assert word(either.decide(offer(f"bearer, {value}"))) == "401 invalid_token"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("cookie", "".join(f"c{n}=;" for n in range(9000))),
+        ("cookie", "sid=" * 16_000),
+        ("cookie", "xsid=;" * 10_000),
+        ("cookie", " sid=" * 12_000),
+        ("cookie", ";" * 64_000),
+        ("sec-websocket-protocol", "ab," * 21_000),
+        ("sec-websocket-protocol", "," * 64_000),
+        ("authorization", "," * 64_000),
+        ("authorization", "Bearer " + "a" * 64_000),
+    ],
+)
+def test_a_hostile_line_takes_no_memory(name, line):
+    """Invariant 2: at most 1 MiB for a request of 64 KB before authentication."""
+    either = require_auth(MINT.tokens, cookie="sid", websocket_protocol="bearer")
+    request = Request("GET", "/", headers=Headers({name: line}), websocket=True)
+    either.decide(request)  # whatever is loaded on first use
+    tracemalloc.start()
+    try:
+        assert isinstance(either.decide(request), Deny)
+        assert tracemalloc.get_traced_memory()[1] < 1_048_576
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])

@@ -185,6 +185,28 @@ async def test_a_verifier_that_may_block_never_runs_on_the_loop():
     assert not both.threads[1].startswith("authkit-io")
 
 
+async def test_a_sync_handler_that_a_coroutine_calls_asks_the_sync_way():
+    class Both:
+        def verify(self, token):
+            return Principal("sync")
+
+        async def averify(self, token):
+            await asyncio.sleep(0)
+            return Principal("async")
+
+    guard = require_auth(Both())
+    assert word(guard.decide(bearer("x"))) == "sync"
+    assert word(await guard.adecide(bearer("x"))) == "async"
+
+
+@pytest.mark.parametrize("issuer", ["", 7, ["https://one.example"], b"https://one.example"])
+def test_an_issuer_that_no_token_could_name_is_a_configuration_error(issuer):
+    wrong = Opaque()
+    wrong.issuer = issuer
+    with pytest.raises(ConfigurationError, match="issuer"):
+        require_auth(wrong, ONE.tokens)
+
+
 async def test_tokens_with_a_secret_are_read_without_blocking():
     secret = Secret.of("0123456789abcdef0123456789abcdef-is-no-sample")
     tokens = Tokens(secret, issuer="https://i.example", audience="a")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import Allow, ConfigurationError, Deny, Principal, Request, Unavailable, any_of, chain
+from authkit import Allow, ConfigurationError, Deny, Principal, Request, Unavailable, any_of, chain, require_auth
 from authkit import guard as guard_of
 from authkit._guard import Guard
 from authkit.decision import ALLOW
@@ -32,6 +32,7 @@ class Known(Guard):
 
     name = "known"
     identifies = True
+    reads_request = False
 
     def __init__(self, decide: Callable[[str | None], Any] | None = None) -> None:
         self._decide = decide or self._default
@@ -201,6 +202,31 @@ def test_a_guard_that_looks_at_the_request_cannot_be_cached(guard: Guard) -> Non
     with pytest.raises(ConfigurationError, match="cached"):
         guard.authorizer()
     assert callable(guard.authorizer(cached=False))
+
+
+class Careless(Guard):
+    """One that does not say what it looks at."""
+
+    async def check(self, request: Request) -> Any:
+        return ALLOW if request.path == "/open" else Deny(403, "forbidden")
+
+
+class Proof:
+    """A credential that speaks for one method and path, as DPoP does."""
+
+    async def authenticate(self, request: Request) -> Principal | None:
+        return Principal("alice") if request.path == "/open" else None
+
+
+class Key(Proof):
+    reads_request = False
+
+
+@pytest.mark.parametrize("guard", [Careless(), chain(Known(), Careless()), require_auth(Proof()), require_auth(Key(), Proof())])
+def test_a_guard_that_does_not_say_otherwise_is_taken_to_look_at_the_request(guard: Guard) -> None:
+    with pytest.raises(ConfigurationError, match="cached"):
+        guard.authorizer()
+    assert callable(require_auth(Key()).authorizer())
 
 
 class Signed(Known):
