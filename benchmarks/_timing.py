@@ -47,6 +47,9 @@ class Rounds:
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._found
+
     def us(self, name: str) -> float:
         """Microseconds, the median."""
         return statistics.median(self._found[name]) * 1e6

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from authkit import Tokens
 
-from ._table import Row, Table, Target
-from ._timing import AUDIENCE, ISSUER, SECRET
+from ._table import Role, Row, Table, Target
+from ._timing import AUDIENCE, ISSUER, SECRET, Rounds
 
 ROOT = Path(__file__).parent.parent
 EVENT = ROOT / "tests" / "vectors" / "aws-events" / "ts-apigw-http-no-auth.json"
@@ -37,6 +37,7 @@ answer = handler({event!r}, None)
 assert answer["statusCode"] == 200, answer
 """
 RUNTIME = "import awslambdaric.bootstrap, awslambdaric.lambda_runtime_client\n"  # what AWS's client has loaded by then
+BARE, RUNTIME_NAME = "bare Python", "runtime client"
 STANDARD, STANDARD_WHEN_QUIET = "json, hmac, dataclasses, logging", 31.0  # ms over bare Python
 PYJWT = """
 import jwt
@@ -48,10 +49,13 @@ ORDER = (
     "first guarded request",
     "import authkit",
     "PyJWT, one token by hand",
-    "runtime client",
-    "runtime client, first guarded request",
+    RUNTIME_NAME,
+    f"{RUNTIME_NAME}, first guarded request",
     STANDARD,
 )
+
+
+_ROLES: dict[str, Role] = {STANDARD: "base", "PyJWT, one token by hand": "peer", RUNTIME_NAME: "base"}
 
 
 def programs() -> dict[str, str]:
@@ -62,20 +66,20 @@ def programs() -> dict[str, str]:
     names = {"secret": SECRET, "issuer": ISSUER, "token": token, "event": event}
     request = FIRST_REQUEST.format(**names)
     found = {
-        "bare Python": "pass",
+        BARE: "pass",
         STANDARD: "import json, hmac, dataclasses, logging",
         "import authkit": "import authkit",
         "first guarded request": request,
         "PyJWT, one token by hand": PYJWT.format(**names),
     }
     if importlib.util.find_spec("awslambdaric") is not None:
-        found["runtime client"] = RUNTIME
-        found["runtime client, first guarded request"] = RUNTIME + request
+        found[RUNTIME_NAME] = RUNTIME
+        found[f"{RUNTIME_NAME}, first guarded request"] = RUNTIME + request
     return found
 
 
-def measure(programs: dict[str, str], seconds: float) -> dict[str, float]:
-    """Name -> median ms of a process's life."""
+def measure(programs: dict[str, str], seconds: float) -> tuple[Rounds, float]:
+    """What each program takes more than the first one, and the median seconds of that."""
     times: dict[str, list[float]] = {name: [] for name in programs}
     with tempfile.TemporaryDirectory() as directory:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -88,30 +92,25 @@ def measure(programs: dict[str, str], seconds: float) -> dict[str, float]:
         for file in files.values():  # compiles
             subprocess.run([sys.executable, str(file)], check=True, env=environment)
         end = time.monotonic() + seconds
-        while time.monotonic() < end or len(times["bare Python"]) < 3:
+        while time.monotonic() < end or len(times[BARE]) < 3:
             for name, file in files.items():
                 start = time.perf_counter()
                 subprocess.run([sys.executable, str(file)], check=True, env=environment)
-                times[name].append((time.perf_counter() - start) * 1000)
-    return {name: statistics.median(values) for name, values in times.items()}
+                times[name].append(time.perf_counter() - start)
+    bare = times.pop(BARE)
+    more = {name: [took - least for took, least in zip(values, bare, strict=True)] for name, values in times.items()}
+    return Rounds(more), statistics.median(bare)
 
 
 def tables(seconds: float) -> list[Table]:
-    found = measure(programs(), seconds)
-    bare = found.pop("bare Python")
-    figures = {name: value - bare for name, value in found.items()}
-    quiet = STANDARD_WHEN_QUIET / figures[STANDARD]
+    found, bare = measure(programs(), seconds)
     unit = f"ms where {STANDARD} take {STANDARD_WHEN_QUIET:g}"
     targets = [
-        Target(f"import authkit, {unit}", figures["import authkit"] * quiet, 5),
-        Target(f"first guarded request, {unit}", figures["first guarded request"] * quiet, 40),
+        Target(f"import authkit, {unit}", found.ratio("import authkit", STANDARD) * STANDARD_WHEN_QUIET, 5),
+        Target(f"first guarded request, {unit}", found.ratio("first guarded request", STANDARD) * STANDARD_WHEN_QUIET, 40),
     ]
-    if "runtime client" in figures:
-        added = figures["runtime client, first guarded request"] - figures["runtime client"]
-        targets.append(Target(f"first guarded request over the runtime client, {unit}", added * quiet, 15))
-    rows = [
-        Row(name, figures[name], "base" if name == STANDARD else "peer" if "PyJWT" in name else "ours")
-        for name in ORDER
-        if name in figures
-    ]
-    return [Table(f"Cold start: over a bare Python, which takes {bare:.1f} ms", rows, targets, unit="ms")]
+    if RUNTIME_NAME in found:
+        more = found.more(f"{RUNTIME_NAME}, first guarded request", RUNTIME_NAME, STANDARD) * STANDARD_WHEN_QUIET
+        targets.append(Target(f"first guarded request over the runtime client, {unit}", more, 15))
+    rows = [Row(name, found.us(name) / 1000, _ROLES.get(name, "ours")) for name in ORDER if name in found]
+    return [Table(f"Cold start: over a bare Python, which takes {bare * 1000:.1f} ms", rows, targets, unit="ms")]

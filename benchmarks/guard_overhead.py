@@ -95,7 +95,7 @@ def tables(seconds: float) -> list[Table]:
     token = _peers.token()
     pairs = {name: (calls(guarded), calls(bare)) for name, (guarded, bare) in subjects(token).items()}
     pairs[FLOOR] = (calls(hand_written(token)), calls(nothing))
-    found = added(pairs, seconds=seconds, count=100)
+    found = added(pairs, seconds=seconds, count=500)
     roles: dict[str, Role] = {"Lambda v2, PyJWT by hand": "peer", FLOOR: "floor"}
     rows = [Row(name, found.us(name), roles.get(name, "ours")) for name in found]
     unit = f"µs where the floor takes {YARDSTICK}"

@@ -101,7 +101,7 @@ def _subjects(alg: str, key: Key, tokens: Tokens) -> dict[str, Verify]:
             verify = make(alg, jwk)
             verify(tokens.issue("a", scopes=["b"]))
         except Exception as error:
-            print(f"  {name}: left out for {alg}: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"{name} is left out for {alg}: {type(error).__name__}: {error}", file=sys.stderr)
         else:
             subjects[name] = verify
     return subjects
@@ -190,7 +190,9 @@ def _joserfc(alg: str, jwk: dict[str, Any]) -> Verify:
 def _authlib(alg: str, jwk: dict[str, Any]) -> Verify:
     import warnings
 
-    warnings.simplefilter("ignore")
+    from authlib.deprecate import AuthlibDeprecationWarning  # turns itself on, whatever the filters say
+
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.jose import JsonWebKey, JsonWebToken
 
     key = JsonWebKey.import_key(jwk)
