@@ -140,10 +140,10 @@ def _decimal(value: object) -> float:
     raise TypeError(f"a handler's result cannot hold {type(value).__name__}")
 
 
-def without_headers(event: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def without_headers(kind: str, event: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """A copy of the event in which these headers (lower case) do not occur."""
-    records = event.get("Records")
-    if records:
+    if kind == EDGE:
+        records = event["Records"]
         cf = records[0]["cf"]
         request = {**cf["request"], "headers": _kept(cf["request"].get("headers"), names)}
         return {**event, "Records": [{**records[0], "cf": {**cf, "request": request}}, *records[1:]]}

@@ -45,7 +45,8 @@ class AwsLambda(Host):
         state.native = request.native
 
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
-        event = answer.without_headers(request.native, names)
+        assert isinstance(request, LambdaRequest)
+        event = answer.without_headers(request.kind, request.native, names)
         request.state.native = event
         if "event" in kwargs:
             return args, {**kwargs, "event": event}
@@ -70,15 +71,22 @@ class AwsLambda(Host):
 
 
 def _call(args: Args, kwargs: Kwargs) -> tuple[dict[str, Any], Any] | None:
-    """Event and context of any call but `handler(event, context)`: a decorated method's, or one with names, as in tests."""
+    """Event and context of any call but `handler(event, context)`: a decorated method's, or one with names, as in tests.
+
+    FastAPI fills parameters of these names from what a client sends. So where both come by name, nothing else may come with
+    them, and the context must be Lambda's own; a client could otherwise write the request that the guards judge.
+    """
     if len(args) == 2 and isinstance(args[0], dict):
         return args[0], args[1]
     if len(args) == 3 and isinstance(args[1], dict) and not isinstance(args[0], dict):
         return args[1], args[2]
     if "context" in kwargs and len(args) < 3:
+        context = kwargs["context"]
         event = kwargs["event"] if "event" in kwargs else args[-1] if args else None
+        if "event" in kwargs and not (len(kwargs) == 2 and callable(getattr(context, "get_remaining_time_in_millis", None))):
+            return None
         if isinstance(event, dict):
-            return event, kwargs["context"]
+            return event, context
     return None
 
 

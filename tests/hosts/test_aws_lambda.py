@@ -290,6 +290,22 @@ def test_a_method_and_names_and_a_context_that_is_callable_are_all_calls() -> No
     assert event["headers"]["x-key"] == "right"
 
 
+@pytest.mark.parametrize("more", [{"context": None}, {"context": {}}, {"context": CONTEXT, "request": 1}])
+def test_an_event_by_name_is_lambdas_only_beside_its_own_context(more: dict[str, Any]) -> None:
+    """FastAPI fills parameters of these names from the client's body, which would then be the request that guards judge."""
+    with pytest.raises(TypeError, match="no host recognises"):
+        known(lambda event, context, **more: pytest.fail("entered"))(
+            event=lambda_event("v2", headers={"x-key": "right"}), **more
+        )
+
+
+@pytest.mark.parametrize("records", ["x", [], [{}], {"cf": 1}, [{"cf": {"request": {}}}], [None], 7])
+def test_dropped_headers_are_dropped_whatever_else_the_event_holds(records: Any) -> None:
+    """Whoever may invoke the function directly writes members that belong to another kind of event."""
+    event = {**lambda_event("v2", headers={"x-key": "right"}), "Records": records}
+    assert known(lambda event, context: event["headers"])(event, CONTEXT).keys() == {"host"}
+
+
 def test_two_guards_around_one_call_decide_once_and_write_one_audit_event() -> None:
     decided: list[Any] = []
     audited: list[Any] = []

@@ -560,3 +560,21 @@ def test_nothing_was_logged_that_a_client_sent(served: Served, caplog: pytest.Lo
     with caplog.at_level(logging.DEBUG, "authkit"):
         served.http.get("/async?token=hunter2", headers={"authorization": "Bearer hunter2"})
     assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize("context", [None, {}, {"aws_request_id": "x"}])
+async def test_a_body_that_looks_like_a_lambda_event_is_not_the_request(context: Any) -> None:
+    """Parameters named event and context are filled by the client, who must not write what the guards judge."""
+    app = FastAPI()
+
+    @app.post("/hook")
+    @Who().except_for("/health")
+    async def hook(event: dict[str, Any], context: dict[str, Any] | None = None) -> Any:
+        return event["rawPath"]
+
+    written = {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/health", "headers": ALICE}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        body = {"event": written, "context": context}
+        assert (await client.post("/hook", json=body)).status_code == 401
+        admitted = await client.post("/hook", json=body, headers=ALICE)
+        assert (admitted.status_code, admitted.json()) == (200, "/health")
