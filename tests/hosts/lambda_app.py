@@ -49,6 +49,7 @@ class Bearer(Guard):
     """The same decision by the header alone, which is what a cached policy may rest on."""
 
     name = "bearer"
+    reads_request = False
 
     async def check(self, request: Request) -> Any:
         sent = request.headers.get("authorization")
