@@ -7,6 +7,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 TEST_VENV := build/venv
+FLOOR_VENV := build/venv-floor
 BENCH_VENV := build/venv-bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,6 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 key = $(shell cat $(1) | cksum | tr ' ' -)
 DEV := $(VENV)/.made-$(call key,requirements/dev.txt pyproject.toml)
 TEST := $(TEST_VENV)/.made-$(call key,requirements/dev.txt)
+FLOOR := $(FLOOR_VENV)/.made-$(call key,requirements/floor.txt)
 BENCH := $(BENCH_VENV)/.made-$(call key,requirements/dev.txt requirements/bench.txt)
 
 define venv
@@ -29,8 +31,8 @@ endef
 demo: $(DEV)
 	@$(VENV)/bin/python -m examples.demo $(if $(filter 1,$(ONCE)),--once)
 
-test: $(TEST)
-	@.ci/suite $(TEST_VENV)
+test: $(TEST) $(FLOOR)
+	@.ci/suite $(TEST_VENV) $(FLOOR_VENV)
 
 bench: $(BENCH)
 	@PYTHONPATH=providers $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
@@ -49,6 +51,10 @@ $(DEV):
 
 $(TEST):
 	$(call venv,$(TEST_VENV),requirements/dev.txt)
+	@touch $@
+
+$(FLOOR):
+	$(call venv,$(FLOOR_VENV),requirements/floor.txt)
 	@touch $@
 
 $(BENCH):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ._needs import needs
 from .errors import ConfigurationError, SecretUnavailable
 
 TYPE_CHECKING = False
@@ -77,6 +78,7 @@ def read(path: str, *, uid: int | None = None) -> EnvFile | None:
         refusal = _refusal(path, status, uid)
         if refusal is not None:
             raise ConfigurationError(f"{path} {refusal}")
+        needs("dotenv.parser")
         parsed = _parsed(path, status, file)
     finally:
         os.close(file)

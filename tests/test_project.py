@@ -248,9 +248,27 @@ def test_no_file_of_the_wheel_names_a_registry_or_a_path_of_one_machine(wheel: z
     assert [line for name in wheel.namelist() for line in offences(name, wheel.read(name))] == []
 
 
-@pytest.mark.parametrize("lock", ["dev.txt", "bench.txt"])
+@pytest.mark.parametrize("lock", ["dev.txt", "bench.txt", "floor.txt"])
 def test_every_line_of_a_lock_pins_one_version_by_its_hashes(lock: str) -> None:
     entries = (ROOT / "requirements" / lock).read_text().replace("\\\n", "").splitlines()
     entries = [line for line in entries if line and not line.startswith("#")]
     assert len(entries) > 20
     assert [line for line in entries if not re.match(r"[a-z0-9.\-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
+
+
+def test_the_floor_lock_pins_the_floor_of_every_dependency_and_every_host() -> None:
+    """ADP-14. What `pyproject.toml` promises is what the suite is run against, once more, by `make test`."""
+
+    def floors(lines: list[str]) -> dict[str, str]:
+        found = (re.match(r"([a-z0-9-]+)(?:\[[a-z]+\])?>=([\d.]+)", line) for line in lines)
+        return {match[1]: match[2] for match in found if match}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    chosen = floors((ROOT / "requirements" / "floor.in").read_text().splitlines())
+    promised = floors(project["dependencies"] + project["optional-dependencies"]["dev"])
+    assert {name: promised.get(name) for name in chosen} == chosen
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / "floor.txt").read_text(), re.MULTILINE))
+    assert {"starlette", "fastapi", "flask", "django", "aiohttp", "awslambdaric"} <= set(chosen)
+    assert {"uvicorn", "gunicorn", "waitress", "websockets"} <= set(chosen)
+    for name, floor in {**floors(project["dependencies"]), **chosen}.items():
+        assert re.sub(r"(\.0)+$", "", locked[name]) == re.sub(r"(\.0)+$", "", floor), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .._needs import needs
 from ..errors import ConfigurationError, Unavailable
 
 TYPE_CHECKING = False
@@ -59,6 +60,7 @@ class PasswordHasher:
         prepared = self._prepared(password)
         if prepared is None:
             raise ValueError("this can be no password")
+        needs("argon2.low_level")
         from argon2.exceptions import HashingError
         from argon2.low_level import Type, hash_secret
 
@@ -78,6 +80,7 @@ class PasswordHasher:
         prepared = self._prepared(password)
         if prepared is None:
             return False
+        needs("argon2.low_level")
         if stored is not None and _is_readable(stored):
             outcome = _verify(prepared, stored)
             if outcome is not None:

@@ -135,7 +135,10 @@ class Aiohttp(Host):
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
         native = request.native
         body, native._read_bytes = native._read_bytes, None  # clone() refuses a request that has been read
-        seen = native.clone(headers=[(name, value) for name, value in native.headers.items() if name.lower() not in names])
+        headers = native.headers.copy()  # a multidict: aiohttp 3.10.0 takes no list of pairs
+        for name in names:
+            headers.popall(name, None)
+        seen = native.clone(headers=headers)
         native._read_bytes = seen._read_bytes = body
         found = list(args)
         for place, item in enumerate(args[:2]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._needs import needs
 from ..tokens import Key, base64url
 
 TYPE_CHECKING = False
@@ -120,6 +121,7 @@ def _with_public_key(alg: str) -> Make:
 
 
 def _public_pem(mint: TokenMint) -> bytes:
+    needs("cryptography.hazmat.primitives.serialization")
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from .._needs import needs
 from ..tokens import Key, Tokens, base64url
 from ._bad_tokens import bad_tokens
 
@@ -95,6 +96,7 @@ def segment(value: Mapping[str, Any] | bytes) -> str:
 
 
 def _private_pem(alg: str) -> bytes:
+    needs("cryptography.hazmat.primitives.serialization")
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._needs import needs
 from .._samples import is_sample
 from ..errors import ConfigurationError
 from .algorithms import HMAC_BYTES
@@ -75,6 +76,7 @@ def _is_der(secret: bytes) -> bool:
     # SEQUENCE, then SEQUENCE or INTEGER: by chance in one random secret of four million, and then the parsers decide.
     if len(secret) < 40 or secret[0] != 0x30 or not (b"\x30" in secret[2:5] or b"\x02" in secret[2:5]):
         return False
+    needs("cryptography.hazmat.primitives.serialization")
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._needs import needs
 from ..errors import ConfigurationError
 from . import base64url
 from .algorithms import ALGORITHMS, Algorithm
@@ -41,6 +42,8 @@ def read_secret(jwk: Mapping[str, Any]) -> bytes:
 
 def read_asymmetric(jwk: Mapping[str, Any]) -> Any:
     """The key of an RSA, EC or OKP JWK, as `cryptography` has it: private if the JWK is."""
+    needs("cryptography.hazmat.primitives.serialization")  # jwt goes on without it, with fewer algorithms
+    needs("jwt.algorithms")
     from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
     readers: dict[str, Any] = {"RSA": RSAAlgorithm, "EC": ECAlgorithm, "OKP": OKPAlgorithm}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._needs import needs
 from ..errors import ConfigurationError
 from . import base64url, forms, jwk
 from .algorithms import ALGORITHMS, Algorithm, hmac_functions, private_sign, public_verify
@@ -132,6 +133,7 @@ def _read_pem(raw: bytes, text: str) -> Any:
         raise ConfigurationError("the token key is encrypted PEM: decrypt it where it is stored")
     if text.count("-----BEGIN ") - text.count("-----BEGIN EC PARAMETERS") != 1:
         raise ConfigurationError("the token key is not one PEM block")
+    needs("cryptography.hazmat.primitives.serialization")
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
     try:

@@ -51,7 +51,7 @@ class Server:
 
 def _gunicorn(descriptors: list[int]) -> list[str]:
     binds = [word for number in descriptors for word in ("--bind", f"fd://{number}")]
-    settings = ["--workers", "1", "--log-level", "critical", "--no-control-socket"]
+    settings = ["--workers", "1", "--log-level", "critical", *wsgi_servers.NO_CONTROL_SOCKET]
     return ["gunicorn", *binds, *settings, "tests.conformance.served:wsgi"]
 
 

@@ -8,16 +8,20 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
 
 from . import django_project  # noqa: F401  (first: it configures Django)
 
+from django.core.exceptions import ImproperlyConfigured  # isort: skip
 from django.core.asgi import get_asgi_application  # isort: skip
 from django.core.wsgi import get_wsgi_application  # isort: skip
 from django.http import HttpRequest, HttpResponse  # isort: skip
 from django.test import AsyncClient, Client, RequestFactory, override_settings  # isort: skip
+from django.utils.decorators import method_decorator  # isort: skip
+from django.views import View  # isort: skip
 
 from authkit import chain, current_principal, guard  # isort: skip
 
@@ -98,6 +102,27 @@ def test_directly_decorated_methods(ask: Stack) -> None:
         assert ask(path, "POST", ALICE)[1] == b"alice"
         assert ask(path, "POST")[0].status_code == 401
     assert ask("/one-method", "DELETE")[1] == b"open"
+
+
+def test_method_decorator_on_an_async_method_guards_it_or_django_refuses_the_class() -> None:
+    entered = []
+
+    class Mixed(View):
+        @method_decorator(urls.guarded)
+        async def get(self, request: HttpRequest) -> HttpResponse:
+            entered.append(request)
+            return HttpResponse()
+
+        async def post(self, request: HttpRequest) -> HttpResponse:
+            return HttpResponse()
+
+    if django.VERSION < (5, 2):  # there it is a plain method, and Django wants one kind in a class
+        with pytest.raises(ImproperlyConfigured, match="all sync or all async"):
+            Mixed.as_view()
+    else:
+        refused = async_to_sync(Mixed.as_view())(RequestFactory().get("/"))
+        assert refused.status_code == 401
+    assert entered == []
 
 
 def test_what_a_guard_remembers_lasts_although_django_decorates_at_every_request(ask: Stack) -> None:

@@ -16,7 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gunicorn.config import make_settings
+
 ROOT = Path(__file__).resolve().parents[2]
+# Newer versions have one, and one name for it that all masters share; older ones do not know the option.
+NO_CONTROL_SOCKET = ["--no-control-socket"] if "control_socket_disable" in make_settings() else []
 LISTENING = re.compile(r"Listening at: (?:http://127\.0\.0\.1:(\d+)|unix:(\S+))")
 
 
@@ -114,7 +118,7 @@ def waitress(app: Any, **settings: Any) -> Iterator[Address]:
 @contextmanager
 def gunicorn(app: str, *, bind: str = "127.0.0.1:0", **env: str) -> Iterator[Address]:
     """`app` is "module:name", importable from the root of the project."""
-    command = [sys.executable, "-m", "gunicorn", "--bind", bind, "--workers", "1", "--threads", "4", "--no-control-socket", app]
+    command = [sys.executable, "-m", "gunicorn", "--bind", bind, "--workers", "1", "--threads", "4", *NO_CONTROL_SOCKET, app]
     paths = os.pathsep.join(sys.path)
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths, **env}, stderr=subprocess.PIPE, text=True, errors="replace"
