@@ -66,6 +66,39 @@ class LambdaRequest(Request):
     kind: str
     context: Any
 
+    # What most guards never ask for is read when one does: this object is made for every request.
+
+    @property
+    def raw_path(self) -> str | None:  # type: ignore[override]
+        return self.path
+
+    @property
+    def websocket(self) -> bool:  # type: ignore[override]
+        return self.kind is WEBSOCKET
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        return _scheme(self) if self.kind is ALB else "https"
+
+    @property
+    def query_string(self) -> str:  # type: ignore[override]
+        if self.kind is V2:
+            return _text(self.native.get("rawQueryString")) or ""
+        return _text(self.native["Records"][0]["cf"]["request"].get("querystring")) or "" if self.kind is EDGE else ""
+
+    @property
+    def peer(self) -> str | None:  # type: ignore[override]
+        event, kind = self.native, self.kind
+        if kind is V2:
+            return _text(event["requestContext"]["http"].get("sourceIp"))
+        if kind is V1 or kind is WEBSOCKET:
+            return _text(_mapping(_mapping(event.get("requestContext")).get("identity")).get("sourceIp"))
+        if kind is EDGE:
+            return _text(event["Records"][0]["cf"]["request"].get("clientIp"))
+        if kind is NETLIFY:
+            return None
+        return _last_forwarded(self)  # the event has no address; the last entry is the one that the platform appended
+
     def _read_headers(self) -> Headers:
         event, kind = self.native, self.kind
         try:
@@ -167,19 +200,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def new_request(
-    kind: str, event: dict[str, Any], method: object, path: object, peer: object, query: object = ""
-) -> LambdaRequest:
+def new_request(kind: str, event: dict[str, Any], method: object, path: object) -> LambdaRequest:
     """Slots are set one by one: this runs once a request, and keyword arguments through two constructors cost as much again."""
     request = LambdaRequest.__new__(LambdaRequest)
     request.kind = kind
     request.native = event
     request.method = method if isinstance(method, str) else ""
-    request.path = request.raw_path = path if isinstance(path, str) else ""
-    request.query_string = query if isinstance(query, str) else ""
-    request.peer = peer if isinstance(peer, str) and peer else None
-    request.scheme = "https"
-    request.websocket = False
+    request.path = path if isinstance(path, str) else ""
     request.state = request.context = request._headers = request._query = request._body = None
     return request
 
@@ -191,24 +218,16 @@ def read_event(event: dict[str, Any]) -> LambdaRequest | None:
         return _without_request_context(event)
     http = about.get("http")
     if isinstance(http, dict):  # HTTP API v2 and Function URL
-        query = event.get("rawQueryString")
-        return new_request(V2, event, http.get("method"), event.get("rawPath"), http.get("sourceIp"), query)
+        return new_request(V2, event, http.get("method"), event.get("rawPath"))
     if "elb" in about:
-        request = new_request(ALB, event, event.get("httpMethod"), event.get("path"), None)
-        request.peer = _last_forwarded(request)  # the event has no address; the last entry is the one that the ALB appended
-        request.scheme = _scheme(request)
-        return request
+        return new_request(ALB, event, event.get("httpMethod"), event.get("path"))
     if "connectionId" in about and "eventType" in about:
         route = _text(about.get("routeKey"))  # what the platform routes by
-        request = new_request(WEBSOCKET, event, "GET", route and f"/{route}", _mapping(about.get("identity")).get("sourceIp"))
-        request.websocket = True
-        return request
+        return new_request(WEBSOCKET, event, "GET", route and f"/{route}")
     if "httpMethod" in event:
-        return new_request(V1, event, event["httpMethod"], event.get("path"), _mapping(about.get("identity")).get("sourceIp"))
+        return new_request(V1, event, event["httpMethod"], event.get("path"))
     if "serviceArn" in about or "serviceNetworkArn" in about:
-        request = new_request(LATTICE, event, event.get("method"), _without_query(event.get("path")), None)
-        request.peer = _last_forwarded(request)
-        return request
+        return new_request(LATTICE, event, event.get("method"), _without_query(event.get("path")))
     return None
 
 
@@ -219,13 +238,11 @@ def _without_request_context(event: dict[str, Any]) -> LambdaRequest | None:
         sent = cf.get("request")
         if not isinstance(sent, dict) or "response" in cf:  # what CloudFront sends on the way back is no request
             return None
-        return new_request(EDGE, event, sent.get("method"), sent.get("uri"), sent.get("clientIp"), sent.get("querystring"))
+        return new_request(EDGE, event, sent.get("method"), sent.get("uri"))
     if "raw_path" in event and "method" in event:
-        request = new_request(LATTICE_V1, event, event["method"], _without_query(event["raw_path"]), None)
-        request.peer = _last_forwarded(request)
-        return request
+        return new_request(LATTICE_V1, event, event["method"], _without_query(event["raw_path"]))
     if "httpMethod" in event and "path" in event:
-        return new_request(NETLIFY, event, event["httpMethod"], event["path"], None)
+        return new_request(NETLIFY, event, event["httpMethod"], event["path"])
     return None
 
 

@@ -172,6 +172,6 @@ def _read(event: Any) -> tuple[LambdaRequest, MethodArn, str]:
 
 def _token_request(event: dict[str, Any], resource: MethodArn) -> LambdaRequest:
     """All that such an event tells: the one header that holds the token, and what the ARN says of method and path."""
-    request = new_request(V1, event, resource.method, resource.path, None)
+    request = new_request(V1, event, resource.method, resource.path)
     request._headers = EventHeaders({"authorization": event.get("authorizationToken")})
     return request
