@@ -241,14 +241,14 @@ class Chain(Guard):
                     state.guard = item.name
                 raise
             if decision is ALLOW:
-                if state.principal is not known:  # an inner chain has said who it is
-                    guards, decided = _about(state, known, guards, item), ()
+                if state.principal is not known:  # an inner chain has said who it is, and has seen to what had passed
+                    guards, decided = _about(known, guards, item), ()
                 continue
             if isinstance(decision, Allow):
                 if decision.principal is not None and decision.principal is not known:
                     state.principal = decision.principal
                     if known is not None or state.passed:
-                        guards, decided = _about(state, known, guards, item), ()
+                        guards, decided, state.passed = _about(known, guards, item), (), ()
                 if decision.headers is not None:
                     (state.headers if state.headers is not None else _new_headers(state)).extend(decision.headers.items())
                 if decision.drop_headers:
@@ -316,12 +316,11 @@ def _new_headers(state: State) -> list[tuple[str, str]]:
     return headers
 
 
-def _about(state: State, known: Principal | None, guards: tuple[Guard, ...], item: Guard) -> tuple[Guard, ...]:
-    """`item` has said who it is, and it is not who was known before: what was decided about that one counts no more.
+def _about(known: Principal | None, guards: tuple[Guard, ...], item: Guard) -> tuple[Guard, ...]:
+    """The guards of a chain whose decision counts, now that `item` has said who it is.
 
-    Gives the guards of this chain whose decision still counts: all of them if nobody was known.
+    What was decided about somebody else who was known before does not; about a request of nobody's, it does.
     """
-    state.passed = ()
     if known is None:
         return guards
     return guards[next(place for place, one in enumerate(guards) if one is item) :]

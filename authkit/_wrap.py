@@ -190,7 +190,13 @@ class _Door:
                 if deny is not None:
                     state.handler = handler
                     return host.refuse(request, visit.refusal(deny))
-                if fills or state.dropped or state.headers is not None or visit.outer_headers is not None:
+                if (
+                    fills
+                    or state.dropped
+                    or state.headers is not None
+                    or visit.outer_headers is not None
+                    or "principal" in kwargs
+                ):
                     args, kwargs = self.arguments(visit, args, kwargs)
                 state.outcome = "allow"
                 token = current.set(state)
@@ -220,7 +226,13 @@ class _Door:
                 if deny is not None:
                     state.handler = handler
                     return await host.arefuse(request, visit.refusal(deny))
-                if fills or state.dropped or state.headers is not None or visit.outer_headers is not None:
+                if (
+                    fills
+                    or state.dropped
+                    or state.headers is not None
+                    or visit.outer_headers is not None
+                    or "principal" in kwargs
+                ):
                     args, kwargs = self.arguments(visit, args, kwargs)
                 state.outcome = "allow"
                 token = current.set(state)
@@ -242,7 +254,10 @@ class _Door:
         visit.judged()
         if state.dropped:
             args, kwargs = visit.host.without(visit.request, args, kwargs, state.dropped)
-        for name in self.fills:  # over whatever the call brought: a path parameter named principal is the client's word
+        # Over whatever the call brought, also to a handler of whose parameters nothing is known (a decorator that passes on
+        # what it gets): a path parameter named principal is the client's word.
+        fills = self.fills if "principal" not in kwargs or "principal" in self.fills else ("principal", *self.fills)
+        for name in fills:
             kwargs = {**kwargs, name: state.principal if name == "principal" else (state.values or {}).get(name)}
         return args, kwargs
 

@@ -101,7 +101,8 @@ class Principal(_Value):
     """Who is calling, as far as the guards have established it.
 
     `subject` is unique within `issuer`: use the two together as the key of an account. `claims` are verified and immutable.
-    `method` says how it was established: "bearer", "session", "api_key", ...
+    `method` says how it was established: "bearer", "session", "api_key", ... Raises: `TypeError` for a subject that is no text
+    or empty, and for one string where names are expected.
     """
 
     __slots__ = ("subject", "issuer", "scopes", "roles", "claims", "method")
@@ -124,6 +125,8 @@ class Principal(_Value):
     ) -> None:
         if isinstance(scopes, str) or isinstance(roles, str):
             raise TypeError("scopes and roles are collections of names, not one string")
+        if not isinstance(subject, str) or not subject:  # a claim that was not there, say: nobody is called that
+            raise TypeError("a principal's subject is text, and not empty")
         _set(self, "subject", subject)
         _set(self, "issuer", issuer)
         _set(self, "scopes", frozenset(scopes))

@@ -155,6 +155,19 @@ def test_what_was_decided_before_anybody_was_known_is_not_asked_again_further_in
             assert log.count("limit") == 1
 
 
+def test_merged_doors_ask_a_guard_once():
+    log, handler = [], Handler()
+
+    class Counted(Knows):
+        async def check(self, request):
+            log.append("asked")
+            return Allow(self.who)
+
+    counted = Counted("root")
+    chain(counted)(chain(counted, require_roles("admin"))(handler.fn))(Request.build())
+    assert (log, handler.entered) == (["asked"], 1)
+
+
 def test_a_chain_that_holds_one_with_exempt_paths_has_not_decided_where_they_let_through():
     handler = Handler()
     held = chain(AUTH.except_for("/open"))

@@ -57,6 +57,23 @@ def test_the_client_cannot_fill_in_the_principal():
     assert seen == [None]
 
 
+def test_nor_can_it_through_a_decorator_that_tells_nothing_of_what_it_wraps():
+    seen = []
+
+    def view(request, principal):
+        seen.append(principal)
+
+    def passes_on(fn):
+        def inner(*args, **kwargs):
+            return fn(*args, **kwargs)
+
+        return inner
+
+    require_auth(MINT.tokens, optional=True)(passes_on(view))(Request.build(), principal="root")
+    require_auth(MINT.tokens)(passes_on(view))(bearer(MINT.good("alice")), principal="root")
+    assert [None if who is None else who.subject for who in seen] == [None, "alice"]
+
+
 def test_dropped_headers_are_gone_for_the_handler_and_there_for_the_guards():
     handler, log = Handler(), []
 
