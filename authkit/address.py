@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SETTING = "AUTHKIT_TRUSTED_PROXIES"
 _LONGEST = 96  # characters: a full IPv6 address, a zone, brackets and a port; what is longer is no address
+_LONGEST_LIST = 4096  # characters in all lines: some hundred proxies; reading a hostile list costs what it costs to send
 _LISTS = ("x-forwarded-for", "forwarded")  # every proxy appends to these; any other header holds one address
 _CLIENT_HEADERS = frozenset((  # a request with one of these has come through a proxy, or says so
     "x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "fly-client-ip", "fastly-client-ip",
@@ -288,6 +289,8 @@ class ClientAddress:
         lines = [line for line in headers.get_all(self._header) if line.strip(" \t")]
         if not lines:
             return None
+        if self._header in _LISTS and sum(map(len, lines)) > _LONGEST_LIST:
+            return iter(("",))  # which is nobody's address
         if self._header == "x-forwarded-for":
             return (entry for line in reversed(lines) for entry in reversed(line.split(",")))
         if self._header == "forwarded":

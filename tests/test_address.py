@@ -327,3 +327,16 @@ def test_a_limit_counts_ipv6_by_its_64():
     assert len(buckets) == 1
     assert parse("2001:db8:1:3::1").bucket not in buckets
     assert parse("::ffff:1.2.3.4").bucket == parse("1.2.3.4").bucket == "1.2.3.4"
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+def test_a_list_that_no_chain_of_proxies_writes_names_nobody(header):
+    """What it costs to read grows with what was sent: 64 KB of trusted addresses took 40 ms, of semicolons 50."""
+    client = behind("10.0.0.0/8", header=header)
+    entry = "10.1.2.3, " if header == "x-forwarded-for" else "for=10.1.2.3, "
+    last = "198.51.100.7" if header == "x-forwarded-for" else "for=198.51.100.7"
+    assert client.resolve(request("10.0.0.1", [(header, entry * 100 + last)])) == "198.51.100.7"
+    for hostile in (entry * 5000 + last, ";" * 60_000, f"{'x' * 4096}, {last}"):
+        assert client.resolve(request("10.0.0.1", [(header, hostile)])) is None
+    assert client.resolve(request("10.0.0.1", [(header, entry * 100)] * 60)) is None
+    assert client.resolve(request("192.0.2.1", [(header, entry * 5000)])) == "192.0.2.1", "not read where the peer is no proxy"
