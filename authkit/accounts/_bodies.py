@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..http import Request
 
+_MOST_BRACKETS = 4500  # as many as the longest password and user name have characters; a body of texts has one of its own
+
 
 class UnsupportedMediaType(RequestError):
     """Only `application/json` is read: a browser sends it across sites with a preflight or not at all."""
@@ -30,6 +32,8 @@ def texts(request: Request, *names: str) -> tuple[str, ...]:
         name, _, value = parameter.strip(" \t").lower().partition("=")
         if name == "charset" and value.strip('"') != "utf-8":
             raise UnsupportedMediaType
+    if request.body.count(b"{") + request.body.count(b"[") > _MOST_BRACKETS:  # before anything is made of each of them
+        raise MalformedRequest("body_members")
     try:
         found = parse_object(request.body)
     except ValueError:

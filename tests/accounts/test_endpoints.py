@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -192,6 +193,24 @@ def test_a_body_that_is_too_large_is_413(accounts):
     """PWD-03."""
     for endpoint in (accounts.login, accounts.verify):
         assert post(endpoint, {"username": "alice", "password": "x" * 1_000_000}).status == 413
+
+
+@pytest.mark.parametrize("inner", [b"{}", b"[]", b'{"a":1}', b'""', b"1"])
+def test_a_hostile_body_takes_no_memory(accounts, inner):
+    """Invariant 2: at most 1 MiB for a request of 64 KB before authentication."""
+    body = b'{"username":[' + b",".join([inner] * (60_000 // (len(inner) + 1))) + b"]}"
+    assert post(accounts.login, body).status == 400
+    tracemalloc.start()
+    try:
+        post(accounts.login, body)
+        assert tracemalloc.get_traced_memory()[1] < 1_048_576
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_password_may_be_nothing_but_brackets(accounts):
+    accounts.register("brackets", "{" * 4096)
+    assert login(accounts, "brackets", "{" * 4096).status == 200
 
 
 def test_a_long_password_fits_however_it_is_escaped(accounts):
