@@ -4,11 +4,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._chain import chain as chain
     from ._compose import any_of as any_of
     from ._compose import guard as guard
     from ._compose import public as public
     from ._guard import Guard as Guard
-    from ._guard import chain as chain
     from ._state import current_principal as current_principal
     from .decision import Allow as Allow
     from .decision import Challenge as Challenge
@@ -38,7 +38,8 @@ __version__ = "0.1.0.dev0"
 
 _PLACES = {
     "_compose": ("any_of", "guard", "public"),
-    "_guard": ("Guard", "chain"),
+    "_chain": ("chain",),
+    "_guard": ("Guard",),
     "_state": ("current_principal",),
     "decision": ("Allow", "Challenge", "Deny", "Principal"),
     "errors": (

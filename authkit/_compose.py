@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
-from ._guard import Chain, Guard
+from ._chain import Chain
+from ._guard import Guard
 from ._run import blocking
 from .decision import ALLOW, Allow, Deny
 from .errors import ConfigurationError, Unavailable

@@ -6,21 +6,19 @@ import sys
 from functools import partial, update_wrapper
 from types import BuiltinFunctionType, FunctionType, MethodType
 
-from . import _audit, _refusal
-from ._guard import Chain, Guard
+from ._chain import Chain
+from ._guard import Guard
 from ._run import arun, run
-from ._state import State, current
-from .decision import ALLOW, Allow, Deny
+from ._state import current
+from ._visit import Visit
 from .errors import ConfigurationError
 from .hosts import named, recognise
-from .http import Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from .decision import Decision
     from .hosts._host import Host
 
     H = TypeVar("H", bound=Callable[..., Any])
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 MARK = "__authkit__"
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, partial)
 _ASGI = ("scope", "receive", "send")
-_REPEATABLE = ("set-cookie", "vary", "www-authenticate")
 _COROUTINE, _ASYNC_GENERATOR, _KEYWORDS = 0x80 | 0x100, 0x200, 0x08  # code flags, as named in the inspect module
 
 
@@ -183,7 +180,7 @@ class _Door:
             host, request = recognise(args, kwargs, only)
             if host.awaits is not None and host.awaits(handler, args):
                 return self.asynchronous()(*args, **kwargs)
-            visit = _Visit(chain, host, request)
+            visit = Visit(chain, host, request)
             state = visit.state
             try:
                 deny = run(chain.judge(request, state))
@@ -219,7 +216,7 @@ class _Door:
             host, request = recognise(args, kwargs, only)
             if request.lifespan:  # start-up and shut-down of an ASGI app: no request, and the moment to warm up
                 return await host.live(request, handler, chain.aprepare)
-            visit = _Visit(chain, host, request)
+            visit = Visit(chain, host, request)
             state = visit.state
             try:
                 deny = await arun(chain.judge(request, state))
@@ -248,7 +245,7 @@ class _Door:
 
         return guarded
 
-    def arguments(self, visit: _Visit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def arguments(self, visit: Visit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The handler's arguments: without dropped headers, with what the guards fill in."""
         state = visit.state
         visit.judged()
@@ -260,129 +257,3 @@ class _Door:
         for name in fills:
             kwargs = {**kwargs, name: state.principal if name == "principal" else (state.values or {}).get(name)}
         return args, kwargs
-
-
-class _Visit:
-    """One request at one door: which state it shares, and what the chain wants of the response."""
-
-    __slots__ = ("chain", "host", "request", "state", "outermost", "heard", "outer_headers", "headers", "postponed")
-
-    def __init__(self, chain: Chain, host: Host, request: Request) -> None:
-        self.chain = chain
-        self.host = host
-        self.request = request
-        self.headers: list[tuple[str, str]] | None = None
-        self.outer_headers: list[tuple[str, str]] | None = None
-        self.postponed = False
-        state = host.find_state(request)
-        self.outermost = state is None or state.ended
-        if state is None or state.ended:  # ended: the same request object, called once more; that is another request
-            state = State()
-        else:
-            self.outer_headers, state.headers = state.headers, None
-            if state.body is not None and request._body is None:
-                request._body = state.body
-        self.state = state
-        request.state = state
-        host.keep_state(request, state)
-        if chain.listeners:
-            state.listeners += tuple(one for one in chain.listeners if one not in state.listeners)
-        if chain.hash_key is not None:
-            state.hash_key = chain.hash_key
-        self.heard = self.outermost and _audit.is_heard(state)  # an allowed request, that is; a refusal always is
-
-    def judged(self) -> None:
-        """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
-        state = self.state
-        if state.headers is not None or self.outer_headers is not None:
-            self.headers, state.headers = state.headers, self.outer_headers
-
-    @property
-    def wanted(self) -> bool:
-        return self.heard or bool(self.chain.hooks or self.headers or (self.outermost and self.state.listeners))
-
-    def apply(self, response: Response) -> None:
-        for item in self.chain.hooks:
-            assert item.after is not None
-            item.after(self.request, response)
-        for name, value in self.headers or ():
-            if name.lower() in _REPEATABLE:
-                response.headers.add(name, value)
-            else:
-                response.headers[name] = value
-        self.state.status = response.status
-
-    def refusal(self, deny: Deny) -> Response:
-        """The response for a refusal: rendered, hooked, with what the earlier guards add to every response."""
-        state = self.state
-        self.judged()
-        state.outcome = "unavailable" if deny.status == 503 else "deny"
-        standard = _refusal.response(deny)
-        response = standard
-        if self.chain.render is not None:
-            try:
-                response = self.chain.render(self.request, Response(standard.status, standard.headers.items(), standard.body))
-                response.status = standard.status  # the look may change, the decision and what carries it may not
-                for name in standard.headers.names():
-                    if name != "content-type":
-                        response.headers._map[name] = standard.headers.get_all(name)
-            except Exception as error:
-                _audit.warn("render raised %s; the standard refusal was sent", type(error).__name__)
-                response = standard
-        try:
-            self.apply(response)
-        except Exception as error:
-            _audit.warn("a response hook raised %s on a refusal", type(error).__name__)
-        state.status = response.status = deny.status  # hooks set headers
-        return response
-
-    def failed(self) -> None:
-        """The handler raised: hooks run without a response, and the exception goes on."""
-        self.state.outcome = "error"
-        for item in self.chain.hooks:
-            assert item.after is not None
-            try:
-                item.after(self.request, None)
-            except Exception as error:
-                _audit.warn("a response hook raised %s after the handler had raised", type(error).__name__)
-
-    def postpone(self) -> None:
-        """The response is still to come: `end` waits until the host calls `finished`."""
-        self.postponed = True
-
-    def finished(self) -> None:
-        """The response that was waited for is there, or will never be."""
-        self.postponed = False
-        self.end()
-
-    def end(self) -> None:
-        state = self.state
-        if self.outermost and not self.postponed and not state.ended:
-            state.ended = True
-            if self.heard or state.outcome != "allow" or state.shadow is not None or state.listeners:
-                _audit.write(state, self.request)
-
-
-visit = _Visit  # for a host whose guards decide elsewhere than around a call: a dependency of FastAPI
-
-
-async def decide(chain: Chain, request: Request) -> Decision:
-    """The decision about a request with no host, and its audit event."""
-    state, around = State(), request.state
-    request.state = state
-    state.listeners = chain.listeners
-    state.hash_key = chain.hash_key
-    try:
-        deny = await chain.judge(request, state)
-        if deny is not None:
-            state.outcome, state.status = ("unavailable" if deny.status == 503 else "deny"), deny.status
-            return deny
-        state.outcome = "allow"
-        if state.principal is None and not state.headers and not state.dropped and state.values is None:
-            return ALLOW
-        return Allow(state.principal, headers=dict(state.headers or ()), drop_headers=state.dropped, values=state.values)
-    finally:
-        state.ended = True  # a handler that is called with this request afterwards decides for itself
-        if around is not None and not around.ended:  # asked from inside a handler, which goes on with what it had
-            request.state = around
-        _audit.write(state, request)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from .._chain import Chain
 from .._compose import PUBLIC_MARK, HookGuard
-from .._guard import Chain, Guard
+from .._guard import Guard
 from .._wrap import mark_of
 
 TYPE_CHECKING = False
