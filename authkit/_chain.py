@@ -12,7 +12,7 @@ from ._paths import Paths
 from ._state import State
 from .decision import ALLOW, Allow, Deny
 from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
-from .http import Request, Response
+from .http import Request, Response, check_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ class Chain(Guard):
                     if known is not None or state.passed:
                         guards, decided, state.passed = _about(known, guards, item), (), ()
                 if decision.headers is not None:
+                    for name, value in decision.headers.items():
+                        check_field(name, value)  # now: later the handler would have run
                     (state.headers if state.headers is not None else _new_headers(state)).extend(decision.headers.items())
                 if decision.drop_headers:
                     state.dropped += decision.drop_headers

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 1_048_576  # bytes; what a guard that needs the body reads at most, unless it asks for another limit
 
-_FORBIDDEN = ("\r", "\n", "\0")
-
 
 def _pairs(items: Any) -> Iterable[tuple[str, str]]:
     return items.items() if hasattr(items, "items") else items  # type: ignore[no-any-return]
@@ -85,8 +83,21 @@ class Headers:
         return f"<{type(self).__name__} {sorted(self.names())}>"
 
 
+def check_field(name: str, value: str) -> None:
+    """Raises `ValueError` for a response header that not every host could send as it is (RFC 9110 section 5.5): a value with a
+    control character, a line break above all, or one outside latin-1; a name that is not ASCII letters, digits, "-" and "_"."""
+    if not (value.isascii() and value.isprintable()) and any(_is_unfit(character) for character in value):
+        raise ValueError(f"the value of response header {name!r} holds a line break, another control or what is not latin-1")
+    if not name or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError("a response header name is ASCII letters, digits, '-' and '_'")
+
+
+def _is_unfit(character: str) -> bool:
+    return (character < " " and character != "\t") or character == "\x7f" or character > "\xff"
+
+
 class MutableHeaders(Headers):
-    """Response headers. A value with CR, LF or NUL, or a name that is no token, raises `ValueError`."""
+    """Response headers. What `check_field` refuses raises `ValueError`."""
 
     __slots__ = ()
 
@@ -97,10 +108,7 @@ class MutableHeaders(Headers):
 
     def add(self, name: str, value: str) -> None:
         """Add one field line, beside those that are there."""
-        if any(c in value for c in _FORBIDDEN):
-            raise ValueError(f"the value of response header {name!r} holds a line break or NUL")
-        if not name or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-            raise ValueError("a response header name is ASCII letters, digits, '-' and '_'")
+        check_field(name, value)
         self._map.setdefault(name.lower(), []).append(value)
 
     def __setitem__(self, name: str, value: str) -> None:

@@ -49,7 +49,7 @@ def test_what_is_printed_holds_no_values():
 # Response headers
 
 
-@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x", "a\nb", "a\rb", "a\0b", "\n"])
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x", "a\nb", "a\rb", "a\0b", "\n", "a\x01", "\x7f", "\u20ac", "\ud800"])
 def test_a_value_that_would_split_the_response_is_refused(value):
     response = Response()
     response.headers["x"] = "kept"
@@ -80,6 +80,7 @@ def test_no_header_whatever_ends_its_line(name, value):
         return
     for key, text in headers.items():
         assert not set(key + text) & {"\r", "\n", "\0"}
+        text.encode("latin-1")
         assert key.isascii()
 
 

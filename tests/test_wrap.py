@@ -9,6 +9,7 @@ import pytest
 
 from authkit import (
     Allow,
+    Deny,
     Principal,
     Request,
     Response,
@@ -104,6 +105,16 @@ def test_values_fill_the_handler_parameters_that_a_guard_names():
     Says("b", values)(handler)(Request.build(), event="the caller's own")
     Fills("c")(handler)(Request.build(), event="the client's word")
     assert seen == [(1, None), ("the caller's own", None), (None, None)]
+
+
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: x=1", "\x01", "\u041c", "\ud800"])
+def test_a_header_that_some_host_could_not_send_is_a_mistake_of_the_guard_on_every_host(value):
+    """Where it shows when the response is sent, the handler has run; and one server fails where another one sends "?"."""
+    handler = Handler()
+    for answer in (Allow(headers={"x": value}), Deny(403, "no", headers={"x": value})):
+        with pytest.raises(ValueError, match="x"):
+            Says("x", answer)(handler.fn)(Request.build())
+    assert handler.entered == 0
 
 
 def test_headers_of_allow_come_with_every_response():
