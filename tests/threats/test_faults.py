@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
@@ -152,8 +153,9 @@ pytestmark = [
 
 
 def attempt(host: str, guarded: Any, sent: Sent) -> Got | BaseException:
+    """In a context of its own: a fault at the very line that makes a principal current, or no longer, leaves it behind there."""
     try:
-        return HOSTS[host].call(guarded, sent)
+        return copy_context().run(HOSTS[host].call, guarded, sent)
     except BaseException as error:
         return error
 
