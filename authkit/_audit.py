@@ -92,7 +92,10 @@ def write(state: State, request: Request) -> None:
         if log.isEnabledFor(level):
             import json
 
-            log.log(level, "%s", json.dumps(fields, separators=(",", ":")), extra={"authkit": fields})
+            try:
+                log.log(level, "%s", json.dumps(fields, separators=(",", ":")), extra={"authkit": fields})
+            except Exception as error:  # of the program's own handlers and filters
+                warn("writing an audit event raised %s", type(error).__name__)
     for listener in state.listeners:
         try:
             listener(fields)

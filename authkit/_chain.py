@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from time import perf_counter_ns
 
 from . import _refusal
 from ._audit import warn
 from ._guard import Guard
+from ._lock import ProcessLock
 from ._paths import Paths
 from ._state import State
 from .decision import ALLOW, Allow, Deny
@@ -60,7 +60,7 @@ class Chain(Guard):
         self._exempt = exempt
         self._shadow = shadow
         self._sealed = False
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self.identifies = any(item.identifies for item in guards)
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
         self.fills = ("principal", *dict.fromkeys(name for item in guards for name in item.fills if name != "principal"))

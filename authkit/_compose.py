@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 
 from ._chain import Chain
 from ._guard import Guard
+from ._lock import ProcessLock
 from ._run import blocking
 from .decision import ALLOW, Allow, Deny
 from .errors import ConfigurationError, Unavailable
@@ -47,7 +47,7 @@ class FunctionGuard(Guard):
         self._blocks = blocks
         self._state = state
         self._built: tuple[int, Any] | None = None
-        self._building = threading.Lock()
+        self._building = ProcessLock()
         self.identifies = identifies
         self.needs_body = body
         self.body_limit = body_limit

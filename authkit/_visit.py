@@ -19,7 +19,7 @@ _REPEATABLE = ("set-cookie", "vary", "www-authenticate")  # fields of which a re
 class Visit:
     """One request at one door: which state it shares, and what the chain wants of the response."""
 
-    __slots__ = ("chain", "host", "request", "state", "outermost", "heard", "outer_headers", "headers", "postponed")
+    __slots__ = ("chain", "host", "request", "state", "outermost", "heard", "outer_headers", "headers", "postponed", "hooked")
 
     def __init__(self, chain: Chain, host: Host, request: Request) -> None:
         self.chain = chain
@@ -27,7 +27,7 @@ class Visit:
         self.request = request
         self.headers: list[tuple[str, str]] | None = None
         self.outer_headers: list[tuple[str, str]] | None = None
-        self.postponed = False
+        self.postponed = self.hooked = False
         state = host.find_state(request)
         self.outermost = state is None or state.ended
         if state is None or state.ended:  # ended: the same request object, called once more; that is another request
@@ -56,9 +56,13 @@ class Visit:
         return self.heard or bool(self.chain.hooks or self.headers or (self.outermost and self.state.listeners))
 
     def apply(self, response: Response) -> None:
+        self.hooked = True
         for item in self.chain.hooks:
             assert item.after is not None
             item.after(self.request, response)
+        self._add_headers(response)
+
+    def _add_headers(self, response: Response) -> None:
         for name, value in self.headers or ():
             if name.lower() in _REPEATABLE:
                 response.headers.add(name, value)
@@ -83,22 +87,26 @@ class Visit:
             except Exception as error:
                 _audit.warn("render raised %s; the standard refusal was sent", type(error).__name__)
                 response = standard
-        try:
-            self.apply(response)
-        except Exception as error:
-            _audit.warn("a response hook raised %s on a refusal", type(error).__name__)
+        self._hook(response, "on a refusal")
+        self._add_headers(response)
         state.status = response.status = deny.status  # hooks set headers
         return response
 
     def failed(self) -> None:
         """The handler raised: hooks run without a response, and the exception goes on."""
         self.state.outcome = "error"
+        if not self.hooked:  # they have seen the response, and one of them perhaps raised, or it had begun
+            self._hook(None, "after the handler had raised")
+
+    def _hook(self, response: Response | None, when: str) -> None:
+        """Run the hooks where nothing that they raise may change the outcome."""
+        self.hooked = True
         for item in self.chain.hooks:
             assert item.after is not None
             try:
-                item.after(self.request, None)
+                item.after(self.request, response)
             except Exception as error:
-                _audit.warn("a response hook raised %s after the handler had raised", type(error).__name__)
+                _audit.warn("a response hook raised %s %s", type(error).__name__, when)
 
     def postpone(self) -> None:
         """The response is still to come: `end` waits until the host calls `finished`."""

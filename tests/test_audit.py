@@ -221,6 +221,22 @@ def test_a_callback_that_raises_changes_nothing(caplog):
     assert CANARY not in caplog.text
 
 
+def test_a_log_filter_that_raises_changes_nothing(caplog):
+    def raises(record):
+        raise ZeroDivisionError(CANARY)
+
+    log = logging.getLogger("authkit.audit")
+    log.addFilter(raises)
+    try:
+        with caplog.at_level(logging.INFO, "authkit.audit"):
+            assert AUTH(ok)(bearer(MINT.good())).status == 200
+            assert AUTH(ok)(Request.build()).status == 401
+    finally:
+        log.removeFilter(raises)
+    assert "writing an audit event raised ZeroDivisionError" in caplog.text
+    assert CANARY not in caplog.text
+
+
 # The log
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -342,6 +345,37 @@ def test_many_first_requests_seal_once():
     for thread in threads:
         thread.join()
     assert slow.sealed == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_born_while_a_chain_is_sealed_or_a_state_is_built_seals_and_builds_for_itself():
+    """Its parent's thread, which holds the lock, does not exist in it."""
+    begun = threading.Event()
+
+    def slow(*_):
+        if not begun.is_set():
+            begun.set()
+            time.sleep(0.3)
+
+    class Slow(Says):
+        seal = slow
+
+    @guard(state=slow)
+    def built(request, state):
+        return Allow()
+
+    for made in (chain(Slow("slow")), built):
+        begun.clear()
+        guarded = made(lambda request: Response(200))
+        thread = threading.Thread(target=guarded, args=(Request.build(),))
+        thread.start()
+        assert begun.wait(5)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)  # which ends a child that hangs
+            os._exit(0 if guarded(Request.build()).status == 200 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        thread.join()
 
 
 def test_prepare_says_what_is_unavailable():

@@ -312,6 +312,35 @@ def test_a_hook_that_raises_on_a_refusal_leaves_it_a_refusal():
     assert handler.entered == 0
 
 
+def test_a_hook_that_raises_on_a_refusal_takes_nothing_from_the_others():
+    log = []
+
+    @guard.after
+    def first(request, response):
+        log.append(response.status)
+
+    @guard.after
+    def raises(request, response):
+        raise ValueError("a mistake")
+
+    refused = chain(Says("x", Allow(headers={"x-limit": "1"})), first, raises, Says("no", deny()))
+    response = refused(Handler().fn)(Request.build())
+    assert (response.status, response.headers["x-limit"], log) == (403, "1", [403])
+
+
+def test_a_hook_that_raises_on_a_response_is_not_asked_a_second_time():
+    log = []
+
+    @guard.after
+    def raises(request, response):
+        log.append(response)
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        raises(Handler().fn)(Request.build())
+    assert len(log) == 1
+
+
 def test_a_hook_cannot_turn_a_refusal_into_something_else():
     @guard.after
     def flips(request, response):
