@@ -123,9 +123,11 @@ class Django(Host):
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
         native = request.native
         request._headers = Headers(list(request.headers.items()))  # the guards still see what was sent
-        for name in names:
-            native.META.pop(wsgi.variable(name), None)
-        native.__dict__.pop("headers", None)
+        wsgi.hide(native.META, names)
+        for kept in ("headers", "accepted_types", "accepted_types_by_precedence"):  # what Django has derived from headers
+            native.__dict__.pop(kept, None)
+        if "content-type" in names:
+            native.content_type, native.content_params = "", {}
         if "cookie" in names:
             native.__dict__.pop("COOKIES", None)
         scope = getattr(native, "scope", None)

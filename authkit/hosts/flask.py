@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ._host import Args, Kwargs, Reply
 
 
+_FROM_BODY = frozenset(("stream", "data", "form", "files", "values"))  # read once, if ever; never derived from a header alone
+
+
 class FlaskRequest(wsgi.WsgiRequest):
     """The active request; `native` is Flask's request object."""
 
@@ -77,10 +80,12 @@ class Flask(Host):
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
         native = request.native
         request._headers = _snapshot(request.headers)  # the guards still see what was sent
-        for name in names:
-            native.environ.pop(wsgi.variable(name), None)
-        for kept in ("cookies", "content_length", "cache_control", "if_match", "if_none_match", "user_agent", "access_route"):
-            native.__dict__.pop(kept, None)  # what Werkzeug has derived from headers
+        wsgi.hide(native.environ, names)
+        native.__dict__.pop("_parsed_content_type", None)
+        cached = sys.modules["werkzeug.utils"].cached_property
+        for kept in native.__dict__.keys() - _FROM_BODY:  # what Werkzeug has derived from headers
+            if isinstance(getattr(type(native), kept, None), cached):
+                del native.__dict__[kept]
         return args, kwargs
 
     def refuse(self, request: Request, response: Response) -> Any:

@@ -39,6 +39,12 @@ def variable(name: str) -> str:
     return key
 
 
+def hide(environ: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Take these headers (lower case) out of an environ; here `x_user` and `x-user` are one."""
+    for name in names:
+        environ.pop(_UNPREFIXED.get(name) or "HTTP_" + name.upper().replace("-", "_"), None)
+
+
 class EnvironHeaders(Headers):
     """The header fields in an environ, or in Django's META, looked up where they are."""
 
@@ -292,8 +298,7 @@ class Wsgi(Host):
 
     def without(self, request: Request, args: Args, kwargs: Kwargs, names: tuple[str, ...]) -> tuple[Args, Kwargs]:
         environ = request.native.copy()  # the guards, and whatever is around them, still see what was sent
-        for name in names:
-            environ.pop(variable(name), None)
+        hide(environ, names)
         return (*args[:-2], environ, args[-1]), kwargs
 
     def enter(self, request: Request, handler: Callable[..., Any], args: Args, kwargs: Kwargs, reply: Reply) -> Any:

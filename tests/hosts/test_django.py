@@ -23,7 +23,7 @@ from django.test import AsyncClient, Client, RequestFactory, override_settings  
 from django.utils.decorators import method_decorator  # isort: skip
 from django.views import View  # isort: skip
 
-from authkit import chain, current_principal, guard  # isort: skip
+from authkit import Allow, chain, current_principal, guard  # isort: skip
 
 from .django_project import security, urls  # isort: skip
 from .servers import serving  # isort: skip
@@ -175,6 +175,21 @@ def test_cookies_of_a_guard_are_sent_as_written_beside_the_views_own(ask: Stack)
 def test_dropped_headers_are_gone_wherever_a_view_may_look(ask: Stack) -> None:
     response, _ = ask("/dropped", headers={"x-internal": "1", "cookie": "c=1"})
     assert response.json() == {"meta": None, "headers": None, "cookies": {}, "scope": []}
+
+
+def test_nothing_that_django_has_derived_from_a_dropped_header_is_left() -> None:
+    given = RequestFactory().post("/", b"x", content_type="a/b; c=d", headers={"accept": "a/b", "cookie": "a=b", "x_user": "1"})
+    assert (given.content_type, [str(kind) for kind in given.accepted_types], given.COOKIES) == ("a/b", ["a/b"], {"a": "b"})
+    seen: list[Any] = []
+    gone = guard(lambda request: Allow(drop_headers=["content-type", "accept", "cookie", "x_user"]))
+
+    def view(request: HttpRequest) -> HttpResponse:
+        kinds = [str(kind) for kind in request.accepted_types]
+        seen.append((request.content_type, request.content_params, kinds, request.COOKIES, "X-User" in request.headers))
+        return HttpResponse()
+
+    gone(view)(given)
+    assert seen == [("", {}, ["*/*"], {}, False)]
 
 
 def test_a_request_object_that_is_used_again_is_decided_again() -> None:

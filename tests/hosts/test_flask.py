@@ -284,6 +284,33 @@ def test_a_nested_blueprint_and_its_parameters() -> None:
     assert seen == [("/out/in/café", {"name": "café"}, "/out/in/<name>", (("a", "1"), ("a", "2")), "GET")]
 
 
+def test_nothing_that_werkzeug_has_derived_from_a_dropped_header_is_left() -> None:
+    """Whatever ran before may have looked, and Werkzeug keeps what it has parsed."""
+    sent = {
+        "authorization": "Bearer x", "cookie": "a=b", "accept": "a/b", "accept-language": "de", "accept-encoding": "gzip",
+        "range": "bytes=0-1", "pragma": "no", "content-type": "a/b; c=d", "user-agent": "u", "if-match": "x",
+        "cache-control": "no-cache", "x_internal": "1",
+    }  # fmt: skip
+    names = ("authorization", "cookies", "accept_mimetypes", "accept_languages", "accept_encodings", "range", "pragma",
+             "mimetype", "mimetype_params", "content_type", "user_agent", "if_match", "cache_control")  # fmt: skip
+
+    @guard
+    def drops(request: Request) -> Allow:
+        return Allow(drop_headers=list(sent))
+
+    app = Flask("app")
+    app.before_request(lambda: ([getattr(request, name) for name in names], None)[1])
+
+    @app.post("/")
+    @drops
+    def view() -> dict[str, Any]:
+        return {"left": [name for name in names if getattr(request, name)], "headers": list(request.headers.keys())}
+
+    assert app.test_client().post("/", headers=sent, data=b"x").json == {
+        "left": [], "headers": ["Host", "Content-Length"],
+    }  # fmt: skip
+
+
 def test_dropped_headers_are_gone_for_the_view_and_still_there_for_hooks() -> None:
     seen: list[Any] = []
 
