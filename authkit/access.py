@@ -25,13 +25,17 @@ class Undecided(Exception):
 
 
 class Failed:
-    """Why a policy does not hold: a reason for the audit event, and the scopes that would have helped."""
+    """Why a policy does not hold: a reason for the audit event, and the scopes that would have helped.
 
-    __slots__ = ("reason", "scopes")
+    `unknown`: what it is about was not there to be looked at, so that its negation does not hold either.
+    """
 
-    def __init__(self, reason: str, scopes: tuple[str, ...] = ()) -> None:
+    __slots__ = ("reason", "scopes", "unknown")
+
+    def __init__(self, reason: str, scopes: tuple[str, ...] = (), *, unknown: bool = False) -> None:
         self.reason = reason
         self.scopes = scopes
+        self.unknown = unknown
 
 
 class Policy:
@@ -81,13 +85,15 @@ class _Any(Policy):
     def why_not(self, principal: Principal, request: Request) -> Failed | None:
         reasons: list[str] = []
         scopes: tuple[str, ...] = ()
+        unknown = False
         for node in self.nodes:
             failed = node.why_not(principal, request)
             if failed is None:
                 return None
             reasons.append(failed.reason)
             scopes = scopes or failed.scopes
-        return Failed(" and ".join(reasons), scopes)
+            unknown = unknown or failed.unknown
+        return Failed(" and ".join(reasons), scopes, unknown=unknown)
 
     def __repr__(self) -> str:
         return "(" + " | ".join(map(repr, self.nodes)) + ")"
@@ -98,7 +104,10 @@ class _Not(Policy):
         self.node = node
 
     def why_not(self, principal: Principal, request: Request) -> Failed | None:
-        return Failed(f"not {self.node!r} required") if self.node.why_not(principal, request) is None else None
+        failed = self.node.why_not(principal, request)
+        if failed is None:
+            return Failed(f"not {self.node!r} required")
+        return failed if failed.unknown else None
 
     def __repr__(self) -> str:
         return f"~{self.node!r}"
@@ -216,7 +225,7 @@ class _Owner(Policy):
         value = request.params.get(self.parameter)
         if value is not None and str(value) == principal.subject:
             return None
-        return Failed(f"not the owner by {self.parameter}")
+        return Failed(f"not the owner by {self.parameter}", unknown=value is None)
 
     def __repr__(self) -> str:
         return f"owner({self.parameter!r})"
@@ -242,7 +251,7 @@ def claim(path: str | tuple[str, ...], *values: str | int | float | bool) -> Pol
 
 
 def owner(parameter: str) -> Policy:
-    """The subject equals that path parameter. Where the host gives no such parameter, it denies."""
+    """The subject equals that path parameter. Where the host gives no such parameter it denies, and so does its negation."""
     return _Owner(parameter)
 
 

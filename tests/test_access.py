@@ -348,7 +348,20 @@ def test_a_number_in_the_path_may_own_itself():
 
 
 def test_where_the_host_gives_no_parameters_nobody_owns():
-    assert not holds(owner("id"), Principal("alice"), Request.build("GET", "/users/alice"))
+    nowhere = Request.build("GET", "/users/alice")
+    assert not holds(owner("id"), Principal("alice"), nowhere)
+    for negated in (
+        ~owner("id"),
+        ~(owner("id") & owner("id")),
+        ~(role("x") | owner("id")),
+        ~~owner("id"),
+        ~owner("id") & role("a"),
+    ):
+        assert not holds(negated, Principal("alice", roles=["a"]), nowhere), (
+            "nothing is let in because it could not be looked at"
+        )
+    assert holds(~owner("id") | role("a"), Principal("alice", roles=["a"]), nowhere)
+    assert holds(~owner("id"), Principal("alice"), WithParams.of({"id": "bob"}))
     for wrong in ("", None, 1):
         with pytest.raises(ConfigurationError):
             owner(wrong)
