@@ -153,7 +153,7 @@ pytestmark = [
 
 
 def attempt(host: str, guarded: Any, sent: Sent) -> Got | BaseException:
-    """In a context of its own: a fault at the very line that makes a principal current, or ends that, leaves it behind there."""
+    """In a context of its own: a fault at the very line that makes a principal current, or ends that, leaves it there."""
     try:
         return copy_context().run(HOSTS[host].call, guarded, sent)
     except BaseException as error:
