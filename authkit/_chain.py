@@ -116,7 +116,7 @@ class Chain(Guard):
         decided = _decided(state) if state.passed else ()
         guards = self.guards
         for item in guards:
-            if decided and item in decided:
+            if decided and id(item) in decided:
                 continue
             known = state.principal
             try:
@@ -175,6 +175,8 @@ class Chain(Guard):
                 self.seal_all()
             decision = await self.check(request)
             if decision is ALLOW:
+                if state.reason is not None:  # of a refusal further in, which the program has put up with
+                    state.reason = state.guard = None
                 return None
             if isinstance(decision, Deny):
                 state.reason = decision.reason
@@ -215,9 +217,9 @@ def _about(known: Principal | None, guards: tuple[Guard, ...], item: Guard) -> t
     return guards[next(place for place, one in enumerate(guards) if one is item) :]
 
 
-def _decided(state: State) -> set[Guard]:
-    """The guard objects that have let this request through in an outer chain."""
-    return {item for guards in state.passed for item in _deciding(guards, state.undecided)}
+def _decided(state: State) -> set[int]:
+    """The `id` of every guard object that has let this request through in an outer chain: one that is equal has not."""
+    return {id(item) for guards in state.passed for item in _deciding(guards, state.undecided)}
 
 
 def _deciding(guards: tuple[Guard, ...], undecided: tuple[Guard, ...]) -> Iterator[Guard]:
@@ -233,7 +235,7 @@ def _deciding(guards: tuple[Guard, ...], undecided: tuple[Guard, ...]) -> Iterat
 
 
 def _among(item: Guard, undecided: tuple[Guard, ...]) -> bool:
-    return item in undecided or any(_among(one, undecided) for one in getattr(item, "guards", ()))
+    return any(item is one for one in undecided) or any(_among(one, undecided) for one in getattr(item, "guards", ()))
 
 
 def chain(

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     H = TypeVar("H", bound=Callable[..., Any])
 
-_COROUTINE = 0x80  # CO_COROUTINE of the inspect module, which is too heavy to import for one flag
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    from ._wrap import is_async
+
+    return is_async(fn)
 
 
 class FunctionGuard(Guard):
@@ -39,9 +43,8 @@ class FunctionGuard(Guard):
         state: Callable[[], Any] | None,
         identifies: bool,
     ) -> None:
-        code = getattr(fn, "__code__", None)
         self._fn = fn
-        self._async = bool(code is not None and code.co_flags & _COROUTINE)
+        self._async = _is_async(fn)
         if self._async and blocks:
             raise ConfigurationError("@guard(blocking=True) is for a sync function; an async one awaits")
         self._blocks = blocks
@@ -83,8 +86,7 @@ class HookGuard(Guard):
     def __init__(self, fn: Callable[[Request, Response | None], None]) -> None:
         if not callable(fn):
             raise ConfigurationError("@guard.after decorates a function that takes a request and a response")
-        code = getattr(fn, "__code__", None)
-        if code is not None and code.co_flags & _COROUTINE:
+        if _is_async(fn):
             raise ConfigurationError("@guard.after takes a sync function: hooks also run where there is no event loop")
         self.name = getattr(fn, "__name__", "after")
         self.after = fn

@@ -141,16 +141,17 @@ def _asgi_shaped(target: Any, guarded: Callable[..., Any]) -> Callable[..., Any]
     return app
 
 
-_chains: dict[tuple[Guard, ...], Chain] = {}
+_chains: dict[tuple[int, ...], Chain] = {}  # by the identity of the guards, which the chain keeps alive
 
 
 def _merged(stacked: tuple[Guard, ...]) -> Chain:
     """The one chain of these guards. Kept, because Django's `method_decorator` decorates anew at every request."""
-    found = _chains.get(stacked)
+    key = tuple(map(id, stacked))
+    found = _chains.get(key)
     if found is None:
         found = Chain(stacked)
         if len(_chains) < 1024:
-            _chains[stacked] = found
+            _chains[key] = found
     return found
 
 

@@ -237,6 +237,17 @@ def test_a_log_filter_that_raises_changes_nothing(caplog):
     assert CANARY not in caplog.text
 
 
+def test_a_refusal_further_in_that_the_program_puts_up_with_is_no_reason_of_the_answer():
+    refused = Says("no", deny())(ok)
+
+    def tries(request: Request):
+        refused(request)
+        return Says("yes")(ok)(request)
+
+    [event] = listened(AUTH, handler=tries)
+    assert (event["outcome"], event["guard"], event["reason"]) == ("allow", None, None)
+
+
 # The log
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
 import time
@@ -223,6 +224,22 @@ async def test_a_guard_is_made_of_a_function_sync_or_async():
         assert made.name in ("sync_one", "async_one")
         assert made.decide(Request.build("GET", "/x")).status == 403
         assert isinstance(await made.adecide(Request.build()), Allow)
+
+
+async def test_whatever_is_called_like_a_coroutine_function_is_awaited():
+    async def check(answer, request):
+        await asyncio.sleep(0)
+        return answer
+
+    class Object:
+        async def __call__(self, request):
+            return Deny(403, "no")
+
+    assert (await guard(functools.partial(check, Deny(403, "no"))).adecide(Request.build())).status == 403
+    assert (await guard(Object()).adecide(Request.build())).status == 403
+    for hook in (functools.partial(check, None), Object()):
+        with pytest.raises(ConfigurationError, match="sync function"):
+            guard.after(hook)
 
 
 async def test_a_blocking_guard_runs_on_a_thread_where_there_is_a_loop():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -114,6 +116,18 @@ def test_an_async_generator_function_cannot_be_guarded():
 
     with pytest.raises(ConfigurationError, match="async generator"):
         AUTH(stream)
+
+
+def test_a_host_that_is_not_loaded_calls_nobody():
+    program = """
+from authkit import Allow, guard
+for name in ("flask", "django", "aiohttp"):
+    try:
+        guard(lambda request: Allow())(lambda *args: print("entered"), host=name)({}, None)
+    except TypeError as error:
+        assert f"host={name!r}" in str(error), error
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == ""
 
 
 def test_a_host_that_does_not_exist_is_refused_when_it_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
@@ -153,6 +154,24 @@ def test_what_was_decided_before_anybody_was_known_is_not_asked_again_further_in
             log.clear()
             assert nested(api, inner, handler.fn)(Request.build()).status == 200
             assert log.count("limit") == 1
+
+
+def test_a_guard_that_equals_one_that_has_decided_is_asked_all_the_same():
+    log = []
+
+    @dataclasses.dataclass
+    class Own(Guard):
+        role: str
+        asks: object = dataclasses.field(compare=False)
+
+        async def check(self, request):
+            log.append(self.asks)
+            return Allow()
+
+    handler = Handler()
+    nested(Own("a", 1), chain(Own("a", 2)), handler.fn)(Request.build())
+    Own("a", 3)(Own("a", 4)(handler.fn))(Request.build())
+    assert log == [1, 2, 3, 4]
 
 
 def test_merged_doors_ask_a_guard_once():

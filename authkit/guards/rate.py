@@ -66,7 +66,7 @@ class RateLimit(Guard):
         self._on_error = on_error
         self._legacy = legacy_headers
         self._rates = rates
-        self._limiter = store.limiter(name or f"rate_limit-{next(_unnamed)}", rates)
+        self._limiter = store.limiter(name or f"rate_limit#{next(_unnamed)}", rates)  # "#": a name nobody can give
         self._local = MemoryStore().limiter("local", rates) if on_error == "local" else None
         self._blocks = store.blocks
         self._failing = self._warned = False

@@ -46,7 +46,8 @@ def named(name: str) -> Host:
 def recognise(args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> tuple[Host, Request]:
     """The host that is calling, and its request. Raises: `TypeError` if no host knows this call; the handler does not run."""
     if only is not None:
-        request = only.read(args, kwargs)
+        framework = _HOSTS[only.name][1]
+        request = only.read(args, kwargs) if framework is None or framework in sys.modules else None
         if request is None:
             raise TypeError(f"this is not a call of host={only.name!r}")
         return only, request

@@ -266,6 +266,14 @@ def test_exempt_is_exactly_true(store):
         assert passed(ask(guard) for _ in range(20)) == expected
 
 
+def test_no_name_gives_a_limit_the_buckets_of_one_without_a_name(store):
+    unnamed = rate_limit("1/hour", key="global", store=store)
+    assert [isinstance(unnamed.decide(Request.build()), Allow) for _ in range(2)] == [True, False]
+    for number in range(500):
+        named = rate_limit("1/hour", key="global", name=f"rate_limit-{number}", store=store)
+        assert isinstance(named.decide(Request.build()), Allow)
+
+
 def test_limits_of_one_name_share_their_buckets_and_others_do_not(store):
     first, second = (rate_limit("5/hour", name="api", store=store) for _ in range(2))
     assert passed(ask(guard) for _ in range(10) for guard in (first, second)) == 5
