@@ -7,7 +7,7 @@ from .errors import BodyTooLarge, BodyUnavailable, MalformedRequest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, overload
 
 MAX_BODY = 1_048_576  # bytes; what a guard that needs the body reads at most, unless it asks for another limit
 
@@ -45,6 +45,13 @@ class Headers:
     def names(self) -> Iterable[str]:
         """The field names in lower case, each once."""
         return self._map.keys()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, name: str, default: str) -> str: ...
+        @overload
+        def get(self, name: str, default: None = None) -> str | None: ...
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The field's value, repeated fields joined; `default` if it was not sent."""

@@ -25,7 +25,7 @@ def texts(request: Request, *names: str) -> tuple[str, ...]:
 
     Raises: `UnsupportedMediaType`, `MalformedRequest`.
     """
-    kind, *parameters = request.headers.get("content-type", "").split(";")  # type: ignore[union-attr]
+    kind, *parameters = request.headers.get("content-type", "").split(";")
     if kind.strip(" \t").lower() != "application/json":
         raise UnsupportedMediaType
     for parameter in parameters:

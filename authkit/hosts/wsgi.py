@@ -17,7 +17,7 @@ from ._stream import InState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, overload
 
     from ._host import Args, Kwargs, Reply
 
@@ -58,6 +58,13 @@ class EnvironHeaders(Headers):
         value = self._environ.get(variable(name))
         # An absent body is CONTENT_LENGTH "" on some servers.
         return [] if value is None or (value == "" and name.lower() in _UNPREFIXED) else [value]
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, name: str, default: str) -> str: ...
+        @overload
+        def get(self, name: str, default: None = None) -> str | None: ...
 
     def get(self, name: str, default: str | None = None) -> str | None:
         value: str | None = self._environ.get(_keys.get(name) or variable(name), default)

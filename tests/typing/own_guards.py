@@ -78,6 +78,10 @@ def of_the_right_types(request: Request) -> None:
         assert_type(decision.code, str)
         assert_type(decision.reason, str)
     assert_type(current_principal(), Principal | None)
+    assert_type(request.headers.get("x-a"), str | None)
+    assert_type(request.headers.get("x-a", ""), str)
+    assert_type(request.headers["x-a"], str)
+    assert_type(request.headers.get_all("x-a"), list[str])
     api.prepare()
 
     @api
