@@ -46,6 +46,8 @@ class EventHeaders(Headers):
             if not keys:
                 return keys
             value = values[keys[0]]
+            if type(value) is list and len(value) == 1 and type(value[0]) is str:  # a REST API's, nearly always
+                return value
             return [value] if type(value) is str else _texts(value)
         texts = [text for key in keys for text in _texts(values[key])]
         if self._cookies and wanted == "cookie":
