@@ -33,8 +33,3 @@ def changed_lines(before: list[tuple[str, str]], after: Headers) -> list[tuple[s
         return before
     kept = [(name, value) for name, value in before if name.lower() not in changed]
     return kept + [(name, value) for name, values in changed.items() for value in values]
-
-
-def combined(name: str, values: list[str]) -> list[str]:
-    """One line of the field's values where the host keeps one value a name (RFC 9110 section 5.3); cookies cannot be joined."""
-    return values if name == "set-cookie" else [", ".join(values)]
