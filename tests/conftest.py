@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.terminal import TerminalReporter
+
+    from tests.servers.aws import MotoServer, StrictAws
 
 # The property tests try the same inputs on every run of `make test`, and new ones on every run of `make soak`.
 settings.register_profile("test", derandomize=True, database=None, max_examples=100, deadline=None)
@@ -24,6 +28,40 @@ settings.load_profile(os.environ.get("AUTHKIT_PROFILE", "test"))
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Randomness for tests that want inputs at random: the same on every run, another for each test."""
     return random.Random(request.node.nodeid)
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[MotoServer]:
+    from tests.servers.aws import MotoServer
+
+    server = MotoServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def moto(_moto: MotoServer, aws_env: None) -> str:
+    """The address of moto's AWS, with nothing in it."""
+    _moto.reset()
+    return _moto.endpoint
+
+
+@pytest.fixture
+def strict_aws(aws_env: None) -> Iterator[StrictAws]:
+    """Secrets Manager, Parameter Store and STS without moto's liberties, and with faults on order."""
+    from tests.servers.aws import strict
+
+    with strict() as server:
+        yield server
+
+
+@pytest.fixture
+def aws_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and a region in the environment, and nothing of this machine's own."""
+    from tests.servers.aws import AWS_ENV
+
+    for name, value in AWS_ENV.items():
+        monkeypatch.setenv(name, value)
 
 
 def _without_a_verdict(reporter: TerminalReporter) -> list[str]:
