@@ -7,11 +7,14 @@ from abc import ABC, abstractmethod
 
 from .._run import arun, run
 from ..errors import ConfigurationError
+from .usage import Usage
 from .versions import Masked, SecretVersions, as_bytes, is_blank, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from .usage import Used
 
 
 class Keeper(ABC):
@@ -38,13 +41,14 @@ class Secret(Masked):
     Whatever fetches raises `SecretNotFound`, `SecretUnavailable`, or `ConfigurationError` for a value that cannot be used.
     """
 
-    __slots__ = ("_keeper", "name")
+    __slots__ = ("_keeper", "_usage", "name")
     _keeper: Keeper
     name: str
 
     def __init__(self, keeper: Keeper, name: str) -> None:
         self._keeper = keeper
         self.name = name
+        self._usage = Usage(time.time)
 
     @classmethod
     def of(cls, value: str | bytes | SecretVersions, *, clock: Callable[[], float] = time.time) -> Secret:
@@ -109,6 +113,33 @@ class Secret(Masked):
         presented = sealed(value)
         del value
         return _is_one_of(await self.aversions(), presented())
+
+    def usage(self) -> Mapping[str, Used]:
+        """How often, and when last, each version verified something in this process: by "current", "previous", "pending".
+
+        A previous version that is no longer used anywhere may be retired. It counts what `note_use` was told.
+        """
+        return self._usage.read()
+
+    def note_use(self, version: str) -> None:
+        """Count one use of that version ("current", "previous", "pending"): something was verified with it."""
+        self._usage.note(version)
+
+    def recheck(self, seen: SecretVersions | None = None) -> bool:
+        """Fetch once more because a verification failed, at most once per cooldown; whether there is something new to try.
+
+        `seen`: the versions that the verification failed with. If others are at hand by now, that is something new, and
+        nothing is fetched. A source that fails changes nothing. Raises nothing of the source's.
+        """
+        return run(self.reload_after_failure(seen))
+
+    async def arecheck(self, seen: SecretVersions | None = None) -> bool:
+        """`recheck` on an event loop, which it does not block."""
+        return await arun(self.reload_after_failure(seen))
+
+    async def reload_after_failure(self, seen: SecretVersions | None = None) -> bool:
+        """`recheck` for a guard's own coroutine, whether the host is sync or async."""
+        return False
 
     def _text(self, versions: SecretVersions) -> str:
         text = _decoded(versions)

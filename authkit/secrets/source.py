@@ -9,7 +9,7 @@ from .versions import SecretVersions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from .versions import Sealed
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class SecretSource(ABC):
     """Somewhere that secret values are kept. Subclass it with `fetch` for a place of your own.
 
+    `local`: asking costs no network. Such a source may be asked name by name, to find out which names to ask of one behind it.
     `str(source)` is what errors and logs say of it: the class's name, unless a subclass tells more. It never holds a value.
     """
+
+    local: bool = False
 
     @abstractmethod
     def fetch(self, name: str) -> SecretVersions | str:
@@ -27,6 +30,17 @@ class SecretSource(ABC):
         Raises: `SecretNotFound` if this source does not have it (the next one is asked); `SecretUnavailable` if it
         cannot tell (the next one is not asked, because it may be a weaker one). Any other exception counts as that.
         """
+
+    def fetch_many(self, names: Sequence[str], *, current_only: bool = False) -> Mapping[str, SecretVersions | str | bytes]:
+        """As `fetch` for `names[0]`, and whatever can be told of the other names at no extra cost.
+
+        `names`: the secret that is wanted, then the others that somebody holds a handle of. What is left out of the answer is
+        asked for again when it is wanted. A source whose one call brings several secrets overrides this.
+        `current_only`: nobody asks for other versions than the current ones, so the answers may leave them out.
+
+        Raises: as `fetch`, for `names[0]` alone. A name that is not known, or that failed, is left out.
+        """
+        return {names[0]: self.fetch(names[0])}
 
     def __str__(self) -> str:
         return type(self).__name__
