@@ -1,0 +1,42 @@
+"""The `authkit` command: secrets and keys replaced while they are in use, and what is wrong with them said in time.
+
+Exit codes, which are public API (`authkit help exit-codes` prints them):
+
+    0  ok            done, and nothing found
+    1  failed        a finding of level error, a value that does not verify, or a test that failed: the old value stays
+    2  usage         wrong options, or a setting or a place that is refused as it is: nothing was done
+    3  refused       a value that may still be in use would be dropped: --force does it all the same
+    4  not_found     there is no secret, version or file of that name
+    5  unavailable   the place does not answer or cannot be written: the old value stays
+    6  busy          another rotation of the same place is under way
+   70  internal      a defect in authkit
+  130  interrupted   by the keyboard
+  141  closed        whoever read the output stopped reading
+  143  terminated    by a signal
+
+Whatever fails says so in one line on stderr, without a traceback and without a value. With `--json` every command prints one
+JSON document on stdout, a failure `{"error": name, "message": text}`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's own) and return its exit code."""
+    import sys
+
+    from .._needs import needs
+    from ..errors import ConfigurationError
+
+    try:
+        needs("click", "authkit-middleware[cli]")
+    except ConfigurationError as missing:
+        sys.stderr.write(f"authkit: {missing}\n")
+        return 2
+    from ._run import run
+
+    return run(sys.argv[1:] if arguments is None else list(arguments))

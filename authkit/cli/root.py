@@ -1,0 +1,30 @@
+"""`authkit`: the groups of commands."""
+
+from __future__ import annotations
+
+import click
+
+from ._frame import Lazy
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from .. import __version__
+
+        click.echo(f"authkit {__version__}")
+        context.exit()
+
+
+group = Lazy(
+    "authkit",
+    "Secrets and keys: read, rotated while they are in use, and looked after.",
+    {
+        "secrets": ("secrets:group", "Read, set and rotate secrets."),
+        "keys": ("keys:group", "Make and rotate token keys, and publish their public halves."),
+        "doctor": ("doctor:doctor", "Say what is wrong with the secrets, and how to mend it."),
+        "completion": ("completion:completion", "Print the completion script of a shell."),
+        "help": ("help:help_", "Explain a command, or the exit codes."),
+    },
+    epilog="Exit codes: authkit help exit-codes",
+    params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print it.")],
+)
