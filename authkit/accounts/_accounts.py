@@ -59,6 +59,7 @@ class Accounts:
             raise ConfigurationError("create_on_first_login and prefix are not available in this version")
         self._users = users
         self._users_in_place = getattr(users, "in_place", False) is True
+        self._replace_hash = getattr(users, "replace_hash", None)
         self._tokens = tokens
         self._hasher = PasswordHasher() if hasher is None else hasher
         self.login = Endpoint(self._login, body_limit=BODY_LIMIT, veto=_no_texts("login"))
@@ -75,6 +76,9 @@ class Accounts:
     def authenticate(self, username: str, password: str) -> User:
         """The user whose password this is. The work is the same whether or not there is such a user.
 
+        A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
+        `users` has `replace_hash`.
+
         Raises: `InvalidCredentials`, whose `reason` is for the log alone; `Unavailable`. Never returns None.
         """
         return run(self._authenticate(username, password))
@@ -89,6 +93,7 @@ class Accounts:
             raise RegistrationRefused("username_not_acceptable")
         if not self._hasher.acceptable(password):
             raise RegistrationRefused("password_not_acceptable")
+        await self._hasher.warm()
         hashed = await blocking(self._hasher.hash, password, pool="hash")
         user = User(name, password_hash=hashed, roles=roles, scopes=scopes)
         if not await self._asking(self._users.add, user):
@@ -99,6 +104,7 @@ class Accounts:
         name = canonical(username)
         user = None if name is None else await self._asking(self._users.find, name)
         stored = None if user is None else user.password_hash
+        await self._hasher.warm(stored)
         matches = await blocking(self._hasher.verify, password, stored, pool="hash")
         if user is None:
             raise InvalidCredentials("user_unknown")
@@ -106,7 +112,23 @@ class Accounts:
             raise InvalidCredentials("password_wrong")
         if user.disabled:  # after the work, so that it takes as long
             raise InvalidCredentials("user_disabled")
-        return user  # type: ignore[no-any-return]
+        return await self._rehashed(user, password)
+
+    async def _rehashed(self, user: User, password: str) -> User:
+        """The user, whose password this is, with a hash as it would be made today. That it cannot be is no reason to refuse."""
+        stored = user.password_hash
+        if stored is None or self._replace_hash is None or not self._hasher.needs_rehash(stored):
+            return user
+        try:
+            hashed = await blocking(self._hasher.hash, password, pool="hash")
+            # What is replaced is this very hash: a password that was changed meanwhile stays changed.
+            replaced = await self._asking(self._replace_hash, user.username, stored, hashed)
+        except Exception as error:  # the message may be anybody's: only its kind is told
+            import logging
+
+            logging.getLogger("authkit.accounts").warning("a hash could not be made anew: %s", type(error).__name__)
+            return user
+        return user.with_hash(hashed) if replaced is True else user
 
     async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args) if self._users_in_place else await blocking(fn, *args)
@@ -135,9 +157,8 @@ class Accounts:
             token = _credential.TWO_CREDENTIALS
         if isinstance(token, Deny):
             return _refusal.response(token)
-        await self._tokens.warm()
         try:
-            principal: Principal = self._tokens.verify(token)
+            principal: Principal = await self._tokens.verifying(token)
         except InvalidToken:
             return problem(401, "invalid_token", {"www-authenticate": 'Bearer error="invalid_token"'})
         return Response.json({"status": "valid", "user": principal.claims.get("preferred_username", principal.subject)})

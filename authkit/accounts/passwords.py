@@ -6,10 +6,13 @@ import os
 
 from .._needs import needs
 from ..errors import ConfigurationError, Unavailable
+from .pepper import PREFIX, Pepper, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .pepper import AnyPepper
 
 MAX_BYTES = 4096  # of UTF-8; far above any passphrase, far below what would make hashing a weapon
 SALT_BYTES = 16  # RFC 9106 section 4
@@ -24,7 +27,12 @@ class PasswordHasher:
     (64 MiB, 3 passes, 4 lanes); smaller ones are for tests. Passwords are prepared as RFC 8265 section 4.2 says (NFC, every
     space a plain one), and may have at most `max_bytes` bytes of UTF-8. `random`: a number of bytes that nobody can guess.
 
-    Raises: `ConfigurationError` for parameters that argon2 does not have.
+    `pepper`: a secret of at least 32 bytes, without which the stolen hashes are worth nothing; None: there is none. New hashes
+    take its current value; the previous one verifies until its end, and the pending one already. Hashes without a pepper go
+    on verifying. `needs_rehash` says which are to be made anew, which is possible at a login only: a hash whose pepper was
+    retired before its user came back matches nothing any more, so keep the previous one for months, not hours.
+
+    Raises: `ConfigurationError` for parameters that argon2 does not have, and for a pepper that is too short or a sample.
     """
 
     def __init__(
@@ -34,8 +42,11 @@ class PasswordHasher:
         passes: int = 3,
         lanes: int = 4,
         max_bytes: int = MAX_BYTES,
+        pepper: AnyPepper | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        self._pepper = None if pepper is None else Pepper(pepper)
+        del pepper  # what is raised below may be shown with its locals
         for name, number, least in (("passes", passes, 1), ("lanes", lanes, 1), ("max_bytes", max_bytes, 64)):
             if type(number) is not int or not least <= number < 2**20:
                 raise ConfigurationError(f"{name} is a whole number of at least {least}")
@@ -53,40 +64,73 @@ class PasswordHasher:
         return self._prepared(password) is not None
 
     def hash(self, password: str) -> str:
-        """The password's hash in PHC form, with a new salt.
+        """The password's hash in PHC form, with a new salt; where there is a pepper, in the form that `pepper.py` describes.
 
-        Raises: `ValueError` if it is not `acceptable`; `Unavailable` if argon2 cannot have its memory or threads.
+        Raises: `ValueError` if it is not `acceptable`; `Unavailable` if argon2 cannot have its memory or threads, or the
+        pepper cannot be read.
         """
         prepared = self._prepared(password)
         if prepared is None:
             raise ValueError("this can be no password")
+        prefix = ""
+        if self._pepper is not None:
+            key = self._pepper.current()
+            prefix, prepared = PREFIX + key.id, key.mac(prepared)
         needs("argon2.low_level")
         from argon2.exceptions import HashingError
         from argon2.low_level import Type, hash_secret
 
         salt = self._random(SALT_BYTES)
         try:
-            return hash_secret(prepared, salt, self._passes, self._memory, self._lanes, HASH_BYTES, Type.ID).decode()
+            hashed = hash_secret(prepared, salt, self._passes, self._memory, self._lanes, HASH_BYTES, Type.ID)
         except HashingError:
             raise Unavailable("argon2 could not have its memory or threads") from None
+        return prefix + hashed.decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
         """Whether `stored` is the hash of `password`.
 
-        No hash at all, and one that cannot be read, cost the same work as a good one and match nothing. A password that is not
-        `acceptable` costs none, whoever it is said to be of.
-        Raises: `Unavailable` if argon2 cannot have its memory or threads.
+        No hash at all, one that cannot be read, and one under a pepper that is not known (or no longer) cost the same work as
+        a good one and match nothing. A password that is not `acceptable` costs none, whoever it is said to be of.
+        Raises: `Unavailable` if argon2 cannot have its memory or threads, or the pepper cannot be read, whoever it is.
         """
         prepared = self._prepared(password)
         if prepared is None:
             return False
         needs("argon2.low_level")
-        if stored is not None and _is_readable(stored):
-            outcome = _verify(prepared, stored)
+        id, hashed = (None, "") if stored is None else split(stored)
+        pepper = self._pepper
+        key = None if pepper is None else pepper.current() if id is None else pepper.find(id)
+        sealed = prepared if key is None else key.mac(prepared)
+        if _is_readable(hashed) and (id is None or key is not None):
+            outcome = _verify(prepared if id is None else sealed, hashed)
+            if outcome and id is not None and pepper is not None and key is not None:
+                pepper.note_use(key)
             if outcome is not None:
                 return outcome
-        _verify(prepared, self._dummy())
+        _verify(sealed, self._dummy())
         return False
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Whether `stored`, which has just been verified, was made with another pepper or other parameters than `hash` would
+        take now. No I/O: it goes by what is known of the pepper since it was last read."""
+        id, hashed = split(stored)
+        if not _is_readable(hashed) or (self._pepper.is_outdated(id) if self._pepper is not None else id is not None):
+            return True
+        from argon2 import Parameters, extract_parameters
+        from argon2.low_level import Type
+
+        ours = Parameters(Type.ID, 19, SALT_BYTES, HASH_BYTES, self._passes, self._memory, self._lanes)
+        return extract_parameters(hashed) != ours
+
+    async def warm(self, stored: str | None = None) -> None:
+        """Have the pepper at hand, the one in `stored` too, for a guard's own coroutine: `hash` and `verify` then wait for
+        nothing but argon2.
+
+        Raises: `ConfigurationError` if the pepper is unfit, `SecretNotFound`, `Unavailable`.
+        """
+        if self._pepper is not None:
+            await self._pepper.load(None if stored is None else split(stored)[0])
 
     def _dummy(self) -> str:
         """A well-formed hash under today's parameters that nothing is known to match; made without hashing anything."""

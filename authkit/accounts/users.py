@@ -47,12 +47,27 @@ class User(_Value):
         _set(self, "scopes", frozenset(scopes))
         _set(self, "disabled", disabled)
 
+    def with_hash(self, password_hash: str) -> User:
+        """The same account with another hash of its password."""
+        return User(
+            self.username,
+            password_hash=password_hash,
+            subject=self.subject,
+            roles=self.roles,
+            scopes=self.scopes,
+            disabled=self.disabled,
+        )
+
     def __repr__(self) -> str:
         return f"User({self.username!r}{', disabled' if self.disabled else ''})"
 
 
 class Users(Protocol):
     """A table of users. Names arrive canonical. May block: `Accounts` calls it off the event loop, unless `in_place` is True.
+
+    Optional: `replace_hash(username, old, new) -> bool`, which puts `new` in the place of the hash `old` in one atomic step;
+    False, and nothing changed, if the hash is another by now or there is no such user. With it, a login moves a hash to
+    today's parameters and pepper; without it, a hash stays as it is.
 
     Raises: `Unavailable` where the table cannot be reached.
     """
@@ -80,3 +95,11 @@ class MemoryUsers:
     def add(self, user: User) -> bool:
         with self._lock:
             return self._users.setdefault(user.username, user) is user
+
+    def replace_hash(self, username: str, old: str, new: str) -> bool:
+        with self._lock:
+            user = self._users.get(username)
+            if user is None or user.password_hash != old:
+                return False
+            self._users[username] = user.with_hash(new)
+            return True

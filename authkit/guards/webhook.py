@@ -33,10 +33,9 @@ class VerifyWebhook(Guard):
         await self._verifier.load()
 
     async def check(self, request: Request) -> Decision:
-        keys = await self._verifier.load()
         url = self._url(request) if callable(self._url) else self._url
         try:
-            event = self._verifier.verify(request.headers, request.body, url=url, method=request.method, keys=keys)
+            event = await self._verifier.verifying(request.headers, request.body, url=url, method=request.method)
         except InvalidSignature as error:
             return Deny(401, "invalid_signature", reason=error.reason)
         return Allow(values={"webhook": event})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 
+from .._run import arun, blocking
 from ..errors import ConfigurationError, InvalidToken
 from . import base64url, issue
 from .claims import validate
+from .followed import FOREVER, ring_of
 from .remembered import Remembered
 from .ring import KeyRing
 from .verify import MAX_TOKEN, SignedBy
@@ -15,46 +17,39 @@ from .verify import MAX_TOKEN, SignedBy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, NoReturn, Protocol
+    from typing import Any, NoReturn
 
     from ..decision import Principal
+    from .followed import RotatingSecret, Versions
     from .keys import Key
-
-    class Versions(Protocol):
-        """The values of a secret at one moment."""
-
-        @property
-        def current(self) -> str | bytes: ...
-        @property
-        def previous(self) -> str | bytes | None: ...
-        @property
-        def previous_until(self) -> float | None: ...
-
-    class RotatingSecret(Protocol):
-        """What `Tokens` needs of an `authkit.secrets.Secret`."""
-
-        def versions(self) -> Versions: ...
-        async def aversions(self) -> Versions: ...
-        async def load(self) -> Versions: ...
+    from .remembered import Verified
 
 
 ACCESS_TYPE = "at+jwt"  # RFC 9068 section 2.1: what tells an access token from every other kind
 MAX_LEEWAY = 300  # seconds
 MAX_TTL = 10 * 366 * 86_400  # seconds
-FOREVER = float("inf")
+_ROTATED = ("token_key", "token_signature")  # what a token under a key looks like that came into force since
 
 
 class _State:
     """Everything that holds under one set of keys. Other keys are another state, and no decision is carried over."""
 
-    __slots__ = ("ring", "signed", "remembered", "header", "versions", "until")
+    __slots__ = ("ring", "signed", "remembered", "header", "versions", "version_of", "until")
 
-    def __init__(self, ring: KeyRing, cache_size: int, versions: Versions | None = None, until: float = FOREVER) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        cache_size: int,
+        versions: Versions | None = None,
+        version_of: Mapping[str, str] | None = None,
+        until: float = FOREVER,
+    ) -> None:
         self.ring = ring
         self.signed = SignedBy(ring, ACCESS_TYPE)
         self.remembered = Remembered(cache_size)
         self.header: str | None = None  # made with the first token: a service that only verifies needs none
         self.versions = versions
+        self.version_of = version_of or {}  # kid -> "current" or "previous"; empty: the key is no secret's
         self.until = until
 
 
@@ -146,37 +141,73 @@ class Tokens:
         return token
 
     def verify(self, token: str) -> Principal:
-        """Who an access token of ours is for. I/O only for a `Secret` that is due to be read.
+        """Who an access token of ours is for. I/O only for a `Secret` that is due to be read, or that may have been rotated:
+        where a key is not known, or a signature does not hold, it is read once more, at most once in its cooldown.
 
         Raises: `InvalidToken`, whatever is wrong with the token; `Unavailable` if the key cannot be had.
         """
-        if type(token) is not str:
-            raise InvalidToken("token_malformed")
-        if len(token) > MAX_TOKEN:  # before anything that would read or copy it
-            raise InvalidToken("token_too_large")
-        state = self._state
-        if state is None or self._secret is not None:
-            state = self._follow()
-        now = self._clock()
-        principal = state.remembered.recall(token, now)
-        if principal is None:
-            result = validate(state.signed.claims(token), self.issuer, self.audience, self._leeway, now)
-            state.remembered.keep(token, result)
-            principal = result[0]
-        return principal
+        secret = self._secret
+        if secret is None:
+            return self._judge(self._state, token)[0]  # type: ignore[arg-type]  # without a secret there is always one
+        state = self._follow(secret.versions())
+        try:
+            return self._judge(state, token)[0]
+        except InvalidToken as error:
+            if error.reason not in _ROTATED or not secret.recheck(state.versions):
+                raise
+        return self._judge(self._follow(secret.versions()), token)[0]
+
+    async def averify(self, token: str) -> Principal:
+        """`verify` on an event loop, which it does not block."""
+        return await arun(self.verifying(token))
+
+    async def verifying(self, token: str) -> Principal:
+        """`verify` for a guard's own coroutine, whether the host is sync or async."""
+        secret = self._secret
+        if secret is None:
+            return self.verify(token)
+        if type(self).verify is not Tokens.verify or "verify" in vars(self):  # a subclass's checks more, and may wait
+            return await blocking(self.verify, token)
+        state = self._follow(await secret.load())
+        try:
+            return self._judge(state, token)[0]
+        except InvalidToken as error:
+            if error.reason not in _ROTATED or not await secret.reload_after_failure(state.versions):
+                raise
+        return self._judge(self._follow(await secret.load()), token)[0]
 
     def recall(self, token: str) -> Principal | None:
         """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
         state = self._state
-        if state is None or self._secret is not None:
+        now = self._clock()
+        secret = self._secret
+        if secret is None:
+            known = state.remembered.recall(token, now)  # type: ignore[union-attr]  # as in verify
+            return known if known is None else known[0]
+        if state is None or secret.fresh() is not state.versions or now >= state.until:
             return None
-        return state.remembered.recall(token, self._clock())
+        known = state.remembered.recall(token, now)
+        if known is None:
+            return None
+        secret.note_use(known[3])
+        return known[0]
 
-    async def averify(self, token: str) -> Principal:
-        """`verify` on an event loop, which it does not block."""
-        if self._secret is not None:
-            await self._secret.aversions()
-        return self.verify(token)
+    def _judge(self, state: _State, token: str) -> Verified:
+        """Whether a token holds under these keys, remembered or found out."""
+        if type(token) is not str:
+            raise InvalidToken("token_malformed")
+        if len(token) > MAX_TOKEN:  # before anything that would read or copy it
+            raise InvalidToken("token_too_large")
+        now = self._clock()
+        found = state.remembered.recall(token, now)
+        if found is None:
+            claims, key = state.signed.claims(token)
+            validated = validate(claims, self.issuer, self.audience, self._leeway, now)
+            found = (*validated, state.version_of.get(key.kid))
+            state.remembered.keep(token, found)
+        if found[3] is not None:
+            self._secret.note_use(found[3])
+        return found
 
     @property
     def in_place(self) -> bool:
@@ -184,13 +215,12 @@ class Tokens:
         return self._secret is None
 
     async def warm(self) -> None:
-        """Have the key at hand, for a guard's own coroutine: `verify` does no I/O right after it.
+        """Have the key at hand, for a guard's own coroutine: `issue` does no I/O right after it.
 
         Raises: `ConfigurationError` if the key is unfit, `SecretNotFound`, `Unavailable`.
         """
         if self._secret is not None:
-            await self._secret.load()
-        self._current()
+            self._follow(await self._secret.load())
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JWK Set (RFC 7517 section 5), those of the next rotation included. Secrets are never in it."""
@@ -198,16 +228,15 @@ class Tokens:
 
     def _current(self) -> _State:
         state = self._state
-        return state if state is not None and self._secret is None else self._follow()
+        return state if state is not None and self._secret is None else self._follow(self._secret.versions())
 
-    def _follow(self) -> _State:
+    def _follow(self, versions: Versions) -> _State:
         """The state under what the secret says now. It gives the same object until something changes."""
-        versions: Versions = self._secret.versions()
         state = self._state
         now = self._clock()
         if state is None or state.versions is not versions or now >= state.until:
-            ring, until = _ring_of(versions, now)
-            state = self._state = _State(ring, self._cache_size, versions, until)
+            ring, version_of, until = ring_of(self._secret.name, versions, now)
+            state = self._state = _State(ring, self._cache_size, versions, version_of, until)
         return state
 
     def issue_pair(self, subject: str, **_: Any) -> NoReturn:
@@ -228,14 +257,6 @@ class Tokens:
 
     def __repr__(self) -> str:
         return f"<Tokens of {self.issuer!r} for {self.audience!r}>"
-
-
-def _ring_of(versions: Versions, now: float) -> tuple[KeyRing, float]:
-    """The ring of a secret's values, and until when it holds. A pending value verifies nothing of ours."""
-    previous, until = versions.previous, versions.previous_until
-    if previous is None or previous == versions.current or (until is not None and now >= until):
-        return KeyRing(versions.current), FOREVER
-    return KeyRing(versions.current, previous=[previous]), FOREVER if until is None else until
 
 
 def _no_store() -> ConfigurationError:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from ..decision import Principal
-    from .claims import Validated
+
+    # Whose token it is, between which times (epoch seconds) that holds, and which version of a secret verified it.
+    Verified: TypeAlias = tuple[Principal, float, float, str | None]
 
 MAX_LENGTH = 4096  # characters; a longer token is verified each time, so that the memory in use stays bounded
 
@@ -22,20 +26,20 @@ class Remembered:
 
     def __init__(self, size: int) -> None:
         self._half = (size + 1) // 2
-        self._young: dict[str, Validated] = {}
-        self._old: dict[str, Validated] = {}
+        self._young: dict[str, Verified] = {}
+        self._old: dict[str, Verified] = {}
 
-    def recall(self, token: str, now: float) -> Principal | None:
-        """The principal of a token that was found good and still is at `now`."""
+    def recall(self, token: str, now: float) -> Verified | None:
+        """What was decided about a token that was found good and still is at `now`."""
         found = self._young.get(token)
         if found is None:
             found = self._old.get(token)
             if found is None:
                 return None
             self.keep(token, found)
-        return found[0] if found[1] <= now < found[2] else None
+        return found if found[1] <= now < found[2] else None
 
-    def keep(self, token: str, result: Validated) -> None:
+    def keep(self, token: str, result: Verified) -> None:
         """Remember what was decided about `token`."""
         if len(token) > MAX_LENGTH or not self._half:
             return

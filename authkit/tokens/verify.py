@@ -26,19 +26,20 @@ class SignedBy:
         self._typ = typ
         self._headers: dict[str, Key] = {}
 
-    def claims(self, token: str) -> FrozenDict:
-        """The claims of a token whose signature holds.
+    def claims(self, token: str) -> tuple[FrozenDict, Key]:
+        """The claims of a token whose signature holds, and the key that it is of.
 
         Raises: `InvalidToken`, whatever the token is.
         """
+        payload, key = self.payload(token)
         try:
-            return parse_object(self.payload(token))
+            return parse_object(payload), key
         except ValueError:
             pass
         raise InvalidToken("token_malformed")
 
-    def payload(self, token: str) -> bytes:
-        """What was signed. The caller has seen to it that `token` is `str`, of at most `MAX_TOKEN` characters.
+    def payload(self, token: str) -> tuple[bytes, Key]:
+        """What was signed, and with which key. The caller has seen to it that `token` is `str`, at most `MAX_TOKEN` long.
 
         Raises: `InvalidToken`, whatever the token is.
         """
@@ -49,16 +50,16 @@ class SignedBy:
         data = signed.encode()
         key = self._headers.get(header)
         if key is None:
-            self._meet(header, data, signature)
+            key = self._meet(header, data, signature)
         elif not key.verify(data, signature):
             raise InvalidToken("token_signature")
         try:
-            return base64url.decode(payload)
+            return base64url.decode(payload), key
         except ValueError:
             pass
         raise InvalidToken("token_malformed")
 
-    def _meet(self, header: str, data: bytes, signature: str) -> None:
+    def _meet(self, header: str, data: bytes, signature: str) -> Key:
         """Find the key that a header seen for the first time names, and remember the header once a signature under it held."""
         keys = self._named_by(header)
         for key in keys:
@@ -67,7 +68,7 @@ class SignedBy:
                     if len(self._headers) >= MAX_HEADERS:
                         self._headers.clear()
                     self._headers[header] = key
-                return
+                return key
         raise InvalidToken("token_signature")
 
     def _named_by(self, header: str) -> tuple[Key, ...]:

@@ -4,6 +4,6 @@ from .builtin import schemes
 from .event import WebhookEvent
 from .scheme import Scheme
 from .signing import sign
-from .verifier import Verifier, verify
+from .verifier import Verifier, averify, verify
 
-__all__ = ["Scheme", "Verifier", "WebhookEvent", "schemes", "sign", "verify"]
+__all__ = ["Scheme", "Verifier", "WebhookEvent", "averify", "schemes", "sign", "verify"]

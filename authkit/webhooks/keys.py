@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .scheme import Scheme
 
     AnySecret: TypeAlias = str | bytes | Secret | SecretVersions | Sequence[str | bytes | Secret | SecretVersions]
-    Keys: TypeAlias = tuple[tuple[str | int, Mac], ...]
+    # A key, the secret and the version that it was made of, and what a match of it is called.
+    Keys: TypeAlias = tuple[tuple[Mac, Secret, str, str | int], ...]
 
 
 class Sealed(Masked):
@@ -48,13 +49,13 @@ def keys_of(scheme: Scheme, secrets: tuple[Secret, ...], versions: tuple[SecretV
 
     Raises: `ConfigurationError` for a value that the scheme cannot make a key of, naming the secret.
     """
-    keys: list[tuple[str | int, Mac]] = []
+    keys: list[tuple[Mac, Secret, str, str | int]] = []
     for index, (secret, values) in enumerate(zip(secrets, versions, strict=True)):
         for version, mac in _derived(scheme, values):
             if mac is None:
                 shape = _SHAPES[scheme.key]
                 raise ConfigurationError(f"webhook scheme {scheme.name}: the secret {secret.name} ({version}) is not {shape}")
-            keys.append((index if several else version, mac))
+            keys.append((mac, secret, version, index if several else version))
     return tuple(keys)
 
 

@@ -70,7 +70,7 @@ def _signatures(scheme: Scheme, secret: Sealed, before: bytes, body: bytes, afte
     secrets = secret.secrets if scheme.separator is not None else secret.secrets[:1]
     signatures = []
     for one in secrets:
-        (_, mac), *_ = keys_of(scheme, (one,), (one.versions(),), several=False)
+        (mac, *_), *_ = keys_of(scheme, (one,), (one.versions(),), several=False)
         signatures.append(encode(mac.digest(before, body, after)))
     return signatures
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from hmac import compare_digest
 
+from .._run import arun, run
 from ..errors import InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
@@ -17,11 +18,17 @@ from .scheme import checked_tolerance
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeAlias
 
     from ..http import Headers
-    from ..secrets import SecretVersions
+    from ..secrets import Secret, SecretVersions
     from .keys import AnySecret, Keys
+    from .mac import Mac
     from .scheme import Scheme
+
+    # signatures, what is signed before the body, the body, what is signed after it, id, seconds
+    _Delivery: TypeAlias = tuple[list[str], bytes, bytes, bytes, str | None, float | None]
+    AnyHeaders: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 KEEP_UNTIMED = 7 * 86_400  # seconds a delivery without a signed time is remembered, so that a replay is told
 
@@ -71,11 +78,14 @@ class Verifier(Masked):
 
         Raises: `SecretNotFound`, `SecretUnavailable`, `ConfigurationError`.
         """
-        return self._keys(tuple([await secret.load() for secret in self._sealed.secrets]))
+        return self._keys(await self._load())
+
+    async def _load(self) -> tuple[SecretVersions, ...]:
+        return tuple([await secret.load() for secret in self._sealed.secrets])
 
     def verify(
         self,
-        headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+        headers: AnyHeaders,
         body: bytes,
         now: float | None = None,
         url: str | None = None,
@@ -85,14 +95,41 @@ class Verifier(Masked):
     ) -> WebhookEvent:
         """The delivery as an event. `body`: the bytes as received. `now`: epoch seconds. `url`: where the scheme signs it.
 
+        Where no key made the signature, each `Secret` is read once more, at most once in its cooldown: it may have been
+        rotated. With `keys` from `load`, those decide and there is no I/O.
+
         Raises: `InvalidSignature` with a stable reason, whatever was sent: those of `delivery.read`, `timestamp_too_old`,
         `timestamp_in_future`, `signature_mismatch`. A body that is not bytes is the program's mistake: `TypeError`. Without
-        `keys` from `load`, secrets are fetched in place, and may raise as `load` does.
+        `keys`, secrets are fetched in place, and may raise as `load` does.
         """
+        if keys is not None:
+            return self._judge(self._read(headers, body, now, url, method), keys)
+        return run(self.verifying(headers, body, now, url, method))
+
+    async def averify(
+        self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
+    ) -> WebhookEvent:
+        """`verify` on an event loop, which it does not block."""
+        return await arun(self.verifying(headers, body, now, url, method))
+
+    async def verifying(
+        self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
+    ) -> WebhookEvent:
+        """`verify` for a guard's own coroutine, whether the host is sync or async."""
+        delivery = self._read(headers, body, now, url, method)
+        versions = await self._load()
+        try:
+            return self._judge(delivery, self._keys(versions))
+        except InvalidSignature:
+            asked = zip(self._sealed.secrets, versions, strict=True)
+            if not any([await secret.reload_after_failure(seen) for secret, seen in asked]):
+                raise
+        return self._judge(delivery, await self.load())
+
+    def _read(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> _Delivery:
+        """What was sent, if it is well-formed and its time is right. Nothing has been verified, and no key was needed."""
         if not isinstance(body, bytes):
             raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
-        if keys is None:
-            keys = self._keys(tuple([secret.versions() for secret in self._sealed.secrets]))
         scheme = self.scheme
         signatures, timestamp, seconds, id = read(scheme, headers)
         if seconds is not None:
@@ -106,10 +143,17 @@ class Verifier(Masked):
         before, after = scheme.around(id, timestamp, method, url)
         if scheme.encoding == "hex":
             signatures = [signature.lower() for signature in signatures]
+        return signatures, before, body, after, id, seconds
+
+    def _judge(self, delivery: _Delivery, keys: Keys) -> WebhookEvent:
+        """The event, if one of these keys made one of the signatures."""
+        signatures, before, body, after, id, seconds = delivery
         matched = _matched(keys, signatures, self._encode, before, body, after)
         if matched is None:
             raise InvalidSignature("signature_mismatch")
-        return WebhookEvent(scheme.name, body, id, seconds, matched, scheme.signed_id, before, after)
+        _, secret, version, called = matched
+        secret.note_use(version)
+        return WebhookEvent(self.scheme.name, body, id, seconds, called, self.scheme.signed_id, before, after)
 
     def _keys(self, versions: tuple[SecretVersions, ...]) -> Keys:
         held, keys = self._held
@@ -126,7 +170,7 @@ class Verifier(Masked):
 def verify(
     scheme: str | Scheme,
     secret: AnySecret | None,
-    headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+    headers: AnyHeaders,
     body: bytes,
     url: str | None = None,
     method: str = "POST",
@@ -143,17 +187,33 @@ def verify(
     return Verifier(scheme, hidden, tolerance=tolerance).verify(headers, body, now, url, method)
 
 
+async def averify(
+    scheme: str | Scheme,
+    secret: AnySecret | None,
+    headers: AnyHeaders,
+    body: bytes,
+    url: str | None = None,
+    method: str = "POST",
+    now: float | None = None,
+    tolerance: float | None = None,
+) -> WebhookEvent:
+    """`verify` on an event loop, which it does not block."""
+    hidden = Sealed(secret)
+    del secret
+    return await Verifier(scheme, hidden, tolerance=tolerance).averify(headers, body, now, url, method)
+
+
 def _matched(
     keys: Keys, signatures: list[str], encode: Callable[[bytes], str], before: bytes, body: bytes, after: bytes
-) -> str | int | None:
-    """What the first matching key is called. Every key meets every signature, so that time does not tell which matched.
+) -> tuple[Mac, Secret, str, str | int] | None:
+    """The first key that matches. Every key meets every signature, so that time does not tell which matched.
 
     Expected signatures live in this frame only, and it raises nothing: they reach no log.
     """
-    matched: str | int | None = None
-    for name, mac in keys:
-        expected = encode(mac.digest(before, body, after))
+    matched = None
+    for key in keys:
+        expected = encode(key[0].digest(before, body, after))
         for signature in signatures:
             if compare_digest(expected, signature) and matched is None:
-                matched = name
+                matched = key
     return matched

@@ -38,7 +38,7 @@ def read(jwk: dict[str, Any], token: str) -> bytes | str:
     except ValueError:
         typ = None
     try:
-        return SignedBy(KeyRing(Key(jwk)), typ).payload(token)
+        return SignedBy(KeyRing(Key(jwk)), typ).payload(token)[0]
     except ConfigurationError:
         return "key"
     except InvalidToken as error:

@@ -314,7 +314,7 @@ def test_clm_10_each_purpose_verifies_its_own_tokens_only() -> None:
         verifier = SignedBy(KeyRing(key), wanted)
         for kind, text in made.items():
             if kind == wanted:
-                assert verifier.claims(text)["sub"] == "alice"
+                assert verifier.claims(text)[0]["sub"] == "alice"
             else:
                 with pytest.raises(InvalidToken):
                     verifier.claims(text)

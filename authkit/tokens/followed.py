@@ -1,0 +1,106 @@
+"""The keys that the values of a secret make, from one moment of its rotation to the next."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError
+from .forms import as_jwk
+from .keys import Key
+from .ring import KeyRing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Versions(Protocol):
+        """The values of a secret at one moment."""
+
+        @property
+        def current(self) -> str | bytes: ...
+        @property
+        def previous(self) -> str | bytes | None: ...
+        @property
+        def pending(self) -> str | bytes | None: ...
+        @property
+        def previous_until(self) -> float | None: ...
+
+    class RotatingSecret(Protocol):
+        """What `Tokens` needs of an `authkit.secrets.Secret`."""
+
+        name: str
+
+        def fresh(self) -> Versions | None: ...
+        def versions(self) -> Versions: ...
+        async def load(self) -> Versions: ...
+        def recheck(self, seen: Any = None) -> bool: ...
+        async def reload_after_failure(self, seen: Any = None) -> bool: ...
+        def note_use(self, version: str) -> None: ...
+
+
+FOREVER = float("inf")
+
+
+def ring_of(name: str, versions: Versions, now: float) -> tuple[KeyRing, dict[str, str], float]:
+    """The ring of the secret `name`, which version each `kid` is of, and until when (epoch seconds) the ring holds.
+
+    `current` signs and verifies, `previous` verifies until its end, `pending` is published and verifies nothing of ours. A
+    value may be a JWK Set: its first key is the one that signs, the others only verify. Where the kind of key changes, from a
+    secret to a key pair say, both kinds verify: a token of ours names its key, and each key has one algorithm.
+
+    Raises: `ConfigurationError` if `current` makes no key. A previous or pending value that makes none is left out, with a
+    warning: no token can have been signed with it, and the current one shall not fall with it.
+    """
+    keys = _keys(lambda: versions.current)
+    if isinstance(keys, str):
+        raise ConfigurationError(f"the secret {name}: {keys}")
+    previous, until = keys[1:], versions.previous_until
+    if versions.previous is None or (until is not None and now >= until):
+        until = FOREVER
+    elif versions.previous != versions.current:
+        previous += _others(name, "previous", lambda: versions.previous, keys)
+    named = {key.kid: "previous" for key in previous} | {keys[0].kid: "current"}
+    pending = []
+    if versions.pending is not None and versions.pending not in (versions.current, versions.previous):
+        pending = _others(name, "pending", lambda: versions.pending, [keys[0], *previous])
+    everything = (*keys[:1], *previous, *pending)
+    if len({key.algorithm.kty == "oct" for key in everything}) > 1:
+        for key in everything:
+            key.named = True
+    return KeyRing(keys[0], previous=previous, pending=pending), named, FOREVER if until is None else until
+
+
+def _others(name: str, version: str, value: Callable[[], str | bytes | None], known: list[Key]) -> list[Key]:
+    """The keys of a value that is not the one to sign with."""
+    keys = _keys(value)
+    if isinstance(keys, str):
+        wrong = keys
+    else:
+        kids = {key.kid for key in known}
+        others = [key for key in keys if key.kid not in kids]
+        if others or len(keys) > 1:
+            return others
+        wrong = "its kid is that of another key"
+    import logging
+
+    logging.getLogger("authkit.tokens").warning(
+        "the %s value of the secret %s is left out, and what is signed with it is refused: %s", version, name, wrong
+    )
+    return []
+
+
+def _keys(value: Callable[[], str | bytes | None]) -> list[Key] | str:
+    """The keys that a value makes, the signing one first, or what is wrong with it: it raises nothing, its frames hold it."""
+    material = value()
+    try:
+        found = as_jwk(material if isinstance(material, str) else (material or b"").decode("utf-8", "replace"))
+        if found is None or "keys" not in found:
+            return [Key(material)]  # type: ignore[arg-type]  # None is refused by Key
+        members = found["keys"]
+        if not isinstance(members, list) or not members or not all(isinstance(member, dict) for member in members):
+            return "the JWK Set has no list of keys"
+        keys = [Key(member) for member in members]
+    except ConfigurationError as error:
+        return str(error)
+    if len({key.kid for key in keys}) != len(keys):
+        return "two keys of the JWK Set have the same kid"
+    return keys
