@@ -109,11 +109,11 @@ class RequireAuth(Guard):
         whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
         self.reads_request = self._elsewhere or self._preflight or whole
         self._only: Callable[[str], Any] | None = None
+        self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
             self._only = _in_place(plain[0])
-        self._recall: Callable[[str], Principal | None] | None = None
-        if self._only is not None and not self._elsewhere and self._max_age is None and not self._amr:
-            self._recall = _recall(plain[0])
+            if not self._elsewhere and self._max_age is None and not self._amr:
+                self._recall = _recall(plain[0])
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         if self._from_settings and not self._plain:
@@ -257,12 +257,12 @@ def _no_principal() -> TypeError:
 
 
 async def _verified(verifier: Any, token: str) -> Principal:
-    in_place = getattr(verifier, "in_place", None)
-    if in_place is not None:  # ours: it says whether it waits, and for what
-        if not in_place:
-            await verifier.warm()
+    if getattr(verifier, "in_place", False):
         principal: Principal = verifier.verify(token)
         return principal
+    verifying: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "verifying", None)
+    if verifying is not None:  # ours: it waits as whoever drives us can
+        return await verifying(token)
     averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
     if averify is not None and await may_await():
         return await averify(token)
@@ -276,7 +276,7 @@ def _in_place(verifier: Any) -> Callable[[str], Any] | None:
 
 def _recall(verifier: Any) -> Callable[[str], Principal | None] | None:
     """The verifier's `recall`, if that speaks for its `verify`: one that a subclass has overridden checks something more."""
-    if "verify" in getattr(verifier, "__dict__", ()):
+    if "verify" in getattr(verifier, "__dict__", ()) or getattr(verifier, "in_place", None) is None:  # None: it is not ours
         return None
     owner = next((kind for kind in type(verifier).__mro__ if "verify" in vars(kind)), object)
     return verifier.recall if "recall" in vars(owner) else None
