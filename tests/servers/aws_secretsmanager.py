@@ -47,6 +47,7 @@ class Stored:
         self.labels: dict[str, str] = {}
         self.deleted: float | None = None
         self.rotation_enabled: bool | None = None
+        self.tags: dict[str, str] = {}
 
     def stages(self, version: str) -> list[str]:
         return sorted(label for label, on in self.labels.items() if on == version)
@@ -221,7 +222,19 @@ class SecretsManagerApi:
             told["DeletedDate"] = secret.deleted
         if secret.rotation_enabled is not None:
             told["RotationEnabled"] = secret.rotation_enabled
+        if secret.tags:
+            told["Tags"] = [{"Key": key, "Value": value} for key, value in secret.tags.items()]
         return told
+
+    def _TagResource(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._found(asked).tags.update({tag["Key"]: tag["Value"] for tag in asked["Tags"]})
+        return {}
+
+    def _UntagResource(self, asked: dict[str, Any]) -> dict[str, Any]:
+        secret = self._found(asked)
+        for key in asked["TagKeys"]:
+            secret.tags.pop(key, None)
+        return {}
 
     def _ListSecretVersionIds(self, asked: dict[str, Any]) -> dict[str, Any]:
         secret = self._found(asked, deleted=True)
