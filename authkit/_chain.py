@@ -10,7 +10,7 @@ from ._guard import Guard
 from ._lock import ProcessLock
 from ._paths import Paths
 from ._state import State
-from .decision import ALLOW, Allow, Deny
+from .decision import ALLOW, Allow, Deny, Identified
 from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
 from .http import Request, Response, check_field
 
@@ -136,6 +136,8 @@ class Chain(Guard):
                     state.principal = decision.principal
                     if known is not None or state.passed:
                         guards, decided, state.passed = _about(known, guards, item), (), ()
+                if type(decision) is Identified:  # it says nothing else
+                    continue
                 if decision.headers is not None:
                     for name, value in decision.headers.items():
                         check_field(name, value)  # now: later the handler would have run
@@ -167,8 +169,8 @@ class Chain(Guard):
         state.guard = None
         return ALLOW
 
-    async def judge(self, request: Request, state: State) -> Deny | None:
-        """The outermost decision on a request: None to go on, else the refusal. Never admits on an exception."""
+    async def judge(self, request: Request, state: State) -> Decision:
+        """The outermost decision on a request: `ALLOW` itself to go on, else the refusal. Never admits on an exception."""
         started = perf_counter_ns()
         try:
             if not self._sealed:
@@ -177,7 +179,7 @@ class Chain(Guard):
             if decision is ALLOW:
                 if state.reason is not None:  # of a refusal further in, which the program has put up with
                     state.reason = state.guard = None
-                return None
+                return ALLOW
             if isinstance(decision, Deny):
                 state.reason = decision.reason
                 return decision

@@ -24,7 +24,7 @@ MALFORMED = invalid_request("malformed_authorization")
 
 def from_header(request: Request) -> str | Deny | None:
     """The token of the `Authorization` header; None if there is none or it is of another scheme."""
-    lines = request.headers.get_all("authorization")
+    lines = request.field("authorization")
     if not lines:
         return None
     # Some hosts join repeated lines before we see them, so they are judged joined on every host.

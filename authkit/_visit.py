@@ -19,7 +19,19 @@ _REPEATABLE = ("set-cookie", "vary", "www-authenticate")  # fields of which a re
 class Visit:
     """One request at one door: which state it shares, and what the chain wants of the response."""
 
-    __slots__ = ("chain", "host", "request", "state", "outermost", "heard", "outer_headers", "headers", "postponed", "hooked")
+    __slots__ = (
+        "chain",
+        "host",
+        "request",
+        "state",
+        "outermost",
+        "heard",
+        "outer_headers",
+        "headers",
+        "postponed",
+        "hooked",
+        "wanted",
+    )
 
     def __init__(self, chain: Chain, host: Host, request: Request) -> None:
         self.chain = chain
@@ -44,16 +56,14 @@ class Visit:
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key
         self.heard = self.outermost and _audit.is_heard(state)  # an allowed request, that is; a refusal always is
+        self.wanted = self.heard or bool(chain.hooks)
 
     def judged(self) -> None:
         """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
         state = self.state
         if state.headers is not None or self.outer_headers is not None:
             self.headers, state.headers = state.headers, self.outer_headers
-
-    @property
-    def wanted(self) -> bool:
-        return self.heard or bool(self.chain.hooks or self.headers or (self.outermost and self.state.listeners))
+            self.wanted = self.wanted or bool(self.headers)
 
     def apply(self, response: Response) -> None:
         self.hooked = True
@@ -70,9 +80,9 @@ class Visit:
                 response.headers[name] = value
         self.state.status = response.status
 
-    def refusal(self, deny: Deny) -> Response:
+    def refusal(self, decision: Decision) -> Response:
         """The response for a refusal: rendered, hooked, with what the earlier guards add to every response."""
-        state = self.state
+        state, deny = self.state, _denial(decision)
         self.judged()
         state.outcome = "unavailable" if deny.status == 503 else "deny"
         standard = _refusal.response(deny)
@@ -125,6 +135,13 @@ class Visit:
                 _audit.write(state, self.request)
 
 
+def _denial(decision: Decision) -> Deny:
+    """What is not `ALLOW`, seen to be a refusal."""
+    if not isinstance(decision, Deny):
+        raise TypeError("a chain ended without a decision")
+    return decision
+
+
 async def decide(chain: Chain, request: Request) -> Decision:
     """The decision about a request with no host, and its audit event."""
     state, around = State(), request.state
@@ -132,8 +149,9 @@ async def decide(chain: Chain, request: Request) -> Decision:
     state.listeners = chain.listeners
     state.hash_key = chain.hash_key
     try:
-        deny = await chain.judge(request, state)
-        if deny is not None:
+        decision = await chain.judge(request, state)
+        if decision is not ALLOW:
+            deny = _denial(decision)
             state.outcome, state.status = ("unavailable" if deny.status == 503 else "deny"), deny.status
             return deny
         state.outcome = "allow"

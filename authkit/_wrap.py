@@ -11,6 +11,7 @@ from ._guard import Guard
 from ._run import arun, run
 from ._state import current
 from ._visit import Visit
+from .decision import ALLOW
 from .errors import ConfigurationError
 from .hosts import named, recognise
 
@@ -184,10 +185,10 @@ class _Door:
             visit = Visit(chain, host, request)
             state = visit.state
             try:
-                deny = run(chain.judge(request, state))
-                if deny is not None:
+                decision = run(chain.judge(request, state))
+                if decision is not ALLOW:
                     state.handler = handler
-                    return host.refuse(request, visit.refusal(deny))
+                    return host.refuse(request, visit.refusal(decision))
                 if (
                     fills
                     or state.dropped
@@ -220,10 +221,10 @@ class _Door:
             visit = Visit(chain, host, request)
             state = visit.state
             try:
-                deny = await arun(chain.judge(request, state))
-                if deny is not None:
+                decision = await arun(chain.judge(request, state))
+                if decision is not ALLOW:
                     state.handler = handler
-                    return await host.arefuse(request, visit.refusal(deny))
+                    return await host.arefuse(request, visit.refusal(decision))
                 if (
                     fills
                     or state.dropped

@@ -211,7 +211,7 @@ class Allow(_Value):
         return f"Allow({self.principal!r})"
 
 
-class _Identified(Allow):
+class Identified(Allow):
     """`Allow(principal)`, where the other fields are the class's: one is made for every request with a principal."""
 
     __slots__ = ()
@@ -226,7 +226,7 @@ _new = object.__new__
 
 def identified(principal: Principal) -> Allow:
     """`Allow(principal)`, of what is known to be a principal."""
-    allow = _new(_Identified)
+    allow = _new(Identified)
     _set_principal(allow, principal)
     return allow
 

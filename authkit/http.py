@@ -248,6 +248,10 @@ class Request:
             headers = self._headers = self._read_headers()
         return headers
 
+    def field(self, name: str) -> list[str]:
+        """Every value of one header, in order; what `headers.get_all(name)` gives."""
+        return self.headers.get_all(name)
+
     @property
     def params(self) -> Mapping[str, Any]:
         return self._read_params()

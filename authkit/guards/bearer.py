@@ -129,7 +129,7 @@ class RequireAuth(Guard):
 
     async def check(self, request: Request) -> Decision:
         if self._recall is not None:  # a token that was found good in a request before has been through all that follows
-            lines = request.headers.get_all("authorization")
+            lines = request.field("authorization")
             if len(lines) == 1 and lines[0][:7] == "Bearer ":
                 known = self._recall(lines[0][7:])
                 if known is not None:

@@ -14,7 +14,7 @@ from starlette.responses import Response as StarletteResponse
 
 from .._run import arun
 from .._state import current
-from ..decision import Challenge, Deny
+from ..decision import ALLOW, Challenge, Deny
 from ._starlette_refusal import stop
 from .asgi import answering
 from .starlette import HOST, StarletteRequest
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from contextvars import Token
     from typing import Any
 
-    from ..decision import Principal
+    from .._state import State
+    from ..decision import Decision, Principal
 
 _SIGNATURE = Signature(
     [
@@ -71,10 +72,11 @@ class Dependency:
         visit = self._visit(self._chain, HOST, request)
         state = visit.state
         try:
-            deny = await arun(self._chain.judge(request, state)) or _scopes_missing(state.principal, scopes.scopes)
-            if deny is not None:
-                state.reason = deny.reason
-                stop(connection, visit.refusal(deny))
+            decision = await arun(self._chain.judge(request, state))
+            if decision is ALLOW:
+                decision = _scopes_granted(state, scopes.scopes)
+            if decision is not ALLOW:
+                stop(connection, visit.refusal(decision))
             visit.judged()
             state.outcome = "allow"
             if state.dropped:
@@ -130,17 +132,18 @@ class BearerYielding(Yielding, Bearer):
     pass
 
 
-def _scopes_missing(principal: Principal | None, wanted: list[str]) -> Deny | None:
+def _scopes_granted(state: State, wanted: list[str]) -> Decision:
+    """About the scopes that FastAPI's `Security(..., scopes=[...])` asks for."""
+    principal = state.principal
     if not wanted or (principal is not None and principal.scopes.issuperset(wanted)):
-        return None
+        return ALLOW
     if principal is None:
-        return Deny(401, "unauthorized", reason="no_principal", challenge=Challenge(realm="api"), no_credential=True)
-    return Deny(
-        403,
-        "insufficient_scope",
-        reason="scope_missing",
-        challenge=Challenge(error="insufficient_scope", scope=" ".join(wanted)),
-    )
+        deny = Deny(401, "unauthorized", reason="no_principal", challenge=Challenge(realm="api"), no_credential=True)
+    else:
+        challenge = Challenge(error="insufficient_scope", scope=" ".join(wanted))
+        deny = Deny(403, "insufficient_scope", reason="scope_missing", challenge=challenge)
+    state.reason = deny.reason
+    return deny
 
 
 def make(guard: Any, visit: Callable[..., Any]) -> Dependency:

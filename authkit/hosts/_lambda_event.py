@@ -37,20 +37,10 @@ class EventHeaders(Headers):
         self._cookies = cookies  # HTTP APIs and Function URLs keep them in a list of their own
 
     def get_all(self, name: str) -> list[str]:
-        wanted, length, values = name.lower(), len(name), self._values
-        keys = []
-        for key in values:  # a comprehension would be one call more
-            if len(key) == length and key.lower() == wanted:
-                keys.append(key)
-        if wanted != "cookie" and len(keys) < 2:
-            if not keys:
-                return keys
-            value = values[keys[0]]
-            if type(value) is list and len(value) == 1 and type(value[0]) is str:  # a REST API's, nearly always
-                return value
-            return [value] if type(value) is str else _texts(value)
-        texts = [text for key in keys for text in _texts(values[key])]
-        if self._cookies and wanted == "cookie":
+        if name.lower() != "cookie":
+            return _field(self._values, name)
+        texts = [text for key in self._values if key.lower() == "cookie" for text in _texts(self._values[key])]
+        if self._cookies:
             texts.append("; ".join(_texts(self._cookies)))
         return texts
 
@@ -68,7 +58,15 @@ class LambdaRequest(Request):
     kind: str
     context: Any
 
-    # What most guards never ask for is read when one does: this object is made for every request.
+    # This object is made for every request: what most guards never ask for is read when one does, and nothing of `Request` is
+    # called to set what is set here.
+
+    def __init__(self, kind: str, event: dict[str, Any], method: object, path: object) -> None:
+        self.kind = kind
+        self.native = event
+        self.method = method if isinstance(method, str) else ""
+        self.path = path if isinstance(path, str) else ""
+        self.state = self.context = self._headers = self._query = self._body = None
 
     @property
     def raw_path(self) -> str | None:  # type: ignore[override]
@@ -100,6 +98,14 @@ class LambdaRequest(Request):
         if kind is NETLIFY:
             return None
         return _last_forwarded(self)  # the event has no address; the last entry is the one that the platform appended
+
+    def field(self, name: str) -> list[str]:
+        if self._headers is None and (self.kind is V2 or self.kind is V1) and name != "cookie":
+            event = self.native  # one look at the map itself costs less than a view of it
+            sent = (self.kind is V1 and event.get("multiValueHeaders")) or event.get("headers")
+            if type(sent) is dict:
+                return _field(sent, name)
+        return self.headers.get_all(name)
 
     def _read_headers(self) -> Headers:
         event, kind = self.native, self.kind
@@ -169,6 +175,22 @@ class LambdaRequest(Request):
             raise MalformedRequest("body_not_base64" if encoded else "body_not_text") from None
 
 
+def _field(values: Mapping[str, Any], name: str) -> list[str]:
+    """Every value of the field of that name, in whatever spelling."""
+    wanted, length = name.lower(), len(name)
+    keys = []
+    for key in values:  # a comprehension would be one call more
+        if len(key) == length and key.lower() == wanted:
+            keys.append(key)
+    if len(keys) == 1:
+        value = values[keys[0]]
+        if type(value) is str:
+            return [value]
+        if type(value) is list and len(value) == 1 and type(value[0]) is str:  # a REST API's, nearly always
+            return value
+    return [text for key in keys for text in _texts(values[key])]
+
+
 def _fields(fields: object, cookies: object = None) -> Headers:
     if not isinstance(fields, dict):
         raise MalformedRequest(_MALFORMED)
@@ -202,17 +224,6 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def new_request(kind: str, event: dict[str, Any], method: object, path: object) -> LambdaRequest:
-    """Slots are set one by one: this runs once a request, and keyword arguments through two constructors cost as much again."""
-    request = LambdaRequest.__new__(LambdaRequest)
-    request.kind = kind
-    request.native = event
-    request.method = method if isinstance(method, str) else ""
-    request.path = path if isinstance(path, str) else ""
-    request.state = request.context = request._headers = request._query = request._body = None
-    return request
-
-
 def read_event(event: dict[str, Any]) -> LambdaRequest | None:
     """The request in an HTTP-shaped event, or None if the event is not one."""
     about = event.get("requestContext")
@@ -220,16 +231,16 @@ def read_event(event: dict[str, Any]) -> LambdaRequest | None:
         return _without_request_context(event)
     http = about.get("http")
     if isinstance(http, dict):  # HTTP API v2 and Function URL
-        return new_request(V2, event, http.get("method"), event.get("rawPath"))
+        return LambdaRequest(V2, event, http.get("method"), event.get("rawPath"))
     if "elb" in about:
-        return new_request(ALB, event, event.get("httpMethod"), event.get("path"))
+        return LambdaRequest(ALB, event, event.get("httpMethod"), event.get("path"))
     if "connectionId" in about and "eventType" in about:
         route = _text(about.get("routeKey"))  # what the platform routes by
-        return new_request(WEBSOCKET, event, "GET", route and f"/{route}")
+        return LambdaRequest(WEBSOCKET, event, "GET", route and f"/{route}")
     if "httpMethod" in event:
-        return new_request(V1, event, event["httpMethod"], event.get("path"))
+        return LambdaRequest(V1, event, event["httpMethod"], event.get("path"))
     if "serviceArn" in about or "serviceNetworkArn" in about:
-        return new_request(LATTICE, event, event.get("method"), _without_query(event.get("path")))
+        return LambdaRequest(LATTICE, event, event.get("method"), _without_query(event.get("path")))
     return None
 
 
@@ -240,11 +251,11 @@ def _without_request_context(event: dict[str, Any]) -> LambdaRequest | None:
         sent = cf.get("request")
         if not isinstance(sent, dict) or "response" in cf:  # what CloudFront sends on the way back is no request
             return None
-        return new_request(EDGE, event, sent.get("method"), sent.get("uri"))
+        return LambdaRequest(EDGE, event, sent.get("method"), sent.get("uri"))
     if "raw_path" in event and "method" in event:
-        return new_request(LATTICE_V1, event, event["method"], _without_query(event["raw_path"]))
+        return LambdaRequest(LATTICE_V1, event, event["method"], _without_query(event["raw_path"]))
     if "httpMethod" in event and "path" in event:
-        return new_request(NETLIFY, event, event["httpMethod"], event["path"])
+        return LambdaRequest(NETLIFY, event, event["httpMethod"], event["path"])
     return None
 
 

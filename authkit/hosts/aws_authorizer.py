@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..decision import Deny
 from ..errors import ConfigurationError, Unavailable
-from ._lambda_event import V1, V2, WEBSOCKET, EventHeaders, LambdaRequest, new_request, read_event
+from ._lambda_event import V1, V2, WEBSOCKET, EventHeaders, LambdaRequest, read_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,6 +172,6 @@ def _read(event: Any) -> tuple[LambdaRequest, MethodArn, str]:
 
 def _token_request(event: dict[str, Any], resource: MethodArn) -> LambdaRequest:
     """All that such an event tells: the one header that holds the token, and what the ARN says of method and path."""
-    request = new_request(V1, event, resource.method, resource.path)
+    request = LambdaRequest(V1, event, resource.method, resource.path)
     request._headers = EventHeaders({"authorization": event.get("authorizationToken")})
     return request

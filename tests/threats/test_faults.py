@@ -38,11 +38,12 @@ from tests.conformance.hosts import HOSTS
 
 assert frameworks  # adds its hosts
 OURS = os.path.dirname(authkit.__file__) + os.sep
-# Those that code is tempted to catch: each of them has been the "not found" of some parser. Not StopIteration: a coroutine lets
-# none out (PEP 479), and its own is how the driver is told of the end.
+# Those that code is tempted to catch: each of them has been the "not found" of some parser, and StopIteration is how the driver
+# of a coroutine is told of its end.
 FAULTS: tuple[type[BaseException], ...] = (
     RuntimeError, KeyError, IndexError, ValueError, TypeError, AttributeError, LookupError, UnicodeError, OSError, MemoryError,
-    RecursionError, ArithmeticError, AssertionError, NotImplementedError, TimeoutError, Unavailable,
+    RecursionError, ArithmeticError, AssertionError, NotImplementedError, TimeoutError,
+    StopIteration, Unavailable,
 )  # fmt: skip
 SIGNALS: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, GeneratorExit)
 PEER = ClientAddress.peer()
