@@ -19,32 +19,22 @@ _REPEATABLE = ("set-cookie", "vary", "www-authenticate")  # fields of which a re
 class Visit:
     """One request at one door: which state it shares, and what the chain wants of the response."""
 
-    __slots__ = (
-        "chain",
-        "host",
-        "request",
-        "state",
-        "outermost",
-        "heard",
-        "outer_headers",
-        "headers",
-        "postponed",
-        "hooked",
-        "wanted",
-    )
+    # Class attributes are the defaults, as in `State`.
+    headers: list[tuple[str, str]] | None = None
+    outer_headers: list[tuple[str, str]] | None = None
+    postponed = False
+    hooked = False
 
     def __init__(self, chain: Chain, host: Host, request: Request) -> None:
         self.chain = chain
         self.host = host
         self.request = request
-        self.headers: list[tuple[str, str]] | None = None
-        self.outer_headers: list[tuple[str, str]] | None = None
-        self.postponed = self.hooked = False
         state = host.find_state(request)
-        self.outermost = state is None or state.ended
         if state is None or state.ended:  # ended: the same request object, called once more; that is another request
             state = State()
+            self.outermost = True
         else:
+            self.outermost = False
             self.outer_headers, state.headers = state.headers, None
             if state.body is not None and request._body is None:
                 request._body = state.body
