@@ -44,6 +44,7 @@ class Terminated(BaseException):
 def ended(error: BaseException) -> tuple[str, str]:
     """The name of the exit that `error` means, and what to say: one line that holds no value."""
     from ..secrets.rotation import Busy
+    from ..secrets.rotation.outcome import NewValueRefused, RotationRefused
 
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return "interrupted", "interrupted"
@@ -54,7 +55,9 @@ def ended(error: BaseException) -> tuple[str, str]:
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (Busy, "busy"),
         (Failed, "failed"),
+        (NewValueRefused, "failed"),
         (Refused, "refused"),
+        (RotationRefused, "refused"),
         (NotFound, "not_found"),
         (SecretNotFound, "not_found"),
         (Unavailable, "unavailable"),

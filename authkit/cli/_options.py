@@ -25,6 +25,15 @@ KINDS = (*TOKEN_KINDS, "webhook", "password")  # those of authkit.secrets.rotati
 MAX_SECONDS = 10 * 366 * 86_400
 
 
+class Source(TextType):
+    """Where the secrets are. `dotenv` alone is the `.env` of this directory."""
+
+    name = "source"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return "dotenv:.env" if value in ("dotenv", "dotenv:") else str(value)
+
+
 class OneOf(TextType):
     """One of a few words."""
 
@@ -96,6 +105,7 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 source_option = click.option(
     "--source",
+    type=Source(),
     default="dotenv:.env",
     show_default=True,
     metavar="SOURCE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -64,8 +65,11 @@ def _prepare() -> None:
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         sys.stderr.write(f"authkit: warning: {message}\n")
 
-    signal.signal(signal.SIGTERM, stop)  # so that temporary files and locks are left in order
+    try:
+        signal.signal(signal.SIGTERM, stop)  # so that temporary files and locks are left in order
+    except ValueError:  # not the main thread, so not our process either
+        pass
     warnings.showwarning = show
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no failure

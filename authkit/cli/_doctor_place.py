@@ -1,0 +1,77 @@
+"""What is wrong with the secrets of a place: their values, and where they stand in their rotation."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import AuthkitError, Unavailable
+from ._ages import moment, span
+from ._finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..secrets.rotation import RotationTarget
+    from ..secrets.rotation.engine import Rotation
+    from ..secrets.rotation.outcome import Status
+
+_NO_SECRET = ("_ID", "_FILE", "_PATH", "_URL", "_TTL", "_LENGTH", "_NAME", "_ALG", "_ALGORITHM", "_TYPE", "_SECONDS", "_HEADER")
+
+
+def place(source: str, max_age: int, now: float) -> list[Finding]:
+    """The findings on every secret of that place. `max_age` in seconds, `now` in epoch seconds."""
+    from ._place import rotation_of
+
+    try:
+        rotation, target = rotation_of(source)
+        names = target.names()
+    except AuthkitError as error:
+        return [_failed(source, error)]
+    found = [finding for name in names for finding in _secret(rotation, target, name, max_age, now)]
+    if source != "env":
+        found = [finding._replace(mend=_at(finding.mend, source)) for finding in found]
+    return found
+
+
+def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int, now: float) -> Iterator[Finding]:
+    from ._judge import judged
+
+    try:
+        versions = target.read(name)
+        status = rotation.status(name, max_age=max_age)
+    except AuthkitError as error:
+        yield _failed(name, error)
+        return
+    if _secret_name(name) or len(status.versions) > 1 or status.since:
+        yield from judged(name, versions, now)
+    yield from _standing(name, status, max_age, now)
+
+
+def _standing(name: str, status: Status, max_age: int, now: float) -> Iterator[Finding]:
+    if status.state == "interrupted":
+        yield Finding("error", "interrupted", name, "a rotation began and did not end", f"authkit secrets rotate {name}")
+    elif status.state == "pending":
+        since = status.since.get("pending")
+        waits = "" if since is None else f" for {span(now - since)}"
+        yield Finding("warning", "pending_left", name, f"a pending value waits{waits}", f"authkit secrets rotate {name}")
+    if status.overdue:
+        message = f"the value is older than {span(max_age)}: it was due {moment(status.due, now)}"
+        yield Finding("warning", "overdue", name, message, f"authkit secrets rotate {name}")
+
+
+def _failed(subject: str, error: AuthkitError) -> Finding:
+    if isinstance(error, Unavailable):
+        return Finding("error", "unreachable", subject, str(error), "look at the network, the address and the credentials")
+    return Finding("error", "refused", subject, str(error), "mend what the message names")
+
+
+def _secret_name(name: str) -> bool:
+    from ._place import looks_secret
+
+    upper = os.path.basename(name).upper()
+    return looks_secret(upper) and not upper.endswith(_NO_SECRET) and "PUBLIC" not in upper and "PUBLISHABLE" not in upper
+
+
+def _at(mend: str, source: str) -> str:
+    return f"{mend} --source {source}" if mend.startswith("authkit ") and source != "dotenv:.env" else mend

@@ -1,0 +1,52 @@
+"""`authkit secrets rotate`: a secret replaced while it is in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ._frame import Command
+from ._options import (
+    GRACE,
+    KINDS,
+    Duration,
+    OneOf,
+    Whole,
+    force_option,
+    json_option,
+    name_argument,
+    source_option,
+    value_option,
+)
+from ._output import Output
+
+ENCODINGS = ("base64url", "base64", "hex")
+
+
+@click.command(cls=Command)
+@name_argument
+@source_option
+@click.option("--kind", type=OneOf(KINDS), help="What to generate. Default: what the current value is.")
+@click.option("--length", type=Whole(1, 65_536), help="Bytes; of a password characters, of a key pair bits.")
+@click.option("--alphabet", help="The characters of a password.")
+@click.option("--encoding", type=OneOf(ENCODINGS), help="How an hmac secret is written.")
+@value_option
+@click.option("--grace", type=Duration(), default=GRACE, show_default=True, help="How long the old value stays valid.")
+@click.option("--test", metavar="COMMAND", help="Promote only if COMMAND, with the new value in $NAME, exits with 0.")
+@click.option("--test-limit", type=Duration(), default="60s", show_default=True, help="How long COMMAND may take.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+@click.option("--discard", is_flag=True, help="Drop a pending value and make another, instead of taking it.")
+@click.option("--backup", is_flag=True, help="Keep a copy of the file as it was.")
+@click.option("--reveal", is_flag=True, help="Print the new value once it is current.")
+@force_option
+@json_option
+def rotate(as_json: bool, **wanted: Any) -> int:
+    """Replace a secret while it is in use.
+
+    The new value is written as pending, tested, and made current; the old one is accepted until the grace is over. Killed at
+    any point and run again, it ends in the same place. Without --test the new value is judged by authkit.
+    """
+    from ._rotation import Wanted, carry_out
+
+    return carry_out(Output(as_json), Wanted(**wanted))
