@@ -24,15 +24,23 @@ class EnvFile:
     does not parse and might define any name.
     """
 
-    __slots__ = ("path", "readable_by_others", "_values", "_broken")
+    __slots__ = ("path", "readable_by_others", "_values", "_broken", "_lines", "_literal")
 
     def __init__(
-        self, path: str, readable_by_others: bool, values: dict[str, Callable[[], str]], broken: dict[str | None, int]
+        self,
+        path: str,
+        readable_by_others: bool,
+        values: dict[str, Callable[[], str]],
+        broken: dict[str | None, int],
+        lines: dict[str, int],
+        literal: set[str],
     ) -> None:
         self.path = path
         self.readable_by_others = readable_by_others
         self._values = values
         self._broken = broken
+        self._lines = lines
+        self._literal = literal
 
     def find(self, name: str, optional: bool = False) -> Callable[[], str] | None:
         """The value of `name` behind a function, or None if the file does not define it.
@@ -46,6 +54,14 @@ class EnvFile:
             if line is not None:
                 raise ConfigurationError(f"{name} cannot be read from {self.path}: line {line} does not parse")
         return value
+
+    def line(self, name: str) -> int | None:
+        """The line that defines `name`, counted from 1."""
+        return self._lines.get(name)
+
+    def is_literal(self, name: str) -> bool:
+        """Whether the value stands in single quotes, in which nothing is ever interpolated."""
+        return name in self._literal
 
     def check_private(self, *, refuse: bool) -> None:
         """Others can read the file: refused if `refuse`, otherwise one warning for each file."""
@@ -137,6 +153,7 @@ def _parsed(path: str, status: os.stat_result, file: int) -> EnvFile | str:
     values: dict[str, Callable[[], str]] = {}
     lines: dict[str, int] = {}
     broken: dict[str | None, int] = {}
+    literal: set[str] = set()
     for binding in parse_stream(StringIO(text.replace("\r\n", "\n"))):
         key, value, original = binding.key, binding.value, binding.original
         line = original.line + len(original.string) - len(original.string.lstrip("\r\n"))
@@ -148,12 +165,15 @@ def _parsed(path: str, status: os.stat_result, file: int) -> EnvFile | str:
             return f"defines {key} twice, in lines {lines[key]} and {line}"
         else:
             lines[key] = line
+            written = original.string.partition("=")[2].lstrip()
             # A back-tick quotes in JavaScript's dotenv and not here: the value would be a guess.
-            if value is None or original.string.partition("=")[2].lstrip().startswith("`"):
+            if value is None or written.startswith("`"):
                 broken[key] = line
             else:
                 values[key] = _behind(value)
-    return EnvFile(path, bool(status.st_mode & 0o004) and os.name == "posix", values, broken)
+                if written.startswith("'"):
+                    literal.add(key)
+    return EnvFile(path, bool(status.st_mode & 0o004) and os.name == "posix", values, broken, lines, literal)
 
 
 def _line(data: bytes, position: int) -> int:

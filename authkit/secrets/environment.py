@@ -21,6 +21,8 @@ class Environment(SecretSource):
     `environ`: another mapping instead of `os.environ`.
     """
 
+    local = True
+
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         found = os.environ if environ is None else environ
 

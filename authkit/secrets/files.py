@@ -64,7 +64,7 @@ class MountedFiles(SecretSource):
         raise SecretUnavailable(f"{self._directory} changed {SWAPS} times while it was read, or its {DATA} leads nowhere")
 
     def _generation(self) -> tuple[str | None, object]:
-        """The directory that the files are in now, and what differs once anything in it is replaced; None if it has just gone."""
+        """The directory that the files are in now, and what differs once anything in it is replaced. None: just gone."""
         try:
             top = os.stat(self._directory)
             base = os.path.realpath(self._directory)

@@ -25,6 +25,8 @@ class Hardcoded(SecretSource):
     Raises: `ConfigurationError` for a value that is empty, blank, or a known sample.
     """
 
+    local = True
+
     def __init__(
         self,
         values: Mapping[str, str | bytes | SecretVersions],
