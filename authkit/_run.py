@@ -261,6 +261,20 @@ class SingleFlight:
             raise
         return future.result(0)  # type: ignore[no-any-return]
 
+    async def join(self, key: Hashable) -> bool:
+        """Wait for what is under way for `key`, if anything is, whatever comes of it. False: that takes too long."""
+        if self._pid != os.getpid():
+            return True
+        with self._lock:
+            future = self._flights.get(key)
+        if future is None:
+            return True
+        try:
+            await _Waiting(future)
+        except Exception:  # whose it is hears of it
+            return future.done()
+        return True
+
     def _land(self, key: Hashable, future: Future[Any], error: BaseException | None, result: Any = None) -> None:
         with self._lock:
             if future.done():

@@ -10,9 +10,18 @@ from .versions import SecretVersions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .files import MountedFiles
-    from .parameterstore import ParameterStore
-    from .secretsmanager import SecretsManager
+    from .files import MountedFiles as MountedFiles
+    from .parameterstore import ParameterStore as ParameterStore
+    from .redact import RedactingFilter as RedactingFilter
+    from .secretsmanager import SecretsManager as SecretsManager
+
+# Loaded on first use.
+_PLACES = {
+    "MountedFiles": "files",
+    "ParameterStore": "parameterstore",
+    "RedactingFilter": "redact",
+    "SecretsManager": "secretsmanager",
+}
 
 __all__ = [
     "Dotenv",
@@ -20,6 +29,7 @@ __all__ = [
     "Hardcoded",
     "MountedFiles",
     "ParameterStore",
+    "RedactingFilter",
     "Secret",
     "SecretSource",
     "SecretVersions",
@@ -27,19 +37,17 @@ __all__ = [
     "SecretsManager",
 ]
 
-_LATER = {"MountedFiles": "files", "ParameterStore": "parameterstore", "SecretsManager": "secretsmanager"}
-
 
 def __getattr__(name: str) -> object:
-    module = _LATER.get(name)
-    if module is None:
-        raise AttributeError(f"module 'authkit.secrets' has no attribute {name!r}")
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"authkit.secrets.{module}"), name)
+    value = getattr(import_module(f"{__name__}.{place}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LATER]
+    return sorted({*globals(), *__all__})

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from abc import ABC, abstractmethod
 
 from .._run import arun, run
 from ..errors import ConfigurationError
-from .usage import Usage
+from ._literal import LITERAL
 from .versions import Masked, SecretVersions, as_bytes, is_blank, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .slot import Slot
     from .usage import Used
-
-
-class Keeper(ABC):
-    """Who knows the versions of the secrets that handles stand for."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def fresh(self, name: str) -> SecretVersions | None:
-        """The versions, if they are at hand and still good. No I/O."""
-
-    @abstractmethod
-    async def load(self, name: str) -> SecretVersions:
-        """The versions, fetched if need be; whoever awaits it drives the I/O."""
 
 
 class Secret(Masked):
@@ -41,14 +28,16 @@ class Secret(Masked):
     Whatever fetches raises `SecretNotFound`, `SecretUnavailable`, or `ConfigurationError` for a value that cannot be used.
     """
 
-    __slots__ = ("_keeper", "_usage", "name")
-    _keeper: Keeper
-    name: str
+    __slots__ = ("_slot",)
+    _slot: Slot
 
-    def __init__(self, keeper: Keeper, name: str) -> None:
-        self._keeper = keeper
-        self.name = name
-        self._usage = Usage(time.time)
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    @property
+    def name(self) -> str:
+        """What it is called at its sources."""
+        return self._slot.name
 
     @classmethod
     def of(cls, value: str | bytes | SecretVersions, *, clock: Callable[[], float] = time.time) -> Secret:
@@ -60,53 +49,61 @@ class Secret(Masked):
         del value
         if versions is None:
             raise ConfigurationError("a secret is empty, blank, or not text or bytes")
-        return cls(_Literal(versions, clock), "(literal)")
+        return cls(LITERAL.slot(versions, clock))
 
     def fresh(self) -> SecretVersions | None:
         """The versions, if they are at hand and still good; None if they would have to be fetched. No I/O."""
-        return self._keeper.fresh(self.name)
+        slot = self._slot
+        entry = slot.full
+        if entry.since <= slot.clock() < entry.until and slot.monotonic() < entry.ticks:
+            return entry.versions
+        return slot.keeper.at_hand(slot, True)
 
     def versions(self) -> SecretVersions:
         """All values at this moment. The same object until something changes; `previous` is gone once it has expired."""
-        versions = self._keeper.fresh(self.name)
-        return versions if versions is not None else run(self._keeper.load(self.name))
+        slot = self._slot
+        entry = slot.full
+        if entry.since <= slot.clock() < entry.until and slot.monotonic() < entry.ticks:
+            return entry.versions
+        return self._fetched(True, "aversions")
 
     async def aversions(self) -> SecretVersions:
         """`versions` on an event loop, which it does not block."""
-        versions = self._keeper.fresh(self.name)
-        return versions if versions is not None else await arun(self._keeper.load(self.name))
+        versions = self.fresh()
+        return versions if versions is not None else await arun(self._slot.keeper.load(self._slot, True))
 
     async def load(self) -> SecretVersions:
         """`versions` for a guard's own coroutine, whether the host is sync or async."""
-        versions = self._keeper.fresh(self.name)
-        return versions if versions is not None else await self._keeper.load(self.name)
+        versions = self.fresh()
+        return versions if versions is not None else await self._slot.keeper.load(self._slot, True)
 
     def reveal(self) -> str:
         """The current value as text. Raises: `ConfigurationError` too, for bytes that are not UTF-8."""
-        versions = self.versions()
-        value = versions.current
-        if isinstance(value, str):
-            return value
-        del value  # what is raised below may be shown with its locals
-        return self._text(versions)
+        slot = self._slot
+        entry = slot.entry
+        if entry.since <= slot.clock() < entry.until and slot.monotonic() < entry.ticks:
+            text = entry.text
+            if text is not None:
+                return text()
+        return self._text(self._fetched(False, "areveal"))
 
     async def areveal(self) -> str:
         """`reveal` on an event loop, which it does not block."""
-        return self._text(await self.aversions())
+        return self._text(await self._afetched(False))
 
     def reveal_bytes(self) -> bytes:
         """The current value as bytes, text in UTF-8. Raises: `ConfigurationError` too, for text that UTF-8 cannot say."""
-        return self._bytes(self.versions())
+        return self._bytes(self._fetched(False, "areveal_bytes"))
 
     async def areveal_bytes(self) -> bytes:
         """`reveal_bytes` on an event loop, which it does not block."""
-        return self._bytes(await self.aversions())
+        return self._bytes(await self._afetched(False))
 
     def matches(self, value: str | bytes) -> bool:
         """Whether `value` is the current, pending, or not yet expired previous value; in constant time, whichever it is."""
         presented = sealed(value)
         del value  # it may be right, and what fails below may be shown with its locals
-        return _is_one_of(self.versions(), presented())
+        return _is_one_of(self._fetched(True, "amatches"), presented())
 
     async def amatches(self, value: str | bytes) -> bool:
         """`matches` on an event loop, which it does not block."""
@@ -119,11 +116,16 @@ class Secret(Masked):
 
         A previous version that is no longer used anywhere may be retired. It counts what `note_use` was told.
         """
-        return self._usage.read()
+        return self._slot.usage.read()
 
     def note_use(self, version: str) -> None:
         """Count one use of that version ("current", "previous", "pending"): something was verified with it."""
-        self._usage.note(version)
+        slot = self._slot
+        usage = slot.usage
+        if version not in usage.steps:
+            raise ConfigurationError("a secret's version is current, previous or pending")
+        usage.steps[version]()
+        usage.last[version] = slot.clock()
 
     def recheck(self, seen: SecretVersions | None = None) -> bool:
         """Fetch once more because a verification failed, at most once per cooldown; whether there is something new to try.
@@ -139,7 +141,20 @@ class Secret(Masked):
 
     async def reload_after_failure(self, seen: SecretVersions | None = None) -> bool:
         """`recheck` for a guard's own coroutine, whether the host is sync or async."""
-        return False
+        return await self._slot.keeper.recheck(self._slot, seen)
+
+    def _fetched(self, whole: bool, twin: str) -> SecretVersions:
+        slot = self._slot
+        versions = slot.keeper.at_hand(slot, whole)
+        if versions is not None:
+            return versions
+        _warn_on_a_loop(slot, twin)
+        return run(slot.keeper.load(slot, whole))
+
+    async def _afetched(self, whole: bool) -> SecretVersions:
+        slot = self._slot
+        versions = slot.keeper.at_hand(slot, whole)
+        return versions if versions is not None else await arun(slot.keeper.load(slot, whole))
 
     def _text(self, versions: SecretVersions) -> str:
         text = _decoded(versions)
@@ -154,32 +169,31 @@ class Secret(Masked):
         return value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._keeper is other._keeper and self.name == other.name
+        return isinstance(other, Secret) and self._slot is other._slot
 
     def __hash__(self) -> int:
-        return hash((id(self._keeper), self.name))
+        return hash(id(self._slot))
 
     def __repr__(self) -> str:
         return f"<Secret {self.name}>"
 
 
-class _Literal(Keeper):
-    """The keeper of one literal."""
+def _warn_on_a_loop(slot: Slot, twin: str) -> None:
+    """Tell once in a process that this fetch keeps a running event loop waiting."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if slot.first_in_this_process():
+        import warnings
 
-    __slots__ = ("_versions", "_clock")
-
-    def __init__(self, versions: SecretVersions, clock: Callable[[], float]) -> None:
-        self._versions = versions
-        self._clock = clock
-
-    def fresh(self, name: str) -> SecretVersions:
-        versions = self._versions
-        if versions.previous_until is not None:
-            versions = self._versions = versions.in_force(self._clock())
-        return versions
-
-    async def load(self, name: str) -> SecretVersions:
-        return self.fresh(name)
+        warnings.warn(
+            f"the secret {slot.name} is fetched on a running event loop, which waits for it: await {twin}() instead",
+            RuntimeWarning, stacklevel=4,
+        )  # fmt: skip
 
 
 def _decoded(versions: SecretVersions) -> str | None:

@@ -123,6 +123,10 @@ class SecretVersions(Masked):
         """Epoch seconds after which `previous` is no longer accepted, or None."""
         return self._previous_until
 
+    def text(self) -> Callable[[], str] | None:
+        """A function that gives the current value; None if that is bytes."""
+        return self._current if isinstance(self._current(), str) else None  # type: ignore[return-value]  # what was just seen
+
     def named(self) -> tuple[tuple[str, str | bytes], ...]:
         """The values there are, each with its name: "current", "previous", "pending"."""
         values = (("current", self._current), ("previous", self._previous), ("pending", self._pending))
