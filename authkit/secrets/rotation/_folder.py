@@ -79,10 +79,8 @@ class Folder:
 
         Raises: `ConfigurationError` for what is no regular file of ours with one name, that we alone can write.
         """
-        status = self.status(name)
-        if status is None:
+        if self.check(name) is None:  # before it is opened: opening a device may do things
             return None
-        self._check(name, status)  # before it is opened: opening a device may do things
         file = self._system.open(name, _READ, dir_fd=self.fd)
         try:
             status = self._system.fstat(file)
@@ -90,6 +88,13 @@ class Folder:
             return self._content(file), status
         finally:
             self._system.close(file)
+
+    def check(self, name: str) -> os.stat_result | None:
+        """The status of a file that may be replaced; None: nothing is there. Raises: as `read`."""
+        status = self.status(name)
+        if status is not None:
+            self._check(name, status)
+        return status
 
     def _check(self, name: str, status: os.stat_result) -> None:
         refusal = refusal_of(status)

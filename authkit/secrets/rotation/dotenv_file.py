@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from contextlib import ExitStack, contextmanager
 
 from ... import _envfile
@@ -13,9 +11,9 @@ from ...errors import ConfigurationError, SecretNotFound
 from ..source import versions_named
 from ..versions import is_blank, sealed
 from . import _dotenv_text as _text
+from ._family import ENDS, FamilyTarget, check_name
 from ._folder import MAX_BYTES, Folder, told
 from ._lock import Holder, locked
-from .target import RotationTarget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +22,8 @@ if TYPE_CHECKING:
 
     from ..versions import Sealed, SecretVersions
 
-ENDS = ("__PREVIOUS", "__PREVIOUS_UNTIL", "__PENDING")  # in the order in which they come to stand after a name
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,199}")
 
-
-class DotenvTarget(RotationTarget):
+class DotenvTarget(FamilyTarget):
     """The secrets of one `.env` file: NAME, and beside it NAME__PREVIOUS, NAME__PREVIOUS_UNTIL and NAME__PENDING.
 
     Every step replaces the file by one rename: written beside it with the same owner, group and mode, read back, brought to the
@@ -75,49 +70,12 @@ class DotenvTarget(RotationTarget):
         with ExitStack() as held:
             with told(self._path):
                 folder = held.enter_context(self._open())
+                folder.check(self._base)  # before a lock file is made beside what may be no file of ours
                 held.enter_context(locked(folder, f"{self._base}.lock", self._path, system=self._system))
                 folder.sweep(self._base)
             self._kept = False
             with self._holder.here():
                 yield
-
-    def create(self, name: str, value: Sealed) -> None:
-        self._change(name, lambda _: {name: value, f"{name}__PREVIOUS": None, f"{name}__PREVIOUS_UNTIL": None})
-
-    def stage(self, name: str, value: Sealed) -> None:
-        def changes(found: SecretVersions | None) -> Mapping[str, Sealed | None]:
-            return {f"{name}__PENDING": value} if _there(found, name).pending is None else {}
-
-        self._change(name, changes)
-
-    def promote(self, name: str, previous_until: float) -> None:
-        def changes(found: SecretVersions | None) -> Mapping[str, Sealed | None]:
-            if _there(found, name).pending is None:
-                return {}
-            return {**_succeeded(found, name, "pending", previous_until), f"{name}__PENDING": None}
-
-        self._change(name, changes)
-
-    def roll_back(self, name: str, previous_until: float) -> None:
-        def changes(found: SecretVersions | None) -> Mapping[str, Sealed | None]:
-            if _there(found, name).previous is None:
-                raise SecretNotFound(f"the secret {name} has no previous value in {self._path}")
-            return _succeeded(found, name, "previous", previous_until)
-
-        self._change(name, changes)
-
-    def retire(self, name: str) -> None:
-        def changes(found: SecretVersions | None) -> Mapping[str, Sealed | None]:
-            gone = _there(found, name).previous is None
-            return {} if gone else {f"{name}__PREVIOUS": None, f"{name}__PREVIOUS_UNTIL": None}
-
-        self._change(name, changes)
-
-    def discard(self, name: str) -> None:
-        def changes(found: SecretVersions | None) -> Mapping[str, Sealed | None]:
-            return {} if _there(found, name).pending is None else {f"{name}__PENDING": None}
-
-        self._change(name, changes)
 
     def __str__(self) -> str:
         return f"dotenv:{self._path}"
@@ -174,30 +132,6 @@ class DotenvTarget(RotationTarget):
                 f"{self._path} could not be changed so that it reads back exactly: a line near one of these names "
                 f"({', '.join(wanted)}) is not what it seems; nothing was changed"
             )
-
-
-def check_name(name: str) -> None:
-    """Raises: `ConfigurationError` for what cannot be the name of a secret in a file, or is that of another one's version."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigurationError("a secret's name is ASCII letters, digits, '_', '.' and '-', and begins with a letter or '_'")
-    if name.endswith(ENDS):
-        raise ConfigurationError(f"{name} is a version of another secret: use that one's name")
-
-
-def _there(found: SecretVersions | None, name: str) -> SecretVersions:
-    if found is None:
-        raise SecretNotFound(f"there is no secret {name} to change")
-    return found
-
-
-def _succeeded(found: SecretVersions | None, name: str, by: str, previous_until: float) -> dict[str, Sealed | None]:
-    """What is to stand where `by` ("pending", "previous") becomes current, and current previous."""
-    versions = _there(found, name)
-    return {
-        name: sealed(getattr(versions, by)),
-        f"{name}__PREVIOUS": sealed(versions.current),
-        f"{name}__PREVIOUS_UNTIL": sealed(str(math.ceil(previous_until))),
-    }
 
 
 class _Broken:

@@ -26,14 +26,16 @@ def open_target(spec: str, *, backup: bool = False) -> RotationTarget:
         from .directory import FilesTarget
 
         return FilesTarget(rest)
-    name, _, region = rest.partition("@")
+    from .._aws import split_region
+
+    name, region = split_region(rest)
     if kind == "aws":
         from .secretsmanager import SecretsManagerTarget
 
-        return SecretsManagerTarget(name, region=region or None)
+        return SecretsManagerTarget(name, region=region)
     from .parameterstore import ParameterStoreTarget
 
-    return ParameterStoreTarget(name, region=region or None)
+    return ParameterStoreTarget(name, region=region)
 
 
 def open_journal(spec: str) -> Journal:
@@ -49,6 +51,8 @@ def _parts(spec: str) -> tuple[str, str]:
     kind, _, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     if kind == "env":
         raise ConfigurationError("the environment of a process cannot be changed from outside: name where it comes from")
+    if spec == "dotenv":
+        return "dotenv", ".env"
     if kind not in ("dotenv", "files", "aws", "ssm") or not rest:
         raise ConfigurationError("a target is dotenv:PATH, files:DIR, aws:NAME[@region] or ssm:PREFIX[@region]")
     return kind, rest
