@@ -109,7 +109,7 @@ class MountedFiles(SecretSource):
 
 def _is_file_name(name: str) -> bool:
     """Whether `name` can be a file of the directory itself; `..x` are Kubernetes' own."""
-    return not (
+    if (
         not name
         or name == "."
         or name.startswith("..")
@@ -117,7 +117,12 @@ def _is_file_name(name: str) -> bool:
         or "\\" in name
         or "\0" in name
         or os.path.splitdrive(name)[0]
-    )
+    ):
+        return False
+    try:
+        return len(os.fsencode(name)) <= 255
+    except UnicodeEncodeError:
+        return False
 
 
 def _content(base: str, name: str) -> Sealed | None:
@@ -132,9 +137,7 @@ def _content(base: str, name: str) -> Sealed | None:
         return None
     except PermissionError:
         raise ConfigurationError(f"{path} is there, but this process may not read it") from None
-    except (OSError, ValueError) as error:
-        if os.name == "posix" and len(os.fsencode(name)) > 255:
-            return None
+    except OSError as error:
         raise SecretUnavailable(f"{path} cannot be opened ({type(error).__name__})") from None
     try:
         status = os.fstat(file)
