@@ -56,15 +56,14 @@ def edited(data: Sealed, name: str, changes: Mapping[str, Sealed | None]) -> Sea
     ending = "\r\n" if "\r\n" in text else "\n"
     parts: list[str] = []
     for piece in pieces:
-        if piece.error or piece.key not in changes:
-            parts.append(piece.original.string)
-            continue
-        value = changes[piece.key]
-        part = _without(piece) if value is None else _with(piece, value)
+        part: str | None = piece.original.string
+        if not piece.error and piece.key in changes:
+            value = changes[piece.key]
+            part = _without(piece) if value is None else _with(piece, value)
         if part is None:
             return f"has a line for {piece.key} that cannot be changed, or its new value cannot be written in such a file"
         parts.append(part)
-        if piece.key == name and new:
+        if piece.key == name and not piece.error and new:
             head = _HEAD.match(piece.original.string, _lead(piece))
             added = _added(new, (head.group(1) or "") if head else "", ending, parts[-1])
             if added is None:
@@ -163,7 +162,7 @@ def quote(value: Sealed, style: str = "") -> str | None:
         text.encode()
     except UnicodeEncodeError:
         return None
-    if "\0" in text:
+    if not text or "\0" in text:
         return None
     forms = dict(_forms(text))
     chosen = sorted(forms, key=lambda form: form != style)  # the style that was there first, else in their order
@@ -182,6 +181,8 @@ def _forms(text: str) -> Iterator[tuple[str, str]]:
         yield "escaped double", '"' + escaped.replace('"', '\\"').replace("\r", "\\r") + '"'
     if "\r" not in text:
         yield "escaped single", "'" + escaped.replace("'", "\\'") + "'"
+    if text[0] not in "'\"`" and not set(text) & set("\r\n"):
+        yield "raw", text  # for python-dotenv before 1.2, which takes a quote after a backslash for a part of the value
     yield "escaped", '"' + escaped.replace('"', '\\"').replace("\r", "\\r") + '"'
 
 
