@@ -47,7 +47,10 @@ class ParametersApi:
             raise AwsError("ValidationException", "A parameter type is required when you create a parameter.")
         kind = asked.get("Type") or (known or {})["Type"]
         version = 1 if known is None else known["Version"] + 1
-        self.values[name] = {"Name": name, "Value": value, "Type": kind, "Version": version}
+        if known is not None and kind != known["Type"]:
+            raise AwsError("HierarchyTypeMismatchException", "Parameter Store doesn't support changing a parameter type.")
+        key = {"KeyId": asked.get("KeyId", "alias/aws/ssm")} if kind == "SecureString" else {}
+        self.values[name] = {"Name": name, "Value": value, "Type": kind, "Version": version, **key}
         return {"Version": version, "Tier": "Standard"}
 
     def _GetParameter(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +78,16 @@ class ParametersApi:
         if start + size < len(below):
             told["NextToken"] = str(start + size)
         return told
+
+    def _DescribeParameters(self, asked: dict[str, Any]) -> dict[str, Any]:
+        (wanted,) = asked["ParameterFilters"]
+        (value,) = wanted["Values"]
+        same = str.startswith if wanted["Option"] == "BeginsWith" else str.__eq__
+        found = [self.values[name] for name in sorted(self.values) if same(name, value)]
+        start = int(asked.get("NextToken", 0))
+        fields = ("Name", "Type", "Version", "KeyId")
+        told = [{field: one[field] for field in fields if field in one} for one in found[start : start + 10]]
+        return {"Parameters": told, **({"NextToken": str(start + 10)} if start + 10 < len(found) else {})}
 
     def _DeleteParameter(self, asked: dict[str, Any]) -> dict[str, Any]:
         if self.values.pop(asked["Name"], None) is None:

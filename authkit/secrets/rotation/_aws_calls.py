@@ -27,7 +27,7 @@ _KMS = ("EncryptionFailure", "DecryptionFailure", "InvalidKeyId", "KMSAccessDeni
 
 
 class Answer:
-    """What AWS said: its fields without any value, the value sealed, or the `code` of an error that the caller expected."""
+    """What AWS said: its fields, the secret's value, or the `code` of an error that was expected. Every value is sealed."""
 
     __slots__ = ("fields", "value", "code")
 
@@ -67,7 +67,7 @@ class AwsCalls:
         Raises: `ConfigurationError` for a right that is missing, which it names, and for whatever repeating cannot mend;
         `SecretUnavailable` if AWS does not answer or goes on throttling.
         """
-        on = asked.get("SecretId") or asked.get("Name") or asked.get("Path") or ", ".join(asked.get("Names") or ())
+        on = asked.get("SecretId") or asked.get("Name") or (asked.get("Names") or "*")[0]
         last = ""
         for attempt in range(self._attempts):
             if attempt:
@@ -116,4 +116,6 @@ def _ask(client: Any, action: str, asked: dict[str, Any], value: Sealed | None) 
     held = told.pop("SecretString", None)
     if held is None:
         held = told.pop("SecretBinary", None)
+    if "Parameters" in told:
+        told["Parameters"] = [{**one, "Value": sealed(one["Value"])} if "Value" in one else one for one in told["Parameters"]]
     return Answer(told, None if held is None else sealed(held)), None

@@ -65,6 +65,10 @@ class Members(Masked):
         """The names of either whose values differ."""
         return {name for name in {*self, *other} if self._all().get(name) != other._all().get(name)}
 
+    def carried(self) -> set[str]:
+        """The names whose previous value is in this document."""
+        return {name for name in self if self.get(name + PREVIOUS) is not None}
+
     def same_but(self, name: str, other: Members) -> bool:
         """Whether the two differ in the member `name` at most, whatever else they hold."""
         mine, others = {**self._all(), name: None}, {**other._all(), name: None}

@@ -262,14 +262,18 @@ class SecretsManagerTarget(RotationTarget):
         return bool(changed)
 
     def _rebased(self, seen: _Seen, name: str) -> Labels:
-        """The labels, with AWSPENDING on a version that follows the current one."""
+        """The labels, with AWSPENDING on a version that follows the current one and brings nothing retired back."""
         pending = seen.labels.pending
         assert pending is not None
-        if seen.members is None or self._secret.base_of(seen.labels, pending) == seen.labels.current:
+        if seen.members is None:
             return seen.labels
         value = None if seen.pending_members is None else seen.pending_members.get(name)
-        if value is None:
+        if value is None or seen.pending_members is None:
             raise ConfigurationError(f"the pending version of {self._id} has no text as {name}: discard it")
+        if self._secret.base_of(seen.labels, pending) == seen.labels.current:
+            known = seen.members.carried() | (seen.previous_members or seen.members).differing(seen.members)
+            if seen.pending_members.carried() <= known:
+                return seen.labels
         return self._secret.add(seen.labels, self._next(seen, name, value))
 
     def _next(self, seen: _Seen, name: str, value: Sealed | None) -> Sealed:
