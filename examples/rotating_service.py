@@ -43,10 +43,7 @@ async def private(principal: Principal) -> dict[str, str]:
 @chain(require_auth(tokens), require_roles("operator"))
 async def usage() -> dict[str, dict[str, int]]:
     """When `previous` stands still, nobody uses the old value any more: retire it."""
-    return {
-        name: {version: use.count for version, use in secret.usage().items()}
-        for name, secret in (("key", key), ("pepper", pepper))
-    }
+    return {secret.name: {version: use.count for version, use in secret.usage().items()} for secret in (key, pepper)}
 
 
 @app.get("/health")
