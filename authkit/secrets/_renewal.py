@@ -192,14 +192,22 @@ class Renewal(Masked, Keeper):
                 slot.rechecked = now  # before the fetch: one that fails or takes long is not repeated either
                 slot.rechecking = (slot.name, self._ledger.generation, slot.round, True, now)
             key = slot.rechecking
-        if leads:
+        if key:  # who does not lead may be here before the leader has set out: whoever comes first flies
             try:
-                await self._flights.do(key, partial(self._renewed, slot, key, True, True))
+                await self._flights.do(key, partial(self._looked_again, slot, key))
             except (AuthkitError, Warning):
                 pass  # it was noted and told when it happened
-        else:
-            await self._flights.join(key)
         return slot.full.versions is not before
+
+    def _looked_again(self, slot: Slot, key: Key) -> None:
+        """The one fetch of a cooldown, unless it has landed between the question and this."""
+        if slot.rechecking == key:
+            try:
+                self._renewed(slot, key, True, True)
+            finally:
+                with self._ledger.lock:
+                    if slot.rechecking == key:
+                        slot.rechecking = ()
 
 
 def _first_failure(tried: list[AuthkitError | None]) -> None:
