@@ -48,9 +48,9 @@ def _alone(text: str, form: str) -> str:
     """`text` with a mark for `form` where neither a letter, a digit nor an underscore touches it."""
     parts = text.split(form)
     kept = parts[0]
-    for before, part in zip(parts, parts[1:], strict=False):
-        touches = _is_word(before[-1:]) or _is_word(part[:1])
-        kept += (form if touches else MARK) + part
+    for place in range(1, len(parts)):
+        touches = _is_word(parts[place - 1][-1:]) or _is_word(parts[place][:1])
+        kept += (form if touches else MARK) + parts[place]
     return kept
 
 

@@ -72,7 +72,7 @@ class RedactingFilter(Masked, logging.Filter):
 
 
 def _clean(record: logging.LogRecord, redact: Redact) -> None:
-    if record.exc_info and not record.exc_text and record.exc_info is not True:
+    if record.exc_info and not record.exc_text:
         record.exc_text = logging.Formatter().formatException(record.exc_info)
     message = record.getMessage()
     clean = redact(message)
@@ -87,7 +87,8 @@ def _clean(record: logging.LogRecord, redact: Redact) -> None:
         record.exc_info = None  # whoever formats it anew would show what was taken out
 
 
-_KEPT = frozenset(("args", "exc_info"))
+# What a record always has is no place for a secret, but for these two and the message.
+_KEPT = frozenset(logging.makeLogRecord({}).__dict__) - {"exc_text", "stack_info"}
 
 
 def _within(value: Any, redact: Redact, depth: int) -> Any:
@@ -104,8 +105,9 @@ def _within(value: Any, redact: Redact, depth: int) -> Any:
         pairs = [(_within(k, redact, depth - 1), _within(v, redact, depth - 1)) for k, v in value.items()]
         same = all(_same(key, old) and _same(item, value[old]) for (key, item), old in zip(pairs, value, strict=True))
         return value if same else dict(pairs)
-    shown = f"{value!r}\n{value!s}"
-    return value if redact(shown) == shown else redact(str(value))
+    shown = str(value)
+    clean = redact(shown)
+    return value if clean == shown else clean
 
 
 def _same(one: object, other: object) -> bool:

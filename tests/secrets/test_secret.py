@@ -297,5 +297,7 @@ def test_importing_the_secrets_loads_nothing_heavy() -> None:
 
     heavy = "('dotenv', 'boto3', 'asyncio', 'logging', 'dataclasses', 'typing', 'hmac')"
     # what an editable installation has loaded before is not counted
-    program = f"import sys; old = set(sys.modules); import authkit.secrets; print(sorted(({{*sys.modules}} - old) & {{*{heavy}}}))"
+    program = (
+        f"import sys; old = {{*sys.modules}}; import authkit.secrets; print(sorted(({{*sys.modules}} - old) & {{*{heavy}}}))"
+    )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
