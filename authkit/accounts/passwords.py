@@ -6,7 +6,7 @@ import os
 
 from .._needs import needs
 from ..errors import ConfigurationError, Unavailable
-from .pepper import PREFIX, Pepper, split
+from .pepper import PREFIX, Pepper, secret_of, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class PasswordHasher:
         pepper: AnyPepper | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._pepper = None if pepper is None else Pepper(pepper)
+        peppered, secret = pepper is not None, None if pepper is None else secret_of(pepper)
         del pepper  # what is raised below may be shown with its locals
+        self._pepper = Pepper(secret) if peppered else None
         for name, number, least in (("passes", passes, 1), ("lanes", lanes, 1), ("max_bytes", max_bytes, 64)):
             if type(number) is not int or not least <= number < 2**20:
                 raise ConfigurationError(f"{name} is a whole number of at least {least}")

@@ -67,14 +67,12 @@ class Pepper(Masked):
     _secret: Secret
     _held: _Keys | None
 
-    def __init__(self, pepper: AnyPepper) -> None:
-        hidden = _hidden(pepper)
-        del pepper  # what is raised below may be shown with its locals
-        if hidden is None:
+    def __init__(self, secret: Secret | None) -> None:
+        if secret is None:
             raise ConfigurationError("the pepper is empty, blank, or not text or bytes")
-        self._secret = hidden
+        self._secret = secret
         self._held = None
-        versions = hidden.fresh()
+        versions = secret.fresh()
         if versions is not None:
             self._follow(versions)
 
@@ -127,13 +125,11 @@ def split(stored: str) -> tuple[str | None, str]:
     return None, stored
 
 
-def _hidden(pepper: object) -> Secret | None:
-    """The pepper as a Secret; None if it can be none. It raises nothing: its frame holds the value."""
+def secret_of(pepper: AnyPepper) -> Secret | None:
+    """The pepper out of sight; None if it can be none. It raises nothing: its frame holds the value."""
     if isinstance(pepper, Secret):
         return pepper
-    if isinstance(pepper, SecretVersions) or (isinstance(pepper, (str, bytes)) and not is_blank(pepper)):
-        return Secret.of(pepper)
-    return None
+    return Secret.of(pepper) if isinstance(pepper, SecretVersions) or not is_blank(pepper) else None
 
 
 def _keys(versions: SecretVersions) -> dict[str, _Key]:

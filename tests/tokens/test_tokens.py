@@ -293,7 +293,7 @@ async def test_averify_is_verify() -> None:
     assert (await tokens(SECRET).averify(text)).subject == "alice"
     with pytest.raises(InvalidToken):
         await both.averify(text + "x")
-    assert vault.asked == 1
+    assert vault.asked == 2, "a signature that does not hold may be under a newer key: it is looked up once"
 
 
 def test_after_warm_verify_reads_nothing() -> None:
