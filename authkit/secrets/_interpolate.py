@@ -23,27 +23,21 @@ def interpolated(value: Sealed, look_up: Callable[[str], tuple[Sealed, bool] | N
     `look_up(name)`: the value that NAME stands for and whether that is literal; None if there is none, or an empty one. A
     default is literal. Nothing else means anything: not `$NAME`, and no command. It raises nothing of its own.
     """
-    return _expanded(value, look_up, ())
+    return _expanded(value, look_up, (), {})
 
 
-def _expanded(value: Sealed, look_up: Callable[[str], tuple[Sealed, bool] | None], within: tuple[str, ...]) -> Sealed | str:
+def _expanded(
+    value: Sealed, look_up: Callable[[str], tuple[Sealed, bool] | None], within: tuple[str, ...], known: dict[str, Sealed]
+) -> Sealed | str:
     text = value()
     assert isinstance(text, str)
     parts: list[Sealed] = []
     size = start = 0
     for reference in _REFERENCE.finditer(text):
         name, default = reference.groups()
-        if name in within:
-            return "refers to itself"
-        if len(within) >= MAX_DEPTH:
-            return f"is {MAX_DEPTH} references deep"
-        found = look_up(name)
-        if found is None:
-            if default is None:
-                return "refers to a name that these files do not define"
-            part: Sealed | str = sealed(default)
-        else:
-            part = found[0] if found[1] else _expanded(found[0], look_up, (*within, name))
+        part: Sealed | str | None = known.get(name)
+        if part is None:
+            part = _meant(name, default, look_up, within, known)
         if isinstance(part, str):
             return part
         parts += (sealed(text[start : reference.start()]), part)
@@ -53,3 +47,23 @@ def _expanded(value: Sealed, look_up: Callable[[str], tuple[Sealed, bool] | None
             return "becomes longer than 1 MiB"
     parts.append(sealed(text[start:]))
     return sealed("".join(str(part()) for part in parts))
+
+
+def _meant(
+    name: str,
+    default: str | None,
+    look_up: Callable[[str], tuple[Sealed, bool] | None],
+    within: tuple[str, ...],
+    known: dict[str, Sealed],
+) -> Sealed | str:
+    if name in within:
+        return "refers to itself"
+    if len(within) >= MAX_DEPTH:
+        return f"is {MAX_DEPTH} references deep"
+    found = look_up(name)
+    if found is None:
+        return "refers to a name that these files do not define" if default is None else sealed(default)
+    part = found[0] if found[1] else _expanded(found[0], look_up, (*within, name), known)
+    if not isinstance(part, str):
+        known[name] = part  # a name that is referred to twice is worked out once
+    return part

@@ -10,6 +10,18 @@ import pytest
 
 from authkit.errors import ConfigurationError, SecretNotFound
 from authkit.secrets import Environment, Secrets
+from tests.secrets.contract import NamedVersionsContract
+
+
+class TestEnvironment(NamedVersionsContract):
+    @pytest.fixture
+    def source(self) -> Environment:
+        self.environ: dict[str, str] = {}
+        return Environment(self.environ)
+
+    def keep(self, values: dict[str, str]) -> None:
+        self.environ.clear()
+        self.environ.update(values)
 
 
 def test_the_four_names_make_the_versions() -> None:

@@ -10,12 +10,23 @@ from authkit._samples import is_sample
 from authkit.errors import ConfigurationError, SecretNotFound
 from authkit.secrets import Hardcoded, Secrets, SecretVersions
 from authkit.settings import Settings
+from tests.secrets.contract import SourceContract
 
 VALUES = {"A": "4f1d2c3b5a69788796a5b4c3d2e1f0ff"}
 
 
 def _settings(environment: str | None) -> Settings:
     return Settings({} if environment is None else {"AUTHKIT_ENV": environment}, "/nonexistent")
+
+
+class TestHardcoded(SourceContract):
+    @pytest.fixture
+    def source(self) -> Hardcoded:
+        self.kept = Hardcoded({}, settings=_settings("test"))
+        return self.kept
+
+    def keep(self, values: dict[str, str]) -> None:
+        self.kept.__init__(values, settings=_settings("test"))  # type: ignore[misc]  # it never changes: this is another one
 
 
 @pytest.mark.parametrize("environment", ["development", "test"])
