@@ -49,10 +49,10 @@ class Entry(Masked):
         self.since, self.until, self.ticks = EVER, NEVER, NEVER
 
     def follow(self, known: Entry) -> None:
-        """Be the successor of `known`: the same objects where nothing has changed, and no later end of `previous`."""
+        """Be the successor of `known`: the same objects where nothing has changed, and the end that `previous` had."""
         seen = self.seen
         if seen.same_as(known.seen):
-            self.seen, self.bare, self.ends = known.seen, known.bare, min(self.ends, known.ends)
+            self.seen, self.bare, self.ends = known.seen, known.bare, known.ends
         elif known.bare is not None and seen.same_as(known.bare):
             self.seen = known.bare
         self.versions = self.seen
