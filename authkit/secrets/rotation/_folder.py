@@ -65,7 +65,10 @@ class Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._system.close(self.fd)
+        try:
+            self._system.close(self.fd)
+        except OSError:  # nothing was written through it
+            pass
 
     def status(self, name: str) -> os.stat_result | None:
         """What `name` is, itself and not what it may point to. None: nothing is there."""

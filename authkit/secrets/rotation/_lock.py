@@ -12,7 +12,7 @@ from .target import Busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ._folder import Folder
@@ -29,11 +29,15 @@ def locked(folder: Folder, name: str, what: str, *, system: Any = os) -> Iterato
         yield
     finally:
         # Unlinked before it is closed, while nobody else can hold it; _held looks whether what it locked still has the name.
-        try:
-            system.unlink(name, dir_fd=folder.fd)
-        except OSError:
-            pass
-        system.close(file)
+        _quietly(system.unlink, name, dir_fd=folder.fd)
+        _quietly(system.close, file)
+
+
+def _quietly(release: Callable[..., object], *args: object, **kwargs: object) -> None:
+    try:
+        release(*args, **kwargs)
+    except OSError:  # the work is done, nothing was written to this file, and closing closes it also then
+        pass
 
 
 def _held(folder: Folder, name: str, what: str, system: Any) -> int:

@@ -11,8 +11,8 @@ class Died(BaseException):
 
 
 class Failing:
-    """Passes every call on to os until the `at`-th (1 is the first): that one raises `error`, or, without one, the process "dies":
-    that call and every later one raise `Died`, and `bury` closes its files as the kernel would."""
+    """Passes every call on to os until the `at`-th (1 is the first): that one raises `error`, or, without one, the process
+    "dies": that call and every later one raise `Died`, and `bury` closes its files as the kernel would."""
 
     def __init__(self, at: int = 0, error: OSError | None = None) -> None:
         self.at, self.error = at, error

@@ -144,7 +144,7 @@ def _hostile(rng: random.Random) -> str:
 
 
 def test_200_random_secrets_are_read_back_to_the_byte(tmp_path: Path, rng: random.Random) -> None:
-    """SEC-05: quotes, dollars, comments, escapes, line ends and BOMs, each written over the one before, in a file with others."""
+    """SEC-05: quotes, dollars, comments, escapes, line ends, BOMs; each written over the one before, in a file with others."""
     text = "# head\r\nA='x' # \"\r\n\r\nexport KEY=first # 'the key'\r\nZ=\"last\""
     for _ in range(200):
         value, previous = _hostile(rng), _hostile(rng)
