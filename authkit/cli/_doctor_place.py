@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..errors import AuthkitError, Unavailable
@@ -45,12 +46,32 @@ def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int,
         return
     if _secret_name(name) or len(status.versions) > 1 or status.since:
         yield from judged(name, versions, now)
-    yield from _standing(name, status, max_age, now)
+        yield from _standing(name, status, max_age, now)
+        if status.due is None and _untouched(str(target)) > max_age:
+            message = f"the file was not changed for {span(_untouched(str(target)))}: the value is older than {span(max_age)}"
+            yield Finding("warning", "overdue", name, message, f"authkit secrets rotate {name}")
+
+
+def _untouched(target: str) -> float:
+    """Seconds since a file that holds all its secrets was last written; 0 for any other place."""
+    import time
+
+    kind, _, path = target.partition(":")
+    try:
+        return time.time() - os.stat(path).st_mtime if kind == "dotenv" else 0.0
+    except OSError:
+        return 0.0
 
 
 def _standing(name: str, status: Status, max_age: int, now: float) -> Iterator[Finding]:
     if status.state == "interrupted":
-        yield Finding("error", "interrupted", name, "a rotation began and did not end", f"authkit secrets rotate {name}")
+        yield Finding(
+            "error",
+            "interrupted",
+            name,
+            "a rotation began and did not end, unless one is at work now",
+            f"authkit secrets rotate {name}",
+        )
     elif status.state == "pending":
         since = status.since.get("pending")
         waits = "" if since is None else f" for {span(now - since)}"
@@ -74,4 +95,4 @@ def _secret_name(name: str) -> bool:
 
 
 def _at(mend: str, source: str) -> str:
-    return f"{mend} --source {source}" if mend.startswith("authkit ") and source != "dotenv:.env" else mend
+    return f"{mend} --source {quote(source)}" if mend.startswith("authkit ") and source != "dotenv:.env" else mend

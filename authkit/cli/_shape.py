@@ -36,7 +36,9 @@ def shape_of(value: Sealed) -> Shape:
     if re.fullmatch(r"(?:[0-9a-f]{2}){32,1024}", text):
         return Shape("hmac", len(text) // 2, "hex")
     standard = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text) and re.search(r"[+/=]", text)
-    return Shape("hmac", min(1024, max(LEAST_HMAC, -(-len(text) * 3 // 4))), "base64" if standard else "base64url")
+    size = len(text) * 3 // 4
+    size += -(-size * 4 // 3) < len(text)  # as text it is not to be shorter
+    return Shape("hmac", min(1024, max(LEAST_HMAC, size)), "base64" if standard else "base64url")
 
 
 def key_pair(value: Sealed) -> Shape | None:

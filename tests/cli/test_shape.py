@@ -1,0 +1,44 @@
+"""What a value looks like, so that its successor fits where it is used."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authkit.cli._shape import Shape, shape_of
+from authkit.secrets.rotation.generate import generate
+from authkit.secrets.versions import sealed
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({"kind": "hmac"}, Shape("hmac", 32, "base64url")),
+        ({"kind": "hmac", "length": 64}, Shape("hmac", 64, "base64url")),
+        ({"kind": "hmac", "encoding": "hex", "length": 48}, Shape("hmac", 48, "hex")),
+        ({"kind": "hmac", "encoding": "base64"}, Shape("hmac", 33, "base64")),
+        ({"kind": "webhook"}, Shape("webhook")),
+        ({"kind": "password"}, Shape("hmac", 32, "base64url")),
+        ({"kind": "rsa", "length": 2048}, Shape("rsa", 3072)),
+        ({"kind": "ec"}, Shape("ec")),
+        ({"kind": "ec", "length": 384}, Shape("ec", 384)),
+        ({"kind": "ed25519"}, Shape("ed25519")),
+    ],
+)
+def test_a_value_tells_the_options_that_make_another(options: dict[str, object], shape: Shape) -> None:
+    value = generate(**options)  # type: ignore[arg-type]
+    assert shape_of(value) == shape
+
+
+@pytest.mark.parametrize("text", ["hunter2", "x" * 45, "a b", "", "-----BEGIN PRIVATE KEY-----", "pässword"])
+def test_what_is_no_key_gets_a_successor_that_is_not_shorter(text: str) -> None:
+    kind, length, encoding = shape_of(sealed(text))
+    assert kind == "hmac"
+    assert len(generate(kind, length=length, encoding=encoding)()) >= max(43, len(text))
+
+
+@given(st.one_of(st.text(max_size=400), st.binary(max_size=400)))
+def test_any_value_has_a_shape_that_can_be_generated(value: str | bytes) -> None:
+    kind, length, encoding = shape_of(sealed(value))
+    assert len(generate(kind, length=length, encoding=encoding)()) >= 32
