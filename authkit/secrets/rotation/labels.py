@@ -61,6 +61,11 @@ class Labels:
         return str(uuid.uuid5(_TOKENS, f"{self.arn}\0{base}\0{attempt}"))
 
 
+def first_token(secret_id: str) -> str:
+    """The id of the first version of a secret that is to be made: the same when the call is repeated."""
+    return str(uuid.uuid5(_TOKENS, secret_id))
+
+
 class LabelledSecret:
     """One secret and its labels, through `calls`."""
 
@@ -101,16 +106,17 @@ class LabelledSecret:
                 return
             asked["NextToken"] = told["NextToken"]
 
-    def add(self, labels: Labels, value: Sealed, label: str = PENDING) -> Labels:
+    def add(self, labels: Labels, value: Sealed, label: str = PENDING, *, instead: bool = False) -> Labels:
         """Make the version that follows the current one, with `label` on it. Of AWSPENDING whoever came first on that base has
         it, and his value is the pending one.
 
-        A version of that id without the label was thrown away or rolled back once, and the next id is taken.
+        A version of that id without the label was thrown away or rolled back once, and the next id is taken; `instead`: also
+        where the label is on it, for which the new one takes its place.
         """
         assert labels.current is not None
         for attempt in range(TOKENS):
             token = labels.token(labels.current, attempt)
-            if token in labels.stages and (labels.on.get(PENDING) != token or label != PENDING):
+            if token in labels.stages and (instead or labels.on.get(PENDING) != token or label != PENDING):
                 continue
             answer = self._calls(
                 "PutSecretValue",

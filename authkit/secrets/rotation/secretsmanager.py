@@ -13,7 +13,7 @@ from .._aws import part_of_arn
 from ..versions import SecretVersions, as_bytes, is_blank
 from ._aws_calls import AwsCalls
 from ._members import Members
-from .labels import PENDING, PREVIOUS, STEP, LabelledSecret, Labels
+from .labels import PENDING, PREVIOUS, STEP, LabelledSecret, Labels, first_token
 from .target import Busy, RotationTarget
 
 TYPE_CHECKING = False
@@ -140,9 +140,10 @@ class SecretsManagerTarget(RotationTarget):
         self._check_there(name, seen)
         if seen.labels.pending is not None and self._is_pending(name, seen):
             return
+        new = self._next(seen, name, value)
         if _same(value, seen.current if seen.members is None else seen.members.get(name)):
             raise ConfigurationError(f"the new value of {name} is the current one")
-        self._secret.add(seen.labels, self._next(seen, name, value))
+        self._secret.add(seen.labels, new)
 
     def promote(self, name: str, previous_until: float) -> None:
         """AWSCURRENT moves to the pending version, then AWSPENDING goes; AWSPREVIOUS follows by AWS's own rule.
@@ -274,7 +275,7 @@ class SecretsManagerTarget(RotationTarget):
             known = seen.members.carried() | (seen.previous_members or seen.members).differing(seen.members)
             if seen.pending_members.carried() <= known:
                 return seen.labels
-        return self._secret.add(seen.labels, self._next(seen, name, value))
+        return self._secret.add(seen.labels, self._next(seen, name, value), instead=True)
 
     def _next(self, seen: _Seen, name: str, value: Sealed | None) -> Sealed:
         if value is not None and is_blank(value()):
@@ -318,7 +319,9 @@ class SecretsManagerTarget(RotationTarget):
         if labels is not None:  # made without a value, by a template say: the first version is current by itself
             answer = self._calls("PutSecretValue", first, SecretId=self._id)
         else:
-            answer = self._calls("CreateSecret", first, Name=self._id, expect=("ResourceExistsException",))
+            token = first_token(self._id)
+            expect = ("ResourceExistsException",)
+            answer = self._calls("CreateSecret", first, Name=self._id, ClientRequestToken=token, expect=expect)
         if answer.code is not None:
             raise self._secret.busy()
         if getattr(self._held, "version", None) is not None:
