@@ -53,11 +53,7 @@ class Secret(Masked):
 
     def fresh(self) -> SecretVersions | None:
         """The versions, if they are at hand and still good; None if they would have to be fetched. No I/O."""
-        slot = self._slot
-        entry = slot.full
-        if entry.since <= slot.clock() < entry.until and slot.monotonic() < entry.ticks:
-            return entry.versions
-        return slot.keeper.at_hand(slot, True)
+        return self._at_hand(True)
 
     def versions(self) -> SecretVersions:
         """All values at this moment. The same object until something changes; `previous` is gone once it has expired."""
@@ -69,12 +65,11 @@ class Secret(Masked):
 
     async def aversions(self) -> SecretVersions:
         """`versions` on an event loop, which it does not block."""
-        versions = self.fresh()
-        return versions if versions is not None else await arun(self._slot.keeper.load(self._slot, True))
+        return await self._afetched(True)
 
     async def load(self) -> SecretVersions:
         """`versions` for a guard's own coroutine, whether the host is sync or async."""
-        versions = self.fresh()
+        versions = self._at_hand(True)
         return versions if versions is not None else await self._slot.keeper.load(self._slot, True)
 
     def reveal(self) -> str:
@@ -109,7 +104,7 @@ class Secret(Masked):
         """`matches` on an event loop, which it does not block."""
         presented = sealed(value)
         del value
-        return _is_one_of(await self.aversions(), presented())
+        return _is_one_of(await self._afetched(True), presented())
 
     def usage(self) -> Mapping[str, Used]:
         """How often, and when last, each version verified something in this process: by "current", "previous", "pending".
@@ -145,16 +140,22 @@ class Secret(Masked):
 
     def _fetched(self, whole: bool, twin: str) -> SecretVersions:
         slot = self._slot
-        versions = slot.keeper.at_hand(slot, whole)
+        versions = self._at_hand(whole)
         if versions is not None:
             return versions
         _warn_on_a_loop(slot, twin)
         return run(slot.keeper.load(slot, whole))
 
     async def _afetched(self, whole: bool) -> SecretVersions:
+        versions = self._at_hand(whole)
+        return versions if versions is not None else await arun(self._slot.keeper.load(self._slot, whole))
+
+    def _at_hand(self, whole: bool) -> SecretVersions | None:
         slot = self._slot
-        versions = slot.keeper.at_hand(slot, whole)
-        return versions if versions is not None else await arun(slot.keeper.load(slot, whole))
+        entry = slot.full if whole else slot.entry
+        if entry.since <= slot.clock() < entry.until and slot.monotonic() < entry.ticks:
+            return entry.versions
+        return slot.keeper.at_hand(slot, whole)
 
     def _text(self, versions: SecretVersions) -> str:
         text = _decoded(versions)
