@@ -135,7 +135,7 @@ class Aws:
     def _make(self) -> tuple[tuple[int, float, Any] | None, Failure | None]:
         import os
 
-        boto3 = needs("boto3", "authkit-middleware[aws]")
+        session = _session(self._profile)
         from botocore.config import Config
 
         hush()
@@ -148,16 +148,31 @@ class Aws:
         until = float("inf")
         keys: dict[str, str] = {}
         try:
-            session = boto3.session.Session(profile_name=self._profile, region_name=self.region)
             if self._role is not None:
-                sts = session.client("sts", config=config)
+                sts = session.create_client("sts", region_name=self.region, config=config)
                 keys, until, failure = _assumed(sts, self._role)
                 if failure is not None:
                     return None, failure
-            client = session.client(self.service, endpoint_url=self._endpoint, config=config, **keys)
+            client = session.create_client(
+                self.service, region_name=self.region, endpoint_url=self._endpoint, config=config, **keys
+            )
         except Exception as error:
             return None, _unmade(error)
         return (os.getpid(), until - RENEW, client), None
+
+
+def _session(profile: str | None) -> Any:
+    """A botocore session of one client's own, for sessions are not for several threads; what AWS's services look like is
+    read from the disk once for all of them, which is 90 % of the time that a client takes."""
+    global _loader
+    found = needs("botocore.session", "authkit-middleware[aws]").Session(profile=profile)
+    if _loader is None:
+        _loader = found.get_component("data_loader")
+    found.register_component("data_loader", _loader)
+    return found
+
+
+_loader: Any = None
 
 
 class Failure:

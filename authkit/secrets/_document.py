@@ -33,8 +33,8 @@ class Document(Masked):
         self._broken: int | None = None
 
     @classmethod
-    def of(cls, secret_id: str, answer: Callable[[], dict[str, Any]]) -> Document:
-        """It raises nothing, because its locals hold values."""
+    def of(cls, secret_id: str, answer: Callable[[], dict[str, Any]], members: bool) -> Document:
+        """`members`: whether JSON is taken apart. It raises nothing, because its locals hold values."""
         document = cls()
         try:
             told = answer()
@@ -49,13 +49,13 @@ class Document(Masked):
             return cls()
         document.answered = True
         document._whole = sealed(whole)
-        if isinstance(whole, str) and whole.lstrip().startswith("{"):
+        if members and isinstance(whole, str) and whole.lstrip().startswith("{"):
             document._members, document._broken = _parsed(whole)
         return document
 
     def find(self, name: str) -> Sealed | None:
-        """The member of that name, or all of it under its own name. None if it has neither."""
-        return self._whole if name in self._names else self._members.get(name)
+        """The member of that name, else all of it under its own name. None if it has neither."""
+        return self._members.get(name) or (self._whole if name in self._names else None)
 
     def defines(self, name: str) -> bool:
         """Whether `name` is here. Raises: `ConfigurationError` if it might be, in JSON that does not parse."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from .rotation.labels import Labels
     from .versions import SecretVersions
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -26,8 +27,9 @@ class SecretsManager(SecretSource):
     """`SecretsManager("prod/app", region="eu-west-1")`: the members of that JSON secret are the names.
 
     `secret_ids`: names or ARNs, asked in order; the first that has a name gives it. Each whole secret, JSON, plain text or
-    binary, is there under its own name too. A member that is no string serves as its JSON text (`5432`, `true`,
-    `{"kty":"EC"}`); null and "" are refused. With no `secret_ids` a name IS a secret's name or ARN: `secrets["prod/api-key"]`.
+    binary, is there under its own name too, unless a member has that name. A member that is no string serves as its JSON text
+    (`5432`, `true`, `{"kty":"EC"}`); null and "" are refused. With no `secret_ids` a name IS a secret's name or ARN:
+    `secrets["prod/api-key"]`, and JSON is not taken apart.
 
     AWSCURRENT, AWSPREVIOUS and AWSPENDING are the versions; a label that is nowhere, or on what is current, adds none. Where
     AWSPREVIOUS says nothing new of a member, `NAME__PREVIOUS`, `NAME__PREVIOUS_UNTIL` and `NAME__PENDING` beside it do.
@@ -118,16 +120,18 @@ class SecretsManager(SecretSource):
         read: dict[str, tuple[Document, ...]] = {}
         found = {}
         for name in names:
+            failure: AuthkitError | None = None
             try:
                 secret_id, document = _first(name, documents)
                 if secret_id not in read:
                     read[secret_id] = self._all(secret_id, document, current_only, deadline)
                 found[name] = joined(name, *read[secret_id])
             except AuthkitError as error:
-                if name == names[0]:
-                    if isinstance(error, SecretNotFound):
-                        raise SecretNotFound(f"the secret {name} is not in {self}") from None
-                    raise
+                failure = error
+            if failure is not None and name == names[0]:
+                if isinstance(failure, SecretNotFound):
+                    raise SecretNotFound(f"the secret {name} is not in {self}")
+                raise failure.with_traceback(None)
         return found
 
     def _currents(self, secret_ids: tuple[str, ...], deadline: float) -> dict[str, Document | AuthkitError]:
@@ -142,7 +146,7 @@ class SecretsManager(SecretSource):
                     found[secret_id] = self._version(secret_id, CURRENT, deadline)
                 except AuthkitError as error:
                     found[secret_id] = error.with_traceback(None)
-        return found
+        return {secret_id: found[secret_id] for secret_id in secret_ids}  # the order decides who gives a name
 
     def _batch(self, secret_ids: tuple[str, ...], deadline: float) -> dict[str, Document | AuthkitError]:
         """Of those that one call brings, the current versions; whoever is left out is asked for alone, which tells why."""
@@ -156,12 +160,12 @@ class SecretsManager(SecretSource):
             return {}
         except AuthkitError as error:
             return dict.fromkeys(secret_ids, error.with_traceback(None))
-        return _documents(secret_ids, answer)
+        return _documents(secret_ids, answer, bool(self._ids))
 
     def _version(self, secret_id: str, stage: str, deadline: float) -> Document:
         about = f"the secret {secret_id}" if stage == CURRENT else f"the {stage} version of the secret {secret_id}"
         asked = {"SecretId": secret_id, "VersionStage": stage}
-        document = Document.of(secret_id, self._aws.call("GetSecretValue", about, deadline, asked))
+        document = Document.of(secret_id, self._aws.call("GetSecretValue", about, deadline, asked), bool(self._ids))
         if not document.answered:
             raise SecretUnavailable(f"{about} cannot be read: what answered is not AWS Secrets Manager")
         return document
@@ -176,10 +180,13 @@ class SecretsManager(SecretSource):
             # Pending before previous: a promotion in between then shows as a previous version that we took for current.
             pending = Document() if PENDING in current.stages else self._labelled(secret_id, PENDING, deadline)
             previous = self._labelled(secret_id, PREVIOUS, deadline)
-            if previous.version is None or previous.version != current.version:
-                if previous.version is not None:
-                    previous.until = self._until(secret_id, previous.version, deadline)
+            if previous.version is None:
                 return current, previous, pending
+            if previous.version != current.version:
+                labels = self._labels(secret_id, deadline)
+                if labels is None or (labels.on.get(CURRENT), labels.on.get(PREVIOUS)) == (current.version, previous.version):
+                    previous.until = None if labels is None else labels.until
+                    return current, previous, pending
         raise SecretUnavailable(f"the labels of the secret {secret_id} moved {ROUNDS} times while they were read")
 
     def _labelled(self, secret_id: str, stage: str, deadline: float) -> Document:
@@ -188,16 +195,14 @@ class SecretsManager(SecretSource):
         except SecretNotFound:
             return Document()
 
-    def _until(self, secret_id: str, version: str, deadline: float) -> int | None:
-        """Until when that previous version is accepted, if a rotation has written it down and we may read it."""
+    def _labels(self, secret_id: str, deadline: float) -> Labels | None:
+        """Where the labels are now, and until when a rotation said that the previous version is accepted; if we may ask."""
         if self._describe_denied:
             return None
         from .rotation.labels import Labels
 
         try:
-            told = self._aws.call("DescribeSecret", f"the secret {secret_id}", deadline, {"SecretId": secret_id})()
-            labels = Labels(told)
-            return labels.until if labels.previous == version else None
+            return Labels(self._aws.call("DescribeSecret", f"the secret {secret_id}", deadline, {"SecretId": secret_id})())
         except AccessMissing:
             self._describe_denied = True
         except (AuthkitError, KeyError):
@@ -229,7 +234,9 @@ def _first(name: str, documents: Mapping[str, Document | AuthkitError]) -> tuple
     raise SecretNotFound(name)
 
 
-def _documents(secret_ids: tuple[str, ...], answer: Callable[[], dict[str, Any]]) -> dict[str, Document | AuthkitError]:
+def _documents(
+    secret_ids: tuple[str, ...], answer: Callable[[], dict[str, Any]], members: bool
+) -> dict[str, Document | AuthkitError]:
     """What a batch brought, by the ids that were asked for. What is not surely AWSCURRENT is left out.
 
     It raises nothing, because its locals hold values.
@@ -239,7 +246,7 @@ def _documents(secret_ids: tuple[str, ...], answer: Callable[[], dict[str, Any]]
     for told in values if isinstance(values, list) else ():
         for secret_id in secret_ids if isinstance(told, dict) else ():
             if secret_id in (told.get("ARN"), told.get("Name")):
-                document = Document.of(secret_id, lambda told=told: told)  # type: ignore[misc]
+                document = Document.of(secret_id, lambda told=told: told, members)  # type: ignore[misc]
                 if document.answered and CURRENT in document.stages:
                     found[secret_id] = document
     return found

@@ -2,7 +2,7 @@
 
 moto           (fixture) the address of a moto server, empty
 strict_aws     (fixture) `StrictAws`: Secrets Manager, SSM's parameters and STS with faults on order; counts its calls
-client(...)    a boto3 client for either
+client(...)    a botocore client for either
 AWS_ENV        what a process needs in its environment to sign requests to them
 
 strict_aws.fail("GetSecretValue", "ThrottlingException", times=2)
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import http.server
 import json
 import threading
@@ -41,18 +42,29 @@ AWS_ENV = {
 
 
 def client(service: str, endpoint: str, **config: Any) -> Any:
-    """A boto3 client for tests to arrange with; it does not retry, so that faults are seen as they come."""
-    import boto3
+    """A client of botocore's for tests to arrange with; it does not retry, so that faults are seen as they come."""
     from botocore.config import Config
 
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=endpoint,
-        aws_access_key_id=AWS_ENV["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=AWS_ENV["AWS_SECRET_ACCESS_KEY"],
-        config=Config(**{"retries": {"total_max_attempts": 1}, **config}),
-    )
+    with _making:  # making a client is not for several threads
+        return _session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=endpoint,
+            aws_access_key_id=AWS_ENV["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=AWS_ENV["AWS_SECRET_ACCESS_KEY"],
+            config=Config(**{"retries": {"total_max_attempts": 1}, **config}),
+        )
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _session() -> Any:
+    """One for all: what AWS's services look like is then read from the disk once."""
+    from botocore.session import Session
+
+    return Session()
 
 
 class MotoServer:
@@ -108,7 +120,7 @@ class StrictAws(http.server.ThreadingHTTPServer):
         self._serving.start()
 
     def client(self, service: str = "secretsmanager", **config: Any) -> Any:
-        """A boto3 client that talks to this server."""
+        """A botocore client that talks to this server."""
         return client(service, self.endpoint, **config)
 
     def fail(
