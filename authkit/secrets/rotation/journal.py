@@ -126,10 +126,11 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    wanted = ("time", "action", "step", "name", "target", "rotation")
-    return entry if isinstance(entry, dict) and all(key in entry for key in wanted) else None
+    if not isinstance(entry, dict) or not isinstance(entry.get("time"), (int, float)):
+        return None
+    return entry if all(isinstance(entry.get(key), str) for key in ("action", "step", "name", "target", "rotation")) else None
 
 
 def _iso(now: float) -> str:
