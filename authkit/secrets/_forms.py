@@ -75,9 +75,9 @@ def _forms(value: Sealed) -> list[Sealed]:
                 forms |= {quote(one, safe="", errors="surrogateescape"), quote(one, errors="surrogateescape")}
                 forms |= {quote_plus(one, errors="surrogateescape")}
     elif raw is not None:
-        forms = {repr(raw)[2:-1], quote(raw, safe="")}
+        forms = {quote(raw, safe="")}
     if raw is not None:
-        forms |= {raw.hex(), raw.hex().upper(), *_base64(raw)}
+        forms |= {repr(raw)[2:-1], raw.hex(), raw.hex().upper(), *_base64(raw)}
     return [sealed(form) for form in forms if form]
 
 

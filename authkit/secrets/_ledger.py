@@ -132,8 +132,7 @@ class Ledger(Masked):
         now = slot.now()
         if self.fresh(entry, now):
             entry.arm(now, max(0.0, soft - elapsed(at, now)))
-        slot.full = entry if complete else NOTHING
-        slot.entry = entry
+        slot.put(entry)
         slot.failures, slot.failure = 0, None
         return entry
 
@@ -142,7 +141,7 @@ class Ledger(Masked):
         kinds = (SecretNotFound, SecretUnavailable, ConfigurationError)
         kind: type[Exception] = next((kind for kind in kinds if isinstance(failure, kind)), ConfigurationError)
         if kind is SecretNotFound:
-            slot.entry = slot.full = NOTHING
+            slot.put(NOTHING)
             pause = MISSING
         else:
             first = RETRY_COLD if slot.entry is NOTHING else min(RETRY, self.terms.ttl)

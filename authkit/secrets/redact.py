@@ -8,7 +8,6 @@ from ..errors import ConfigurationError
 from ._forms import MARK, redactor
 from .memo import Secrets
 from .secret import Secret
-from .slot import NOTHING
 from .versions import Masked, sealed
 
 TYPE_CHECKING = False
@@ -27,8 +26,8 @@ class RedactingFilter(Masked, logging.Filter):
 
     `RedactingFilter(secrets)` covers every name that `secrets` was asked for by then or later; a single `Secret` may be given
     too. Add it to handlers: a filter on a logger does not see what the loggers below it log. It knows the values at hand
-    (current, previous, pending, and the one before the last change that it saw) and does no I/O: a secret that was never used
-    is not known. Found are the value itself; as JSON, `repr`, a URL, hex and base64 write it, also within a longer base64
+    (current, previous, pending, and the last ones that they replaced) and does no I/O: a secret that was never used is not
+    known. Found are the value itself; as JSON, `repr`, a URL, hex and base64 write it, also within a longer base64
     text; and each line of a value of several lines. A value of 4 to 7 characters is replaced where it stands alone, not
     within a word; a shorter one is let through, because it would be found everywhere. Other encodings, and values cut in
     two, are not found.
@@ -44,7 +43,7 @@ class RedactingFilter(Masked, logging.Filter):
             if not isinstance(one, (Secrets, Secret)):
                 raise ConfigurationError(f"RedactingFilter takes Secrets and Secret objects, not {type(one).__name__}")
         self._secrets = secrets
-        self._made: tuple[tuple[SecretVersions, ...], tuple[SecretVersions, ...], Redact] = ((), (), redactor(()))
+        self._made: tuple[tuple[SecretVersions, ...], Redact] = ((), redactor(()))
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True; the record is changed if it holds a value."""
@@ -57,17 +56,16 @@ class RedactingFilter(Masked, logging.Filter):
 
     def _redact(self) -> Redact:
         """The function for the values at hand; the same until one of them changes."""
-        now, before, redact = self._made
+        known, redact = self._made
         seen = tuple(
-            slot.entry.seen
+            versions
             for one in self._secrets
             for slot in (one._ledger.slots() if isinstance(one, Secrets) else (one._slot,))
-            if slot.entry is not NOTHING
+            for versions in slot.read()
         )
-        if seen != now:  # by identity
-            before = now
-            redact = redactor([sealed(value) for versions in {*seen, *before} for _, value in versions.named()])
-            self._made = (seen, before, redact)
+        if seen != known:  # by identity
+            redact = redactor([sealed(value) for versions in seen for _, value in versions.named()])
+            self._made = (seen, redact)
         return redact
 
 

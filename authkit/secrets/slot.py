@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NEVER = float("-inf")
 EVER = float("inf")
+FORMER = 8  # versions remembered after they were replaced: a request that began with them may still log them
 SLACK = 1.0  # seconds that a wall clock may be set back before what was read is held to be of another time
 
 
@@ -109,8 +110,8 @@ class Slot(Masked):
     """The place of one secret: every handle on it holds this very object. Written under its keeper's lock, read without."""
 
     __slots__ = (
-        "name", "keeper", "clock", "monotonic", "usage", "entry", "full", "whole", "failures", "failed", "pause", "failure",
-        "refreshing", "round", "covered", "rechecked", "rechecking", "_warned",
+        "name", "keeper", "clock", "monotonic", "usage", "entry", "full", "former", "whole", "failures", "failed", "pause",
+        "failure", "refreshing", "round", "covered", "rechecked", "rechecking", "_warned",
     )  # fmt: skip
 
     def __init__(self, name: str, keeper: Keeper, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -121,6 +122,7 @@ class Slot(Masked):
         self.usage = Usage()
         self.entry: Entry = NOTHING
         self.full: Entry = NOTHING  # `entry` if that is complete
+        self.former: tuple[SecretVersions, ...] = ()  # what `entry` replaced, the last first
         self.whole = False  # whether previous and pending are of interest to somebody
         self.failures = 0  # in a row
         self.failed: Moment = (NEVER, NEVER)
@@ -135,6 +137,18 @@ class Slot(Masked):
 
     def now(self) -> Moment:
         return self.clock(), self.monotonic()
+
+    def put(self, entry: Entry) -> None:
+        """Have `entry` in place of the one that is there."""
+        known = self.entry
+        if known is not NOTHING and known.seen is not entry.seen:
+            self.former = (known.seen, *self.former)[:FORMER]
+        self.full = entry if entry.complete else NOTHING
+        self.entry = entry
+
+    def read(self) -> tuple[SecretVersions, ...]:
+        """What was read last, and what that replaced: for whoever wants to know a value that should not be seen."""
+        return self.former if self.entry is NOTHING else (self.entry.seen, *self.former)
 
     def rests(self, now: Moment) -> bool:
         """Whether the source failed so recently that it is not asked again yet."""
