@@ -53,7 +53,7 @@ def _behind(paths: tuple[str, ...], now: float) -> Iterator[Finding]:
 
 
 def _endpoint(service: str, rest: str) -> str | None:
-    """The address that boto3 would talk to."""
+    """The address that a client would talk to."""
     from .._needs import needs
     from ..errors import ConfigurationError
 
@@ -61,7 +61,7 @@ def _endpoint(service: str, rest: str) -> str | None:
     if rest.startswith("arn:"):
         region = rest.split(":")[3]
     try:
-        client = needs("boto3", "authkit-middleware[aws]").client(service, region_name=region)
+        client = needs("botocore.session", "authkit-middleware[aws]").Session().create_client(service, region_name=region)
     except ConfigurationError:
         return None
     except Exception:  # no region, no profile: told where the place is read

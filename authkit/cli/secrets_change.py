@@ -16,6 +16,8 @@ from ._output import Output
 if TYPE_CHECKING:
     from ..secrets.rotation import RotationTarget
 
+ROUNDING = 2  # seconds: a grace of none ends with the second in which it began
+
 
 @click.command("set", cls=Command)
 @name_argument
@@ -79,7 +81,7 @@ def retire(name: str, source: str, force: bool, as_json: bool) -> None:
     rotation, target = rotation_of(source)
     now = time.time()
     until = target.read(name).previous_until
-    if not force and until is not None and until > now:
+    if not force and until is not None and until > now + ROUNDING:
         raise Refused(f"the previous value of {name} is accepted until {moment(until, now)}: --force drops it now")
     tell(out, rotation.retire(name), source)
 
