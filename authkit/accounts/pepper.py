@@ -60,7 +60,7 @@ class Pepper(Masked):
     """`current` hashes; `current`, `previous` until its end, and `pending` verify.
 
     Raises: `ConfigurationError` for one that is empty, a known sample, or shorter than 32 bytes: a literal one here, another
-    when it is first read. A previous or pending value like that is left out: nothing was hashed with it.
+    when it is first read. A previous or pending value like that is left out, with a warning: nothing was hashed with it.
     """
 
     __slots__ = ("_secret", "_held")
@@ -106,11 +106,13 @@ class Pepper(Masked):
     def _follow(self, versions: SecretVersions) -> _Keys:
         keys = self._held
         if keys is None or keys.versions is not versions:
-            made = _keys(versions)
+            made, unfit = _keys(versions)
             current = made.pop("current", None)
             if current is None:
                 name = self._secret.name
                 raise ConfigurationError(f"the pepper {name} is a sample, or shorter than {MIN_BYTES} bytes: generate one")
+            for version in unfit:
+                _warn_unfit(self._secret.name, version)
             keys = self._held = _Keys(versions, current, list(made.values()))
         return keys
 
@@ -132,16 +134,26 @@ def secret_of(pepper: AnyPepper) -> Secret | None:
     return Secret.of(pepper) if isinstance(pepper, SecretVersions) or not is_blank(pepper) else None
 
 
-def _keys(versions: SecretVersions) -> dict[str, _Key]:
-    """The versions that are fit to be a pepper. It raises nothing: its frames hold the values."""
+def _keys(versions: SecretVersions) -> tuple[dict[str, _Key], list[str]]:
+    """The versions that are fit to be a pepper, and the names of the others. It raises nothing: its frames hold the values."""
     import hmac
 
-    found = {}
+    found, unfit = {}, []
     for version, value in versions.named():
         raw = as_bytes(value)
         if raw is not None and len(raw) >= MIN_BYTES and not is_sample(value):
             found[version] = _Key(version, _mac_of(hmac.new(raw, digestmod="sha256")))
-    return found
+        else:
+            unfit.append(version)
+    return found, unfit
+
+
+def _warn_unfit(name: str, version: str) -> None:
+    import logging
+
+    logging.getLogger("authkit.accounts").warning(
+        "the %s value of the pepper %s is left out: it is a sample, or shorter than %s bytes", version, name, MIN_BYTES
+    )
 
 
 def _mac_of(keyed: HMAC) -> Mac:

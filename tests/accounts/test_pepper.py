@@ -188,6 +188,15 @@ def test_current_previous_and_pending_verify_and_the_current_one_hashes() -> Non
     assert split(hasher.hash(PASSWORD))[0] == split(hasher_of(NEW).hash(PASSWORD))[0]
 
 
+@pytest.mark.parametrize("place", ["previous", "pending"])
+def test_a_value_that_is_too_short_is_left_out_and_the_current_one_works_on(place: str, caplog: Any) -> None:
+    hasher = hasher_of(SecretVersions(NEW, **{place: "too-short"}))
+    assert hasher.verify(PASSWORD, hasher.hash(PASSWORD))
+    (record,) = caplog.records
+    assert place in record.getMessage()
+    assert "too-short" not in record.getMessage()
+
+
 def test_previous_verifies_until_its_end() -> None:
     clock = Clock()
     hasher = hasher_of(Secret.of(SecretVersions(NEW, OLD, previous_until=clock.now + 10), clock=clock))

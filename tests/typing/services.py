@@ -37,6 +37,8 @@ def of_accounts() -> None:
     assert_type(accounts.authenticate("alice", "correct horse"), User)
     assert_type(accounts.login, Endpoint)
     assert_type(accounts.verify, Endpoint)
+    for pepper in (secrets["PEPPER"], SecretVersions("p" * 32, pending="n" * 32), "p" * 32, b"p" * 32, None):
+        assert_type(PasswordHasher(pepper=pepper).needs_rehash("$argon2id$"), bool)
     assert_type(accounts.login({}, None), Any)
 
 
@@ -72,6 +74,11 @@ def of_webhooks(headers: Mapping[str, str]) -> None:
     assert_type(event.id, str | None)
     assert_type(event.body, bytes)
     assert_type(webhooks.schemes(), Mapping[str, webhooks.Scheme])
+
+
+async def of_webhooks_on_a_loop(headers: Mapping[str, str]) -> None:
+    assert_type(await webhooks.averify("github", secrets["A"], headers, b"{}"), webhooks.WebhookEvent)
+    assert_type(await webhooks.Verifier("github", secrets["A"]).averify(headers, b"{}"), webhooks.WebhookEvent)
 
 
 @endpoint(methods=("GET",))
