@@ -72,42 +72,43 @@ class ParameterStore(SecretSource):
         wanted = [name for name in names if _NAME.fullmatch(name)]
         size = BATCH // len(ends)
         found: dict[str, SecretVersions] = {}
-        for start in range(0, len(wanted), size):
-            try:
-                values = self._get(wanted[start : start + size], ends, deadline)
-            except AccessMissing:
-                if start:  # what has been read is answer enough
-                    break
-                values = self._get(wanted[:1], ends, deadline)  # one name that is not ours to read spoils the whole call
-                wanted = wanted[:1]
-            except AuthkitError:
-                if start:
-                    break
-                raise
-            for name in wanted[start : start + size]:
-                try:
-                    versions = versions_named(name, lambda one, optional: values.get(self.prefix + one), str(self))  # noqa: B023
-                except ConfigurationError:
-                    if name == names[0]:
-                        raise
-                else:
-                    if versions is not None:
-                        found[name] = versions
-        if names[0] not in found:
-            raise SecretNotFound(f"the secret {names[0]} is not in {self}")
+        calls = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        while calls:
+            batch = calls.pop(0)
+            values, failure = self._get(batch, ends, deadline)
+            if failure is None:
+                self._read(batch, values, names[0], found)
+            elif names[0] in found:
+                break  # what has been read is answer enough
+            elif len(batch) > 1 and isinstance(failure, AccessMissing):
+                calls = [[names[0]]]  # one name that is not ours to read spoils the whole call
+            else:
+                raise failure
         return found
 
-    def _get(self, names: Sequence[str], ends: Sequence[str], deadline: float) -> dict[str, Sealed]:
+    def _get(self, names: Sequence[str], ends: Sequence[str], deadline: float) -> tuple[dict[str, Sealed], AuthkitError | None]:
         asked = [self.prefix + name + end for name in names for end in ends]
-        about = f"the parameter {asked[0]}" if len(names) == 1 else f"the parameters {', '.join(map(self._full, names))}"
-        answer = self._aws.call("GetParameters", about, deadline, {"Names": asked, "WithDecryption": True})
-        values = _values(answer)
+        about = f"the parameter{'s' if len(names) > 1 else ''} {', '.join(self.prefix + name for name in names)}"
+        try:
+            values = _values(self._aws.call("GetParameters", about, deadline, {"Names": asked, "WithDecryption": True}))
+        except AuthkitError as error:
+            return {}, error.with_traceback(None)
         if values is None:
-            raise SecretUnavailable(f"{about} cannot be read: what answered is not AWS Systems Manager")
-        return values
+            return {}, SecretUnavailable(f"{about} cannot be read: what answered is not AWS Systems Manager")
+        return values, None
 
-    def _full(self, name: str) -> str:
-        return self.prefix + name
+    def _read(self, names: Sequence[str], values: dict[str, Sealed], wanted: str, found: dict[str, SecretVersions]) -> None:
+        for name in names:
+            try:
+                versions = versions_named(name, lambda one, optional: values.get(self.prefix + one), str(self))
+            except ConfigurationError:
+                if name == wanted:
+                    raise
+            else:
+                if versions is not None:
+                    found[name] = versions
+                elif name == wanted:
+                    raise SecretNotFound(f"the secret {name} is not in {self}")
 
     def __repr__(self) -> str:
         region = f", region={self._aws.region!r}" if self._aws.region is not None else ""

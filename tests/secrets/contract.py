@@ -58,12 +58,12 @@ class SourceContract:
         assert not any(CANARY in text for text in (str(source), repr(source), f"{source}", repr(vars(source))))
         assert type(source).__name__ in str(source)
 
-    @pytest.mark.parametrize("name", HOSTILE)
-    def test_a_hostile_name_is_only_a_name_that_is_not_there(self, name: str, source: SecretSource) -> None:
+    def test_a_hostile_name_is_only_a_name_that_is_not_there(self, source: SecretSource) -> None:
         self.keep({"A": CANARY})
-        with pytest.raises(SecretNotFound) as raised:
-            source.fetch(name)
-        assert CANARY not in _shown(raised.value)
+        for name in HOSTILE:
+            with pytest.raises(SecretNotFound) as raised:
+                source.fetch(name)
+            assert CANARY not in _shown(raised.value)
 
     def test_many_threads_get_the_same_answer(self, source: SecretSource) -> None:
         self.keep({"A": "one"})
@@ -123,13 +123,13 @@ class NamedVersionsContract(SourceContract):
         with pytest.raises(SecretNotFound):
             source.fetch("A")
 
-    @pytest.mark.parametrize("until", ["soon", "1e9", "-1", "1700000000.5", "٣", "9" * 500])
-    def test_an_end_that_is_no_time_is_refused_and_no_value_is_shown(self, until: str, source: SecretSource) -> None:
-        self.keep({"A": CANARY, "A__PREVIOUS": CANARY + "-before", "A__PREVIOUS_UNTIL": until})
-        with pytest.raises(ConfigurationError, match="A__PREVIOUS_UNTIL") as raised:
-            source.fetch("A")
-        assert CANARY not in _shown(raised.value)
-        assert until not in str(raised.value)
+    def test_an_end_that_is_no_time_is_refused_and_no_value_is_shown(self, source: SecretSource) -> None:
+        for until in ("soon", "1e9", "-1", "1700000000.5", "٣", "9" * 500):
+            self.keep({"A": CANARY, "A__PREVIOUS": CANARY + "-before", "A__PREVIOUS_UNTIL": until})
+            with pytest.raises(ConfigurationError, match="A__PREVIOUS_UNTIL") as raised:
+                source.fetch("A")
+            assert CANARY not in _shown(raised.value)
+            assert until not in str(raised.value)
 
     def test_one_bad_secret_does_not_spoil_the_others(self, source: SecretSource) -> None:
         self.keep({"A": "a", "A__PREVIOUS": "x", "A__PREVIOUS_UNTIL": "soon", "B": "b"})
