@@ -34,10 +34,11 @@ class Mortal:
             due = self.calls == self._k
             if due and not self._after:
                 self._kill()
-            answer = getattr(self._client, action)(**asked)
-            if due:
-                self._kill()
-            return answer
+            try:
+                return getattr(self._client, action)(**asked)
+            finally:
+                if due:
+                    self._kill()
 
         return call
 
