@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from authkit import Tokens, webhooks
+from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.errors import InvalidSignature, InvalidToken
 from authkit.secrets import Secrets, SecretVersions
 from authkit.testing import Clock
@@ -35,6 +36,7 @@ class Instance:
         self.secret = self.secrets["KEY"]
         self.tokens = Tokens(self.secret, issuer="https://a", audience="https://a", clock=clock, leeway=300, access_ttl=10**7)
         self.webhooks = Verifier("github", self.secret)
+        self.hasher = PasswordHasher(memory=8, passes=1, lanes=1, pepper=self.secret)
 
 
 @pytest.fixture
@@ -116,3 +118,23 @@ def test_sec_12_no_delivery_is_refused_while_its_secret_is_swapped(swaps: int) -
     assert swapped_under_load(swaps, vault, clock, use) == []
     with pytest.raises(InvalidSignature, match="signature_mismatch"):
         there.webhooks.verify(webhooks.sign("github", value(swaps - 2), BODY), BODY)
+
+
+@pytest.mark.usefixtures("eager_threads")
+@pytest.mark.parametrize("swaps", SWAPS)
+def test_sec_12_no_login_is_refused_while_the_pepper_is_swapped(swaps: int) -> None:
+    """Each swap takes the last but one away: the hash has moved on by then, and no slower instance moved it back."""
+    vault, clock, users = Vault(SecretVersions(value(0))), Clock(), MemoryUsers()
+    here, there = Instance(vault, clock), Instance(vault, clock)
+    doors = [Accounts(users, one.tokens, one.hasher) for one in (here, there)]
+    doors[0].register("alice", "correct horse")
+
+    def use() -> None:
+        here.secrets.refresh()
+        for accounts in doors:
+            assert accounts.authenticate("alice", "correct horse").username == "alice"
+
+    assert swapped_under_load(swaps, vault, clock, use) == []
+    before = PasswordHasher(memory=8, passes=1, lanes=1, pepper=value(swaps - 2)).hash("correct horse")
+    assert not there.hasher.verify("correct horse", before)
+    assert there.secret.usage()["current"].count >= swaps
