@@ -95,16 +95,19 @@ class Secret(Masked):
         return self._bytes(await self._afetched(False))
 
     def matches(self, value: str | bytes) -> bool:
-        """Whether `value` is the current, pending, or not yet expired previous value; in constant time, whichever it is."""
+        """Whether `value` is the current, pending, or not yet expired previous value; in constant time, whichever it is.
+
+        A match is counted as a use of that version. No match fetches nothing: to look for a newer value, `recheck`.
+        """
         presented = sealed(value)
         del value  # it may be right, and what fails below may be shown with its locals
-        return _is_one_of(self._fetched(True, "amatches"), presented())
+        return self._counted(_match(self._fetched(True, "amatches"), presented()))
 
     async def amatches(self, value: str | bytes) -> bool:
         """`matches` on an event loop, which it does not block."""
         presented = sealed(value)
         del value
-        return _is_one_of(await self._afetched(True), presented())
+        return self._counted(_match(await self._afetched(True), presented()))
 
     def usage(self) -> Mapping[str, Used]:
         """How often, and when last, each version verified something in this process: by "current", "previous", "pending".
@@ -137,6 +140,11 @@ class Secret(Masked):
     async def reload_after_failure(self, seen: SecretVersions | None = None) -> bool:
         """`recheck` for a guard's own coroutine, whether the host is sync or async."""
         return await self._slot.keeper.recheck(self._slot, seen)
+
+    def _counted(self, version: str | None) -> bool:
+        if version is not None:
+            self.note_use(version)
+        return version is not None
 
     def _fetched(self, whole: bool, twin: str) -> SecretVersions:
         slot = self._slot
@@ -207,15 +215,16 @@ def _decoded(versions: SecretVersions) -> str | None:
         return None
 
 
-def _is_one_of(versions: SecretVersions, value: object) -> bool:
+def _match(versions: SecretVersions, value: object) -> str | None:
+    """Which version `value` is."""
     from hmac import compare_digest
 
     presented = as_bytes(value) if isinstance(value, (str, bytes)) else None
     if presented is None:
-        return False
-    found = False
-    for _, candidate in versions.named():  # every one of them, so that time does not tell which it was
+        return None
+    found = None
+    for version, candidate in versions.named():  # every one of them, so that time does not tell which it was
         encoded = as_bytes(candidate)
-        if encoded is not None:
-            found |= compare_digest(encoded, presented)
+        same = encoded is not None and compare_digest(encoded, presented)
+        found = version if same and found is None else found
     return found

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from authkit.errors import ConfigurationError
-from authkit.secrets import Environment, Secret, Secrets
+from authkit.secrets import Environment, Secret, Secrets, SecretVersions
 from authkit.secrets.usage import Used
 
 from .counted import Clocks, Source, secrets_of
@@ -30,6 +30,17 @@ def test_each_use_is_counted_with_its_time() -> None:
         }
     assert repr(used["current"]) == "Used(count=2, last=1000005.0)"
     assert {used["pending"]: 1} == {Used(0, None): 1}
+
+
+async def test_a_match_is_a_use_of_the_version_that_matched() -> None:
+    secret = Secret.of(SecretVersions("now", "before", "next"))
+    presented = ("now", "before", "now", "no", "next", "")
+    assert [secret.matches(value) for value in presented] == [True, True, True, False, True, False]
+    assert await secret.amatches("before")
+    assert {version: used.count for version, used in secret.usage().items()} == {"current": 2, "previous": 2, "pending": 1}
+    same = Secret.of(SecretVersions("now", "now"))
+    assert same.matches("now")
+    assert same.usage()["current"].count == 1
 
 
 def test_all_handles_on_a_secret_count_together_and_literals_by_themselves() -> None:
