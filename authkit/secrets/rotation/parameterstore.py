@@ -13,6 +13,7 @@ from ..parameterstore import parameter_path
 from ..source import versions_named
 from ..versions import SecretVersions, as_bytes, is_blank, sealed
 from ._aws_calls import AwsCalls
+from ._steps import same_value
 from .target import Busy, RotationTarget
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ class _Kept:
 
     def same(self, one: str, other: str) -> bool:
         """Whether both are there and equal."""
-        return one in self.values and other in self.values and _same(self.values[one], self.values[other])
+        return one in self.values and other in self.values and same_value(self.values[one], self.values[other])
 
 
 class ParameterStoreTarget(RotationTarget):
@@ -125,7 +126,7 @@ class ParameterStoreTarget(RotationTarget):
         kept = self._begin(name)
         if PENDING in kept.values:
             return
-        if _same(value, kept.values[""]):
+        if not is_blank(value()) and same_value(value, kept.values[""]):
             raise ConfigurationError(f"the new value of {name} is the current one")
         try:
             self._put(name, PENDING, value, overwrite=False)
@@ -247,13 +248,6 @@ class ParameterStoreTarget(RotationTarget):
 
     def __str__(self) -> str:
         return f"Parameter Store {self._prefix}"
-
-
-def _same(one: Sealed, other: Sealed) -> bool:
-    from hmac import compare_digest
-
-    first, second = as_bytes(one()), as_bytes(other())
-    return first is not None and second is not None and compare_digest(first, second)
 
 
 def _text(value: Sealed) -> Sealed:

@@ -10,9 +10,10 @@ from threading import local
 
 from ...errors import ConfigurationError, SecretNotFound
 from .._aws import part_of_arn
-from ..versions import SecretVersions, as_bytes, is_blank
+from ..versions import SecretVersions, is_blank
 from ._aws_calls import AwsCalls
 from ._members import Members
+from ._steps import same_value
 from .labels import PENDING, PREVIOUS, STEP, LabelledSecret, Labels, first_token
 from .target import Busy, RotationTarget
 
@@ -141,7 +142,7 @@ class SecretsManagerTarget(RotationTarget):
         if seen.labels.pending is not None and self._is_pending(name, seen):
             return
         new = self._next(seen, name, value)
-        if _same(value, seen.current if seen.members is None else seen.members.get(name)):
+        if same_value(value, (None if seen.members is None else seen.members.get(name)) or seen.current):
             raise ConfigurationError(f"the new value of {name} is the current one")
         self._secret.add(seen.labels, new)
 
@@ -340,13 +341,6 @@ def _other(current: Members, other: Members | None, name: str) -> Sealed | None:
     if other is None or name not in current.differing(other):
         return None
     return other.get(name)
-
-
-def _same(value: Sealed, other: Sealed | None) -> bool:
-    from hmac import compare_digest
-
-    one, two = as_bytes(value()), None if other is None else as_bytes(other())
-    return one is not None and two is not None and compare_digest(one, two)
 
 
 def _versions(current: Sealed, previous: Sealed | None, pending: Sealed | None, until: int | None) -> SecretVersions:
