@@ -12,13 +12,17 @@ from .versions import Masked, SecretVersions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
 
-    from .slot import Keeper, Moment
+    from .slot import Keeper, Key, Moment
+
+    Fetch: TypeAlias = tuple[Moment, int, int]
 
 RETRY = 10.0  # seconds between two attempts at a source that is down, at first; they double up to
 RETRY_AT_MOST = 60.0
-RETRY_COLD = 1.0  # the same where no value is known, so that every reader is refused meanwhile
+RETRY_COLD = 1.0  # the same where no value is known, so that every reader is refused meanwhile; up to RETRY
+OVERDUE = 30.0  # seconds after which nobody waits for a fetch any more: it hangs, or the machine was frozen in the midst of it
 MISSING = 10.0  # seconds for which a secret that no source has is not asked for again
 
 
@@ -38,7 +42,7 @@ class Terms:
 class Ledger(Masked):
     """The slots of one `Secrets`. Whatever takes a slot or an entry is called with `lock` held."""
 
-    __slots__ = ("terms", "lock", "known", "generation", "_clock", "_monotonic", "_random", "__weakref__")
+    __slots__ = ("terms", "lock", "known", "generation", "_order", "_clock", "_monotonic", "_random", "__weakref__")
 
     def __init__(
         self, terms: Terms, clock: Callable[[], float], monotonic: Callable[[], float], random: Callable[[int], bytes]
@@ -47,6 +51,7 @@ class Ledger(Masked):
         self.lock = ProcessLock()  # held for a few steps in memory, never over a fetch
         self.known: dict[str, Slot] = {}
         self.generation = 0
+        self._order = 0
         self._clock = clock
         self._monotonic = monotonic
         self._random = random
@@ -79,7 +84,7 @@ class Ledger(Masked):
             return None, False
         age = elapsed(entry.at, now)
         resting = slot.rests(now)
-        idle = not slot.refreshing and (slot.covered is None or slot.covered[1] != self.generation)
+        idle = self.under_way(slot, now) is None and not (slot.refreshing and elapsed(slot.begun, now) < OVERDUE)
         if self.fresh(entry, now):
             if age < entry.soft:
                 return entry.arm(now, entry.soft - age), False
@@ -99,6 +104,19 @@ class Ledger(Masked):
             and elapsed(entry.at, now) < self.terms.ttl
         )
 
+    def under_way(self, slot: Slot, now: Moment) -> Key | None:
+        """The fetch that will bring this secret, if there is one to wait for."""
+        covered = slot.covered
+        if covered is None or covered[1] != self.generation or elapsed(slot.begun, now) >= OVERDUE:
+            return None
+        return covered
+
+    def next_key(self, slot: Slot, whole: bool) -> Key:
+        """What names the fetch that is to be joined or begun now: not one from before `refresh()`, nor an overdue one."""
+        if slot.covered is not None and self.under_way(slot, slot.now()) is None:
+            slot.round += 1
+        return slot.name, self.generation, slot.round, whole or slot.whole
+
     @staticmethod
     def rest(slot: Slot, now: Moment) -> float:
         """Seconds until the source is asked again."""
@@ -116,16 +134,33 @@ class Ledger(Masked):
 
     # Writing
 
-    def land(self, slot: Slot, seen: SecretVersions, complete: bool, at: Moment, generation: int, soft: float) -> Entry:
-        """Take in what a fetch brought that began `at` that moment; the entry that holds for whoever asked for it."""
+    def begin(self, slots: Iterable[Slot], key: Key, now: Moment) -> Fetch:
+        """A fetch of these secrets is under way: the moment, the generation, and its place among all fetches."""
+        self._order += 1
+        for one in slots:
+            one.covered, one.begun = key, now
+        return now, key[1], self._order
+
+    def end(self, slots: Iterable[Slot], key: Key) -> None:
+        for one in slots:
+            if one.covered == key:
+                one.covered = None
+
+    def is_news(self, slot: Slot, fetch: Fetch) -> bool:
+        """Whether neither a `refresh()` nor a fetch that began later has made this one meaningless."""
+        return fetch[1] == self.generation and fetch[2] > slot.entry.order
+
+    def land(self, slot: Slot, seen: SecretVersions, complete: bool, fetch: Fetch, soft: float) -> Entry:
+        """Take in what a fetch brought; the entry that holds for whoever asked for it."""
+        at, generation, order = fetch
         known = slot.entry
         if seen.previous is not None and seen.previous_until is None:
             granted = _granted(known.seen, seen) if known is not NOTHING else None
             seen = seen.until(at[0] + self.terms.grace if granted is None else granted)
-        entry = Entry(seen, at=at, soft=soft, complete=complete, generation=generation)
+        entry = Entry(seen, at=at, soft=soft, complete=complete, generation=generation, order=order)
         if known is not NOTHING:
             entry.follow(known)
-            if known.at[1] > at[1]:  # a fetch that began later has landed already
+            if known.order > order:  # a fetch that began later has landed already
                 return known if known.complete or not complete else entry
         if complete and (seen.previous is not None or seen.pending is not None):
             slot.whole = True  # to leave them out now and then would begin the grace of the previous one anew
@@ -144,8 +179,8 @@ class Ledger(Masked):
             slot.put(NOTHING)
             pause = MISSING
         else:
-            first = RETRY_COLD if slot.entry is NOTHING else min(RETRY, self.terms.ttl)
-            pause = min(RETRY_AT_MOST, first * 2.0 ** min(slot.failures, 16))
+            first, most = (RETRY_COLD, RETRY) if slot.entry is NOTHING else (min(RETRY, self.terms.ttl), RETRY_AT_MOST)
+            pause = min(most, first * 2.0 ** min(slot.failures, 16))
             pause *= 0.75 + 0.5 * self.chance()
         slot.failures += 1
         slot.failed, slot.pause, slot.failure = now, pause, (kind, str(failure))

@@ -37,9 +37,10 @@ class Renewal(Masked, Keeper):
         """What may be used now, having started what should happen in the background."""
         with self._ledger.lock:
             entry = slot.full if whole else slot.entry
-            versions, refresh = self._ledger.judged(slot, entry, slot.now())
+            now = slot.now()
+            versions, refresh = self._ledger.judged(slot, entry, now)
             if refresh:
-                slot.refreshing = True
+                slot.refreshing, slot.begun = True, now
         if refresh:
             self._in_background(slot)
         return versions
@@ -55,15 +56,14 @@ class Renewal(Masked, Keeper):
             versions = self.at_hand(slot, whole)
             if versions is not None:
                 return versions
-            covered, round = slot.covered, slot.round
-            if covered is None or covered[1] != self._ledger.generation:
+            covered, round = self._ledger.under_way(slot, slot.now()), slot.round
+            if covered is None:
                 break
             if not await self._flights.join(covered):  # it may be under way for another name, and bring this one as well
                 return self._given_up(slot, round, whole, "waited too long for another caller's fetch")
         with self._ledger.lock:
             refusal = self._ledger.refusal(slot)
-            # A fetch that began before refresh() is no answer to whoever asks after it: the generation is part of the key.
-            key = (slot.name, self._ledger.generation, slot.round, whole or slot.whole)
+            key = self._ledger.next_key(slot, whole)
         if refusal is not None:
             raise refusal
         try:
@@ -122,9 +122,9 @@ class Renewal(Masked, Keeper):
     def _refreshed(self, slot: Slot) -> None:
         """One refresh, in a thread of its own that ends with it."""
         with self._ledger.lock:
-            key = (slot.name, self._ledger.generation, slot.round, slot.whole)
+            key = self._ledger.next_key(slot, False)
         try:
-            run(self._flights.do(key, partial(self._renewed, slot, key, slot.whole, False)))
+            run(self._flights.do(key, partial(self._renewed, slot, key, key[3], False)))
         except (AuthkitError, Warning):
             pass  # it was noted and told when it happened
         finally:
@@ -140,30 +140,30 @@ class Renewal(Masked, Keeper):
             refusal = self._ledger.refusal(slot)  # or has just failed
             usable = entry is not NOTHING and elapsed(entry.at, now) < self._ledger.terms.ttl + self._ledger.terms.stale
             slots = [slot, *self._companions(slot, now)] if refusal is None else []
-            for one in slots:
-                one.covered = key
+            fetch = self._ledger.begin(slots, key, now)
         if refusal is not None:
             raise refusal
         current_only = not whole and not any(one.whole for one in slots)
         try:
             answer = self._chain.ask([one.name for one in slots], current_only, self._ledger.terms.pass_over and not usable)
-        finally:
+        except BaseException:
             with self._ledger.lock:
-                for one in slots:
-                    if one.covered == key:
-                        one.covered = None
+                self._ledger.end(slots, key)
+            raise
         soft = self._ledger.soft()
         if answer.weaker:
             soft = min(soft, RETRY)  # look soon whether the source that should have it is back
         with self._ledger.lock:
+            self._ledger.end(slots, key)
             landed = {
-                name: self._ledger.land(self._ledger.known[name], versions, complete, now, key[1], soft)
+                name: self._ledger.land(self._ledger.known[name], versions, complete, fetch, soft)
                 for name, (versions, complete) in answer.found.items()
             }
             if answer.failure is None:
                 return landed[slot.name].in_force(now)
             now = slot.now()
-            self._ledger.failed(slot, answer.failure, now)
+            if self._ledger.is_news(slot, fetch):
+                self._ledger.failed(slot, answer.failure, now)
             known, _ = self._ledger.judged(slot, slot.full if whole else slot.entry, now)
         if known is None:
             raise answer.failure

@@ -33,10 +33,31 @@ def elapsed(then: Moment, now: Moment) -> float:
 class Entry(Masked):
     """What one fetch brought. `since`, `until` and `ticks` say when `versions` may be read off without a further thought."""
 
-    __slots__ = ("versions", "text", "since", "until", "ticks", "seen", "bare", "complete", "at", "soft", "ends", "generation")
+    __slots__ = (
+        "versions",
+        "text",
+        "since",
+        "until",
+        "ticks",
+        "seen",
+        "bare",
+        "complete",
+        "at",
+        "soft",
+        "ends",
+        "generation",
+        "order",
+    )
 
     def __init__(
-        self, seen: SecretVersions, *, at: Moment, soft: float = EVER, complete: bool = True, generation: int = 0
+        self,
+        seen: SecretVersions,
+        *,
+        at: Moment,
+        soft: float = EVER,
+        complete: bool = True,
+        generation: int = 0,
+        order: int = 0,
     ) -> None:
         self.seen = seen  # what the source said, with the end of `previous` that we gave it if the source gave none
         self.bare: SecretVersions | None = None  # the same without `previous`, once its time was over
@@ -45,6 +66,7 @@ class Entry(Masked):
         self.soft = soft  # age in seconds at which it is fetched again in the background
         self.ends = EVER if seen.previous_until is None else at[1] + seen.previous_until - at[0]  # of `previous`, monotonic
         self.generation = generation
+        self.order = order  # of the fetch: what was begun later counts, whenever it arrived
         self.versions = seen
         self.text: Callable[[], str] | None = None  # gives the current value of `versions`, if that is text
         self.since, self.until, self.ticks = EVER, NEVER, NEVER
@@ -111,7 +133,7 @@ class Slot(Masked):
 
     __slots__ = (
         "name", "keeper", "clock", "monotonic", "usage", "entry", "full", "former", "whole", "failures", "failed", "pause",
-        "failure", "refreshing", "round", "covered", "rechecked", "rechecking", "_warned",
+        "failure", "refreshing", "begun", "round", "covered", "rechecked", "rechecking", "_warned",
     )  # fmt: skip
 
     def __init__(self, name: str, keeper: Keeper, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -129,6 +151,7 @@ class Slot(Masked):
         self.pause = 0.0  # seconds after `failed` before the source is asked again
         self.failure: tuple[type[Exception], str] | None = None
         self.refreshing = False  # whether a thread is at it in the background
+        self.begun: Moment = (NEVER, NEVER)  # the last fetch
         self.round = 0  # goes up when a fetch is given up, so that the next one does not wait for it
         self.covered: Key | None = None  # the flight for another name that brings this one as well
         self.rechecked: Moment = (NEVER, NEVER)
