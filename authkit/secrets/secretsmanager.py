@@ -102,9 +102,9 @@ class SecretsManager(SecretSource):
             raise SecretNotFound(f"{names[0]} cannot be the name of a secret in AWS Secrets Manager")
         if not current_only:
             wanted = wanted[:1]
-        documents = self._currents(tuple(wanted), deadline)
+        documents = self._currents(tuple(wanted), wanted[:1], deadline)
         found = {}
-        for name in wanted:
+        for name in documents:
             document = documents[name]
             try:
                 if isinstance(document, AuthkitError):
@@ -116,7 +116,7 @@ class SecretsManager(SecretSource):
         return found
 
     def _members(self, names: Sequence[str], current_only: bool, deadline: float) -> Mapping[str, SecretVersions]:
-        documents = self._currents(self._ids, deadline)
+        documents = self._currents(self._ids, self._ids, deadline)
         read: dict[str, tuple[Document, ...]] = {}
         found = {}
         for name in names:
@@ -134,19 +134,23 @@ class SecretsManager(SecretSource):
                 raise failure.with_traceback(None)
         return found
 
-    def _currents(self, secret_ids: tuple[str, ...], deadline: float) -> dict[str, Document | AuthkitError]:
-        """What AWSCURRENT is on, or why that is not known, of each id."""
+    def _currents(
+        self, secret_ids: tuple[str, ...], needed: Sequence[str], deadline: float
+    ) -> dict[str, Document | AuthkitError]:
+        """What AWSCURRENT is on, of each id; of those that are `needed` at least why that is not known."""
         found: dict[str, Document | AuthkitError] = {}
         if len(secret_ids) > 1 and not self._batch_denied:
             for start in range(0, len(secret_ids), BATCH):
                 found.update(self._batch(secret_ids[start : start + BATCH], deadline))
-        for secret_id in secret_ids:
+        for secret_id in needed:
             if secret_id not in found:
                 try:
                     found[secret_id] = self._version(secret_id, CURRENT, deadline)
                 except AuthkitError as error:
                     found[secret_id] = error.with_traceback(None)
-        return {secret_id: found[secret_id] for secret_id in secret_ids}  # the order decides who gives a name
+        return {
+            secret_id: found[secret_id] for secret_id in secret_ids if secret_id in found
+        }  # the order decides who gives a name
 
     def _batch(self, secret_ids: tuple[str, ...], deadline: float) -> dict[str, Document | AuthkitError]:
         """Of those that one call brings, the current versions; whoever is left out is asked for alone, which tells why."""

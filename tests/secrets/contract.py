@@ -63,7 +63,7 @@ class SourceContract:
         for name in HOSTILE:
             with pytest.raises(SecretNotFound) as raised:
                 source.fetch(name)
-            assert CANARY not in _shown(raised.value)
+            assert CANARY not in shown(raised.value)
 
     def test_many_threads_get_the_same_answer(self, source: SecretSource) -> None:
         self.keep({"A": "one"})
@@ -123,12 +123,12 @@ class NamedVersionsContract(SourceContract):
         with pytest.raises(SecretNotFound):
             source.fetch("A")
 
-    def test_an_end_that_is_no_time_is_refused_and_no_value_is_shown(self, source: SecretSource) -> None:
+    def test_an_end_that_is_no_time_is_refused_and_no_value_isshown(self, source: SecretSource) -> None:
         for until in ("soon", "1e9", "-1", "1700000000.5", "٣", "9" * 500):
             self.keep({"A": CANARY, "A__PREVIOUS": CANARY + "-before", "A__PREVIOUS_UNTIL": until})
             with pytest.raises(ConfigurationError, match="A__PREVIOUS_UNTIL") as raised:
                 source.fetch("A")
-            assert CANARY not in _shown(raised.value)
+            assert CANARY not in shown(raised.value)
             assert until not in str(raised.value)
 
     def test_one_bad_secret_does_not_spoil_the_others(self, source: SecretSource) -> None:
@@ -142,7 +142,7 @@ def _current(found: SecretVersions | str | bytes) -> str | bytes:
     return found.current if isinstance(found, SecretVersions) else found
 
 
-def _shown(error: BaseException) -> str:
+def shown(error: BaseException) -> str:
     """Everything that a traceback with locals shows, of our frames alone: a test's own hold the value by right."""
     ours = traceback.TracebackException.from_exception(error, capture_locals=True)
     told = [str(error), repr(error)]
@@ -150,6 +150,6 @@ def _shown(error: BaseException) -> str:
     for one in seen:
         if one is not None:
             told.append(str(one))
-            told += [str(frame.locals) for frame in one.stack if f"{'tests'}/" not in frame.filename]
+            told += [str(frame.locals) for frame in one.stack if "/tests/" not in frame.filename]
     assert isinstance(error, AuthkitError)
     return "\n".join(told)

@@ -56,6 +56,15 @@ def client(service: str, endpoint: str, **config: Any) -> Any:
         )
 
 
+def keep(secrets: Any, name: str, value: str | bytes, **options: Any) -> None:
+    """Have Secrets Manager keep `value` as AWSCURRENT of that secret, made if need be."""
+    field = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
+    try:
+        secrets.put_secret_value(SecretId=name, **field, **options)
+    except secrets.exceptions.ResourceNotFoundException:
+        secrets.create_secret(Name=name, **field, **options)
+
+
 _making = threading.Lock()
 
 
