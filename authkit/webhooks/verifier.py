@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from hmac import compare_digest
 
-from .._run import arun, run
+from .._run import arun
 from ..errors import InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
@@ -80,6 +80,9 @@ class Verifier(Masked):
         """
         return self._keys(await self._load())
 
+    def _versions(self) -> tuple[SecretVersions, ...]:
+        return tuple([secret.versions() for secret in self._sealed.secrets])
+
     async def _load(self) -> tuple[SecretVersions, ...]:
         return tuple([await secret.load() for secret in self._sealed.secrets])
 
@@ -102,9 +105,18 @@ class Verifier(Masked):
         `timestamp_in_future`, `signature_mismatch`. A body that is not bytes is the program's mistake: `TypeError`. Without
         `keys`, secrets are fetched in place, and may raise as `load` does.
         """
+        delivery = self._read(headers, body, now, url, method)
         if keys is not None:
-            return self._judge(self._read(headers, body, now, url, method), keys)
-        return run(self.verifying(headers, body, now, url, method))
+            return self._judge(delivery, keys)
+        versions = self._versions()
+        try:
+            return self._judge(delivery, self._keys(versions))
+        except InvalidSignature:
+            asked = zip(self._sealed.secrets, versions, strict=True)
+            news = [secret.recheck(seen) for secret, seen in asked]  # every one of them
+            if not any(news):
+                raise
+        return self._judge(delivery, self._keys(self._versions()))
 
     async def averify(
         self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
@@ -122,7 +134,8 @@ class Verifier(Masked):
             return self._judge(delivery, self._keys(versions))
         except InvalidSignature:
             asked = zip(self._sealed.secrets, versions, strict=True)
-            if not any([await secret.reload_after_failure(seen) for secret, seen in asked]):
+            news = [await secret.reload_after_failure(seen) for secret, seen in asked]
+            if not any(news):
                 raise
         return self._judge(delivery, await self.load())
 
