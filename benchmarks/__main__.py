@@ -30,6 +30,7 @@ BUDGETS = {
     "limits": 12.0,
     "secrets": 12.0,
     "cold_start": 35.0,
+    "cli": 12.0,
 }
 
 
