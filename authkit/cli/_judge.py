@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from .._samples import is_sample
 from ..errors import AuthkitError
-from ..secrets.versions import as_bytes, sealed
+from ..secrets.versions import sealed
 from ._finding import Finding
+from ._values import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,11 +139,7 @@ def _is_key(value: Sealed) -> bool:
 
 
 def _same(values: dict[str, Sealed], one: str, other: str) -> bool:
-    from hmac import compare_digest
-
-    if one not in values or other not in values:
-        return False
-    return compare_digest(as_bytes(values[one]()) or b"", as_bytes(values[other]()) or b"")
+    return one in values and other in values and same(values[one], values[other])
 
 
 def _unit_of(value: Sealed) -> str:

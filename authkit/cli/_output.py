@@ -7,9 +7,12 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .._needs import needs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+INSTALL = "authkit-middleware[cli]"
 TONES = {"good": "green", "bad": "red", "warn": "yellow", "faint": "bright_black"}
 
 
@@ -60,12 +63,10 @@ class Output:
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
         """Shows on a terminal that something is going on, for as long as it does."""
-        if not self.drawn:
+        if not self.drawn or not sys.stderr.isatty():
             yield
             return
-        from rich.console import Console
-
-        with Console(stderr=True).status(printable(text)):
+        with needs("rich.console", INSTALL).Console(stderr=True).status(printable(text)):
             yield
 
 
@@ -75,6 +76,7 @@ def printable(text: str) -> str:
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    needs("rich", INSTALL)
     from rich.box import ROUNDED
     from rich.console import Console
     from rich.table import Table

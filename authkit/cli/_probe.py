@@ -79,7 +79,7 @@ class CommandTest:
 
 
 def _started(words: list[str], name: str, value: Sealed) -> subprocess.Popen[bytes]:
-    environment = {**os.environb, os.fsencode(name): as_bytes(value()) or b""}
+    environment = {**os.environ, name: os.fsdecode(as_bytes(value()) or b"")}
     return subprocess.Popen(  # noqa: S603
         words,
         env=environment,
@@ -97,6 +97,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        except AttributeError:  # Windows has no groups
+            process.kill()
     process.wait()
     if process.stdout is not None:
         process.stdout.close()

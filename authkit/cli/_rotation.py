@@ -92,10 +92,11 @@ def maker(target: RotationTarget, wanted: Wanted) -> Callable[[], Sealed]:
 
     versions = target.read(wanted.name)
     if wanted.value_from is not None:
-        from ._values import given
+        from ._values import given, same
 
         value = given(wanted.value_from, wanted.name)
-        if versions.pending is not None and not wanted.discard and versions.pending != value():
+        pending = None if versions.pending is None or wanted.discard else sealed(versions.pending)
+        if pending is not None and not same(pending, value):
             raise Refused(f"another value of {wanted.name} is pending: --discard drops it")
         return lambda: value
     kind, length, encoding = wanted.kind, wanted.length, wanted.encoding

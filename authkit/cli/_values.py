@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from ..secrets.versions import is_blank, sealed
+from ..secrets.versions import as_bytes, is_blank, sealed
 from ._exits import NotFound, Wrong
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ def given(value_from: str | None, name: str) -> Sealed:
     return value
 
 
+def same(one: Sealed, other: Sealed) -> bool:
+    """Whether two values are the same bytes, in constant time."""
+    from hmac import compare_digest
+
+    return compare_digest(as_bytes(one()) or b"", as_bytes(other()) or b"\0")
+
+
 def _asked(name: str) -> Sealed:
     if not sys.stdin.isatty():
         raise Wrong("there is no terminal to ask at: give the value with --value-from - or --value-from FILE")
@@ -36,7 +43,7 @@ def _asked(name: str) -> Sealed:
     except BaseException:
         sys.stderr.write("\n")  # the question stands there still
         raise
-    if first() != second():
+    if not same(first, second):
         raise Wrong("the two values are not the same: nothing was done")
     return first
 

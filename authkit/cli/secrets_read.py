@@ -130,10 +130,8 @@ def _version(name: str, source: str, version: str) -> Sealed:
 
 def _matched(versions: SecretVersions, presented: Sealed) -> str | None:
     """The name of the version that the value is. All are compared, in constant time, whichever it is."""
-    from hmac import compare_digest
+    from ..secrets.versions import sealed
+    from ._values import same
 
-    from ..secrets.versions import as_bytes
-
-    wanted = as_bytes(presented())
-    found = [which for which, value in versions.named() if compare_digest(as_bytes(value) or b"", wanted or b"\0")]
+    found = [which for which, value in versions.named() if same(sealed(value), presented)]
     return found[0] if found else None

@@ -153,7 +153,7 @@ def clock(off: float) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("off", "severity", "says"),
-    [(-90.0, "warning", "1m 30s ahead of"), (620.0, "error", "10m behind"), (0.0, None, "")],
+    [(-100.0, "warning", "1m"), (620.0, "error", "10m"), (0.0, None, "")],
     ids=["ahead", "behind", "right"],
 )
 def test_a_clock_that_is_not_awss_is_found(
@@ -164,7 +164,8 @@ def test_a_clock_that_is_not_awss_is_found(
         found = list(examined(f"aws:{NAME}@eu-west-1", time.time()))
     assert [finding.severity for finding in found] == ([] if severity is None else [severity])
     assert all(finding.code == "clock_skew" for finding in found)
-    assert not found or says[:-3] in found[0].message
+    assert not found or f"{says} " in found[0].message
+    assert not found or ("ahead" if off < 0 else "behind") in found[0].message
 
 
 def test_without_the_library_the_way_to_install_it_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,17 @@ def test_a_completion_script_calls_the_command_back(shell: str, tmp_path: Path) 
     assert said.code == 0
     assert "_AUTHKIT_COMPLETE" in said.out
     assert authkit("completion", shell, "--json", cwd=tmp_path).json == {"shell": shell, "script": said.out}
+
+
+@pytest.mark.parametrize(
+    ("shell", "loaded"), [("bash", "complete -p authkit"), ("zsh", "true"), ("fish", "complete -C 'authkit '")]
+)
+def test_a_shell_that_is_here_takes_its_script(shell: str, loaded: str, tmp_path: Path) -> None:
+    (tmp_path / "script").write_text(authkit("completion", shell, cwd=tmp_path).out)
+    if shutil.which(shell) is not None:
+        command = "autoload -U compinit; compinit -D; . ./script" if shell == "zsh" else ". ./script"
+        done = subprocess.run([shell, "-c", f"{command}; {loaded}"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_command_completes_its_own_words(tmp_path: Path) -> None:
