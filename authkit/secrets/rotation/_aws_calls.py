@@ -62,8 +62,9 @@ class AwsCalls:
         self._random = random
 
     def __call__(self, action: str, value: Sealed | None = None, *, expect: tuple[str, ...] = (), **asked: Any) -> Answer:
-        """`value` is sent as SecretString, SecretBinary or Value. `expect`: codes of errors to be told of, not to raise.
+        """`value` is sent as SecretString, SecretBinary or Value; whatever else is sealed is sent open too.
 
+        `expect`: codes of errors to be told of, not to raise.
         Raises: `ConfigurationError` for a right that is missing, which it names, and for whatever repeating cannot mend;
         `SecretUnavailable` if AWS does not answer or goes on throttling.
         """
@@ -104,11 +105,10 @@ def _own_attempts(client: Any) -> int:
 
 def _ask(client: Any, action: str, asked: dict[str, Any], value: Sealed | None) -> tuple[Answer, Failure | None]:
     """It raises nothing, because its locals hold the value."""
-    sent = asked
+    sent = {field: one() if callable(one) else one for field, one in asked.items()}
     if value is not None:
         raw = value()
-        field = "Value" if action == "PutParameter" else "SecretString" if isinstance(raw, str) else "SecretBinary"
-        sent = {**asked, field: raw}
+        sent["Value" if action == "PutParameter" else "SecretString" if isinstance(raw, str) else "SecretBinary"] = raw
     answer, failure = ask(client, action, sent)
     if answer is None:
         return Answer({}), failure

@@ -108,6 +108,7 @@ class RotationFunction:
         `ConfigurationError`. A version that is current already was finished before: nothing is done.
         """
         step, secret_id, token, more = _checked(event)
+        del event  # it may hold a RotationToken, and what is raised below may be shown with its locals
         secret = LabelledSecret(self._calls, secret_id)
         labels = secret.describe()
         if labels is None:
@@ -161,7 +162,7 @@ class RotationFunction:
             raise RotationRefused(f"{step} failed for the secret {secret_id}: {failure}")
         return answer
 
-    def _put(self, secret_id: str, token: str, text: Sealed, more: dict[str, str]) -> None:
+    def _put(self, secret_id: str, token: str, text: Sealed, more: dict[str, Sealed]) -> None:
         # Whoever put another value under this token was another call of the same step: his is the pending one.
         self._calls(
             "PutSecretValue",
@@ -225,7 +226,7 @@ def rotation_handler(kind: str = "hmac", member: str | None = None, **options: A
     return RotationFunction(kind, member=member, **options)
 
 
-def _checked(event: object) -> tuple[str, str, str, dict[str, str]]:
+def _checked(event: object) -> tuple[str, str, str, dict[str, Sealed]]:
     """Step, secret, version, and what PutSecretValue needs beside. Raises: `RotationRefused`, in which nothing is repeated."""
     if not isinstance(event, dict):
         raise RotationRefused("the event is none of Secrets Manager's: it is no object")
@@ -242,7 +243,7 @@ def _checked(event: object) -> tuple[str, str, str, dict[str, str]]:
     if more is not None and not isinstance(more, str):
         raise RotationRefused("the event's RotationToken is no text")
     # Needed where the function assumes a role, or is in another account than the secret; AWS leaves it out elsewhere.
-    return step, asked["SecretId"], asked["ClientRequestToken"], {"RotationToken": more} if more else {}
+    return step, asked["SecretId"], asked["ClientRequestToken"], {"RotationToken": sealed(more)} if more else {}
 
 
 def _called(method: Callable[[SecretVersions], object], versions: SecretVersions) -> tuple[Callable[[], object], object]:

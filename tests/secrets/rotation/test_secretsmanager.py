@@ -12,6 +12,9 @@ import pytest
 from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable
 from authkit.secrets import SecretVersions
 from authkit.secrets.rotation import Busy
+from authkit.secrets.rotation.engine import Rotation
+from authkit.secrets.rotation.journal import Journal
+from authkit.secrets.rotation.outcome import StillInGrace
 from authkit.secrets.rotation.secretsmanager import SecretsManagerTarget
 from authkit.secrets.secretsmanager import SecretsManager
 from authkit.secrets.versions import sealed
@@ -19,6 +22,8 @@ from tests.secrets.rotation.aws_parts import CANARY, NEW, NEWER, OLD, labelled, 
 from tests.servers.aws import client
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.servers.aws import StrictAws
 
 UNTIL = 2_000_000_000
@@ -86,6 +91,28 @@ def test_the_steps_of_a_rotation_move_the_labels(endpoint: str, name: str, first
     assert _values(target.read(name)) == {"current": OLD}
     with pytest.raises(SecretNotFound, match="previous"):
         target.roll_back(name, UNTIL)
+
+
+def test_the_engine_rotates_rolls_back_and_retires_at_either_aws(endpoint: str, tmp_path: Path) -> None:
+    client("secretsmanager", endpoint).create_secret(Name="app", SecretString=json.dumps(TWO))
+    target = SecretsManagerTarget("app", region="us-east-1", endpoint=endpoint)
+    rotation = Rotation(target, journal=Journal(str(tmp_path / "journal")))
+    rotation.rotate("JWT", lambda: sealed(NEW), test=lambda pending: pending() == NEW)
+    rotation.rotate("PEPPER", lambda: sealed(NEWER))
+    with pytest.raises(StillInGrace):
+        rotation.rotate("JWT", lambda: sealed(NEWER))
+    rotation.roll_back("PEPPER")
+    source = SecretsManager("app", region="us-east-1", endpoint=endpoint)
+    assert _values(source.fetch("JWT")) == {"current": NEW, "previous": OLD}
+    assert _values(source.fetch("PEPPER")) == {"current": TWO["PEPPER"], "previous": NEWER}
+    assert rotation.status("JWT").state == "grace"
+    rotation.retire("JWT")
+    assert _values(source.fetch("JWT")) == {"current": NEW}
+    assert _values(source.fetch("PEPPER")) == {"current": TWO["PEPPER"], "previous": NEWER}
+    rotation.create("THIRD", sealed(NEW))
+    assert _values(source.fetch("THIRD")) == {"current": NEW}
+    assert rotation.status("JWT").state == "steady"
+    assert CANARY not in (tmp_path / "journal").read_text()
 
 
 def test_the_source_reads_what_the_target_writes(document: StrictAws) -> None:
