@@ -8,7 +8,7 @@ from functools import partial
 from .._run import SingleFlight, arun, run
 from ..errors import AuthkitError, SecretUnavailable, Unavailable
 from ._ledger import RETRY, Ledger
-from .slot import NOTHING, Keeper, Slot, elapsed
+from .slot import NEVER_YET, NOTHING, Keeper, Slot, elapsed
 from .versions import Masked, SecretVersions
 
 TYPE_CHECKING = False
@@ -197,7 +197,10 @@ class Renewal(Masked, Keeper):
                 await self._flights.do(key, partial(self._looked_again, slot, key))
             except (AuthkitError, Warning):
                 pass  # it was noted and told when it happened
-        return slot.full.versions is not before
+        changed = slot.full.versions is not before
+        if changed:
+            slot.rechecked = NEVER_YET  # no bad credential makes a secret change: the next rotation is seen as soon as this one
+        return changed
 
     def _looked_again(self, slot: Slot, key: Key) -> None:
         """The one fetch of a cooldown, unless it has landed between the question and this."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NEVER = float("-inf")
 EVER = float("inf")
+NEVER_YET = (NEVER, NEVER)  # the moment of what has not happened
 FORMER = 8  # versions remembered after they were replaced: a request that began with them may still log them
 SLACK = 1.0  # seconds that a wall clock may be set back before what was read is held to be of another time
 
@@ -107,7 +108,7 @@ class Entry(Masked):
 
 
 # In place of None, so that readers need not look: it is never good, and its value is nobody's.
-NOTHING = Entry(SecretVersions(os.urandom(32)), at=(NEVER, NEVER), complete=False, generation=-1)
+NOTHING = Entry(SecretVersions(os.urandom(32)), at=NEVER_YET, complete=False, generation=-1)
 
 
 class Keeper(ABC):
@@ -147,14 +148,14 @@ class Slot(Masked):
         self.former: tuple[SecretVersions, ...] = ()  # what `entry` replaced, the last first
         self.whole = False  # whether previous and pending are of interest to somebody
         self.failures = 0  # in a row
-        self.failed: Moment = (NEVER, NEVER)
+        self.failed: Moment = NEVER_YET
         self.pause = 0.0  # seconds after `failed` before the source is asked again
         self.failure: tuple[type[Exception], str] | None = None
         self.refreshing = False  # whether a thread is at it in the background
-        self.begun: Moment = (NEVER, NEVER)  # the last fetch
+        self.begun: Moment = NEVER_YET  # the last fetch
         self.round = 0  # goes up when a fetch is given up, so that the next one does not wait for it
         self.covered: Key | None = None  # the flight for another name that brings this one as well
-        self.rechecked: Moment = (NEVER, NEVER)
+        self.rechecked: Moment = NEVER_YET
         self.rechecking: Key = ()
         self._warned = 0  # the process that was told
 

@@ -47,8 +47,20 @@ def test_who_verified_with_what_is_no_longer_current_is_told_so_without_a_fetch(
     assert secret.recheck(seen)
     for _ in range(10):
         assert secret.recheck(seen)
-        assert not secret.recheck(secret.versions())
     assert len(source.asked) == 2
+
+
+def test_a_second_rotation_is_seen_as_soon_as_the_first() -> None:
+    source, secret, seen = rotated(Clocks())
+    for number in range(10):
+        source.values["A"] = f"v{number}"
+        assert secret.recheck(seen)
+        seen = secret.versions()
+        assert seen.current == f"v{number}"
+    assert len(source.asked) == 11
+    for _ in range(10):
+        assert not secret.recheck(seen)
+    assert len(source.asked) == 12
 
 
 async def test_whoever_comes_while_it_is_rechecked_waits_for_what_that_brings() -> None:
