@@ -198,7 +198,7 @@ class Renewal(Masked, Keeper):
             except (AuthkitError, Warning):
                 pass  # it was noted and told when it happened
         changed = slot.full.versions is not before
-        if changed:
+        if changed and slot.full.versions.named() != before.named():  # and not only another end of the previous value
             slot.rechecked = NEVER_YET  # no bad credential makes a secret change: the next rotation is seen as soon as this one
         return changed
 

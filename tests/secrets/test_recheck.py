@@ -42,6 +42,16 @@ def test_however_many_bad_credentials_come_there_is_one_fetch_in_each_cooldown()
         clocks.pass_(1)
 
 
+def test_a_source_that_names_another_end_each_time_is_not_asked_for_each_bad_credential() -> None:
+    clocks = Clocks()
+    source = Source(A=SecretVersions("b", "a", None, 2_000_000.0))
+    secret = secrets_of(source, clocks=clocks)["A"]
+    for number in range(50):
+        source.values["A"] = SecretVersions("b", "a", None, 2_000_000.0 + number)
+        secret.recheck(secret.versions())
+    assert len(source.asked) == 2
+
+
 def test_who_verified_with_what_is_no_longer_current_is_told_so_without_a_fetch() -> None:
     source, secret, seen = rotated(Clocks())
     assert secret.recheck(seen)
