@@ -60,6 +60,8 @@ def aws_env(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials and a region in the environment, and nothing of this machine's own."""
     from tests.servers.aws import AWS_ENV
 
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     for name, value in AWS_ENV.items():
         monkeypatch.setenv(name, value)
 

@@ -178,7 +178,7 @@ _loader: Any = None
 class Failure:
     """Why there is no answer. `passes`: trying again may help."""
 
-    __slots__ = ("code", "passes", "right", "caller")
+    __slots__ = ("code", "passes", "right", "caller", "lacks")
 
     def __init__(self, code: str, passes: bool = False, words: str = "") -> None:
         self.code = code
@@ -188,6 +188,7 @@ class Failure:
         if right is not None:
             self.right = right[1] + (f" on {right[2]}" if right[2] else "")
         self.caller = caller[1] if caller is not None else None
+        self.lacks = "is explicitly denied" if "explicit deny" in words else "lacks"
         if code in _DENIED and right is None and ("KMS" in words or "master key" in words):
             self.code = "KMSAccessDeniedException"
 
@@ -202,7 +203,7 @@ class Failure:
             )
         if self.code in _DENIED:
             right = self.right or call
-            return AccessMissing(f"{about} cannot be read: {self.caller or 'the caller'} lacks the right {right}")
+            return AccessMissing(f"{about} cannot be read: {self.caller or 'the caller'} {self.lacks} the right {right}")
         if self.code in ("NoRegionError", "ProfileNotFound", "InvalidRegionError", "ConfigParseError", "ParamValidationError"):
             return ConfigurationError(f"{call} cannot be asked about {about}: {self.code} (region, profile or name)")
         if self.code == "InvalidRequestException":

@@ -86,6 +86,12 @@ def test_a_traceback_with_locals_shows_nothing_of_what_was_read_before(aws: Any,
             "User: arn:aws:iam::1:user/x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k",
             "arn:aws:iam::1:user/x lacks the right kms:Decrypt on arn:aws:kms:eu-west-1:1:key/k",
         ),
+        (
+            "AccessDeniedException",
+            "User: arn:aws:iam::1:user/x is not authorized to perform: secretsmanager:GetSecretValue with an explicit deny in a "
+            "service control policy",
+            "arn:aws:iam::1:user/x is explicitly denied the right secretsmanager:GetSecretValue",
+        ),
         ("InvalidRequestException", CANARY, "marked for deletion"),
         ("ExpiredTokenException", CANARY, "ExpiredTokenException"),
         (f"{CANARY} \n", CANARY, "failed (HTTP 400)"),

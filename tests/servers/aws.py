@@ -38,6 +38,7 @@ AWS_ENV = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/nonexistent",
     "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    "NO_PROXY": "127.0.0.1",
 }
 
 
