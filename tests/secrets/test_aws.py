@@ -88,8 +88,8 @@ def test_a_traceback_with_locals_shows_nothing_of_what_was_read_before(aws: Any,
         ),
         (
             "AccessDeniedException",
-            "User: arn:aws:iam::1:user/x is not authorized to perform: secretsmanager:GetSecretValue with an explicit deny in a "
-            "service control policy",
+            "User: arn:aws:iam::1:user/x is not authorized to perform: secretsmanager:GetSecretValue with an explicit deny in "
+            "a service control policy",
             "arn:aws:iam::1:user/x is explicitly denied the right secretsmanager:GetSecretValue",
         ),
         ("InvalidRequestException", CANARY, "marked for deletion"),
