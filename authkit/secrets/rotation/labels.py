@@ -96,12 +96,28 @@ class LabelledSecret:
                 return base
         return None
 
+    def history(self) -> list[dict[str, Any]]:
+        """Version, time of creation in epoch seconds, and labels of every version that AWS still has, newest first."""
+        found = [
+            {
+                "version": told["VersionId"],
+                "created": told["CreatedDate"].timestamp(),
+                "labels": tuple(told.get("VersionStages") or ()),
+            }
+            for told in self._listed()
+        ]
+        return sorted(found, key=lambda one: one["created"], reverse=True)
+
     def _versions(self, labels: Labels) -> Iterator[str]:
         yield from labels.stages
+        for told in self._listed():
+            yield told["VersionId"]
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
         asked: dict[str, Any] = {"SecretId": self._id, "IncludeDeprecated": True}
         while True:
             told = self._calls("ListSecretVersionIds", **asked).fields
-            yield from (version["VersionId"] for version in told.get("Versions") or ())
+            yield from told.get("Versions") or ()
             if not told.get("NextToken"):
                 return
             asked["NextToken"] = told["NextToken"]
@@ -131,10 +147,12 @@ class LabelledSecret:
                 if now is not None and answer.code is None and now.on.get(label) == token != now.current:
                     self.remove(label, token)
                 raise self.busy()
-            if now.on.get(label) == token and (label == PENDING or answer.code is None):
-                return now
-            if now.on.get(label) not in (None, labels.on.get(label)):
+            if now.on.get(label) not in (None, token, labels.on.get(label)):
                 raise self.busy()
+            # The answer counts, not what DescribeSecret says so soon after it. A put that AWS ignored has put no label.
+            if label in (answer.fields.get("VersionStages") or ()) or (label == PENDING and now.on.get(label) == token):
+                now.on[label] = token
+                return now
         raise ConfigurationError(
             f"{TOKENS} new values of {self._id} were thrown away: set one by hand before the next rotation"
         )

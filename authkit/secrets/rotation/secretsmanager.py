@@ -13,6 +13,7 @@ from .._aws import part_of_arn
 from ..versions import SecretVersions, is_blank
 from ._aws_calls import AwsCalls
 from ._members import Members
+from ._seen import Seen
 from ._steps import same_value
 from .labels import PENDING, PREVIOUS, STEP, LabelledSecret, Labels, first_token
 from .target import Busy, RotationTarget
@@ -26,23 +27,6 @@ if TYPE_CHECKING:
 
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
-
-
-class _Seen:
-    """One look at the secret: its labels, and what its labelled versions hold."""
-
-    __slots__ = ("labels", "current", "previous", "pending", "members", "previous_members", "pending_members")
-
-    def __init__(
-        self, labels: Labels, current: Sealed, previous: Sealed | None, pending: Sealed | None, whole: bool = False
-    ) -> None:
-        self.labels = labels
-        self.current = current
-        self.previous = previous
-        self.pending = pending
-        self.members = None if whole else Members.of(current)
-        self.previous_members = None if previous is None else Members.of(previous)
-        self.pending_members = None if pending is None else Members.of(pending)
 
 
 class SecretsManagerTarget(RotationTarget):
@@ -94,16 +78,12 @@ class SecretsManagerTarget(RotationTarget):
     def read(self, name: str) -> SecretVersions:
         """As the labels are now. `previous_until` is what was written down at the promotion, None if nothing was."""
         seen = self._look(name)
-        if seen.members is None:
-            self._check_own(name, seen)
-            return _versions(seen.current, _some(seen.previous), _some(seen.pending), seen.labels.until)
-        current = seen.members.get(name)
-        if current is None:
-            raise SecretNotFound(f"the secret {self._id} has no member {name} that is text")
-        previous, until = _other(seen.members, seen.previous_members, name), seen.labels.until
-        if previous is None:
-            previous, until = seen.members.get(name + "__PREVIOUS"), seen.members.until(name)
-        return _versions(current, previous, _other(seen.members, seen.pending_members, name), until)
+        self._check_there(name, seen)
+        return seen.versions(name)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The versions that AWS still has, newest first: `version`, `created` (epoch seconds), `labels`. Never a value."""
+        return self._secret.history()
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
@@ -142,7 +122,7 @@ class SecretsManagerTarget(RotationTarget):
         if seen.labels.pending is not None and self._is_pending(name, seen):
             return
         new = self._next(seen, name, value)
-        if same_value(value, (None if seen.members is None else seen.members.get(name)) or seen.current):
+        if same_value(value, seen.current_of(name) or seen.current):
             raise ConfigurationError(f"the new value of {name} is the current one")
         self._secret.add(seen.labels, new)
 
@@ -165,12 +145,12 @@ class SecretsManagerTarget(RotationTarget):
         seen = self._begin(name)
         self._check_there(name, seen)
         if seen.members is None:
-            if seen.labels.previous is None or _some(seen.previous) is None:
+            if seen.labels.previous is None or seen.previous_of(name)[0] is None:
                 raise SecretNotFound(f"the secret {self._id} has no previous value")
             self._move(seen.labels, seen.labels.previous, previous_until)
             return
         past = seen.previous_members
-        before = _other(seen.members, past, name) or seen.members.get(name + "__PREVIOUS")
+        before, _ = seen.previous_of(name)
         if before is None:
             raise SecretNotFound(f"the member {name} of the secret {self._id} has no previous value")
         if past is not None and seen.labels.previous is not None and past.same_but(name, seen.members):
@@ -204,15 +184,16 @@ class SecretsManagerTarget(RotationTarget):
                 return
         self._secret.remove(PENDING, pending)
 
-    def _look(self, name: str | None = None) -> _Seen:
+    def _look(self, name: str | None = None) -> Seen:
         labels = self._secret.describe()
         current = None if labels is None else self._secret.value(labels.current)
         if labels is None or current is None:
             raise SecretNotFound(f"the secret {self._id} is not in Secrets Manager, or has no value")
         whole = name in (labels.name, labels.arn, self._id)
-        return _Seen(labels, current, self._secret.value(labels.previous), self._secret.value(labels.pending), whole)
+        previous, pending = self._secret.value(labels.previous), self._secret.value(labels.pending)
+        return Seen(labels, current, previous, pending, whole=whole)
 
-    def _begin(self, name: str) -> _Seen:
+    def _begin(self, name: str) -> Seen:
         seen = self._look(name)
         held = getattr(self._held, "version", None)
         if held is not None and held != seen.labels.current:
@@ -225,17 +206,17 @@ class SecretsManagerTarget(RotationTarget):
             if labels.current is not None and labels.on.get(label) == labels.current:
                 self._secret.remove(label, labels.current)
 
-    def _check_own(self, name: str, seen: _Seen) -> None:
+    def _check_own(self, name: str, seen: Seen) -> None:
         if name not in (seen.labels.name, seen.labels.arn, self._id):
             raise SecretNotFound(f"the secret {self._id} is no JSON object: its only name is {seen.labels.name}")
 
-    def _check_there(self, name: str, seen: _Seen) -> None:
+    def _check_there(self, name: str, seen: Seen) -> None:
         if seen.members is None:
             self._check_own(name, seen)
         elif seen.members.get(name) is None:
             raise SecretNotFound(f"the secret {self._id} has no member {name} that is text")
 
-    def _changed(self, seen: _Seen, pending: str) -> set[str]:
+    def _changed(self, seen: Seen, pending: str) -> set[str]:
         """The members whose next value the pending version was made for."""
         assert seen.members is not None
         assert seen.pending_members is not None
@@ -246,7 +227,7 @@ class SecretsManagerTarget(RotationTarget):
         was = None if before is None else Members.of(before)
         return seen.pending_members.differing(was or seen.members)
 
-    def _is_pending(self, name: str, seen: _Seen) -> bool:
+    def _is_pending(self, name: str, seen: Seen) -> bool:
         """Whether the pending version is a next value of `name` and nothing else. Raises: `Busy` if it is another's."""
         pending = seen.labels.pending
         assert pending is not None
@@ -263,7 +244,7 @@ class SecretsManagerTarget(RotationTarget):
             raise Busy(f"a next value of {', '.join(sorted(changed - {name}))} in {self._id} is pending: finish or discard it")
         return bool(changed)
 
-    def _rebased(self, seen: _Seen, name: str) -> Labels:
+    def _rebased(self, seen: Seen, name: str) -> Labels:
         """The labels, with AWSPENDING on a version that follows the current one and brings nothing retired back."""
         pending = seen.labels.pending
         assert pending is not None
@@ -278,7 +259,7 @@ class SecretsManagerTarget(RotationTarget):
                 return seen.labels
         return self._secret.add(seen.labels, self._next(seen, name, value), instead=True)
 
-    def _next(self, seen: _Seen, name: str, value: Sealed | None) -> Sealed:
+    def _next(self, seen: Seen, name: str, value: Sealed | None) -> Sealed:
         if value is not None and is_blank(value()):
             raise ConfigurationError(f"the new value of {name} is empty, blank, or not text or bytes")
         if seen.members is None:
@@ -292,7 +273,7 @@ class SecretsManagerTarget(RotationTarget):
             now=self._clock(),
         )
 
-    def _replace(self, seen: _Seen, name: str, value: Sealed | None, previous_until: float | None = None) -> None:
+    def _replace(self, seen: Seen, name: str, value: Sealed | None, previous_until: float | None = None) -> None:
         """Make `value` current in one go; what is pending stays so."""
         labels = self._secret.add(seen.labels, self._next(seen, name, value), STEP)
         self._move(labels, labels.on[STEP], previous_until)
@@ -330,23 +311,3 @@ class SecretsManagerTarget(RotationTarget):
 
     def __str__(self) -> str:
         return f"Secrets Manager {self._id}"
-
-
-def _some(value: Sealed | None) -> Sealed | None:
-    return None if value is None or is_blank(value()) else value
-
-
-def _other(current: Members, other: Members | None, name: str) -> Sealed | None:
-    """The member as the other version has it, if that is another value."""
-    if other is None or name not in current.differing(other):
-        return None
-    return other.get(name)
-
-
-def _versions(current: Sealed, previous: Sealed | None, pending: Sealed | None, until: int | None) -> SecretVersions:
-    return SecretVersions(
-        current(),
-        None if previous is None else previous(),
-        None if pending is None else pending(),
-        None if previous is None else until,
-    )
