@@ -127,15 +127,8 @@ class Folder:
         Raises: `Busy` if somebody else has changed it since.
         """
         temporary = f"{name}.{os.urandom(8).hex()}.tmp"
-        file = self._system.open(temporary, _WRITE, 0o600, dir_fd=self.fd)
         try:
-            try:
-                if like is not None:
-                    self._dress(file, like, name)
-                self._fill(file, data)
-                self._system.fsync(file)
-            finally:
-                self._system.close(file)
+            self.make(temporary, data, like=like, of=name)
             if check is not None:
                 check(temporary)
             if seen is not None and not _same_file(seen, self.status(name)):
@@ -150,6 +143,20 @@ class Folder:
                 pass
             raise
         self._system.fsync(self.fd)
+
+    def make(self, name: str, data: Sealed, *, like: os.stat_result | None = None, of: str | None = None) -> None:
+        """A new file of that name, written and brought to the disk; its name is not, until the directory is.
+
+        `of`: the name of the file whose access list it takes too.
+        """
+        file = self._system.open(name, _WRITE, 0o600, dir_fd=self.fd)
+        try:
+            if like is not None:
+                self._dress(file, like, of or name)
+            self._fill(file, data)
+            self._system.fsync(file)
+        finally:
+            self._system.close(file)
 
     def _dress(self, file: int, like: os.stat_result, name: str) -> None:
         self._system.fchown(file, like.st_uid, like.st_gid)

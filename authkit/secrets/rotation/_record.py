@@ -73,6 +73,13 @@ def since(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return times
 
 
+def rolled_back_to(entries: Iterable[Mapping[str, Any]], until: float | None) -> bool:
+    """Whether the last change of the current value was a roll-back, and the place is as that left it."""
+    changes = [entry for entry in entries if entry["step"] in ("promoted", "rolled_back", "created")]
+    last = changes[-1] if changes else {}
+    return last.get("step") == "rolled_back" and until in (None, last.get("previous_until"))
+
+
 def previous_until(entries: Iterable[Mapping[str, Any]]) -> int | None:
     """The end of the previous value as it was last set, for a place that does not keep it."""
     set_to = [entry.get("previous_until") for entry in entries if entry["step"] in ("promoted", "rolled_back")]

@@ -116,10 +116,10 @@ class FilesTarget(FamilyTarget):
                     for key in self._inside(this):
                         file = None if key in changed else old.read(key)
                         if file is not None:
-                            new.replace(key, file[0], like=file[1])
+                            new.make(key, file[0], like=file[1])
             for key, value in changed.items():
                 if value is not None:
-                    new.replace(key, value[0], like=value[1])
+                    new.make(key, value[0], like=value[1])
             system.fchown(new.fd, around.st_uid, around.st_gid)
             system.fchmod(new.fd, stat.S_IMODE(around.st_mode) & 0o755)
             system.fsync(new.fd)

@@ -142,10 +142,11 @@ class Rotation:
             steps.tell("end")
             return steps.outcome()
 
-    def roll_back(self, name: str, *, grace: float = GRACE) -> Outcome:
+    def roll_back(self, name: str, *, grace: float = GRACE, force: bool = False) -> Outcome:
         """Bring the previous value back; the one that was current is accepted for `grace` seconds more.
 
-        Also one whose time is over, while the target has it. Raises: `SecretNotFound` if there is no previous value;
+        Also one whose time is over, while the target has it. Where the last change was a roll-back nothing is done, so that
+        asking twice is not asking for the opposite; unless `force`. Raises: `SecretNotFound` if there is no previous value;
         `RotationRefused` while a rotation is begun and not promoted.
         """
         seconds(grace, "grace")
@@ -159,6 +160,8 @@ class Rotation:
                 return steps.outcome(resumed=True, previous_until=until)
             if versions.previous is None:
                 raise SecretNotFound(f"the secret {name} has no previous value in {self._target}")
+            if begun is None and not force and _record.rolled_back_to(self.history(name), versions.previous_until):
+                return steps.outcome(previous_until=versions.previous_until)
             until = successor_end(versions, self._clock(), grace)
             if begun is not None:
                 steps.take_up(begun.rotation)

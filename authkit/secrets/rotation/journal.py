@@ -97,9 +97,14 @@ class Journal:
                 return []
             self._check(status)
             file = self._system.open(self._base, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder.fd)
-            with os.fdopen(file, "rb") as stream:
+            try:
                 self._check(self._system.fstat(file))
-                return stream.read().splitlines()
+                parts = [self._system.read(file, 1_048_576)]
+                while parts[-1]:
+                    parts.append(self._system.read(file, 1_048_576))
+            finally:
+                self._system.close(file)
+        return b"".join(parts).splitlines()
 
     def _check(self, status: os.stat_result) -> None:
         refusal = refusal_of(status, private=True)

@@ -209,12 +209,15 @@ def test_a_value_that_is_still_accepted_after_it_was_retired_is_told(place: Plac
         place.rotation.retire("KEY")
 
 
-def test_rolling_back_exchanges_the_two_and_is_done_once_each_time(place: Place) -> None:
+def test_rolling_back_exchanges_the_two_and_asked_twice_is_done_once(place: Place) -> None:
     place.rotation.rotate("KEY", _make("one"))
     outcome = place.rotation.roll_back("KEY", grace=60)
     assert place.values() == ("zero", "one", None)
     assert outcome.previous_until == place.target.read("KEY").previous_until == NOW + 60
-    place.rotation.roll_back("KEY", grace=60)
+    outcome = place.rotation.roll_back("KEY", grace=60)
+    assert (outcome.changed, outcome.steps) == (False, ())
+    assert place.values() == ("zero", "one", None)
+    place.rotation.roll_back("KEY", grace=60, force=True)
     assert place.values() == ("one", "zero", None)
     place.rotation.retire("KEY")
     with pytest.raises(SecretNotFound, match="no previous"):
