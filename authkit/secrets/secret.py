@@ -52,7 +52,10 @@ class Secret(Masked):
         return cls(LITERAL.slot(versions, clock))
 
     def fresh(self) -> SecretVersions | None:
-        """The versions, if they are at hand and still good; None if they would have to be fetched. No I/O."""
+        """The versions, if they are at hand and still good; None if they would have to be fetched.
+
+        No I/O in this thread: what is due soon begins to be fetched in the background.
+        """
         return self._at_hand(True)
 
     def versions(self) -> SecretVersions:
@@ -97,7 +100,7 @@ class Secret(Masked):
     def matches(self, value: str | bytes) -> bool:
         """Whether `value` is the current, pending, or not yet expired previous value; in constant time, whichever it is.
 
-        A match is counted as a use of that version. No match fetches nothing: to look for a newer value, `recheck`.
+        A match is counted as a use of that version. Where nothing matches, no newer value is looked for: that is `recheck`.
         """
         presented = sealed(value)
         del value  # it may be right, and what fails below may be shown with its locals
@@ -112,7 +115,8 @@ class Secret(Masked):
     def usage(self) -> Mapping[str, Used]:
         """How often, and when last, each version verified something in this process: by "current", "previous", "pending".
 
-        A previous version that is no longer used anywhere may be retired. It counts what `note_use` was told.
+        A previous version that is no longer used in any process may be retired. Guards, tokens, webhooks and `matches` count by
+        themselves; what you verify with a revealed value, tell `note_use`.
         """
         return self._slot.usage.read()
 

@@ -28,7 +28,6 @@ from authkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CANARY = "canary-7f3a9c51e0"
 
@@ -173,7 +172,9 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _holders(folder: Path) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def holders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("holders")
     file = folder / ".env"
     file.write_text(f"A={CANARY}\nAUTHKIT_ENV=test\n")
     file.chmod(0o600)
@@ -226,8 +227,8 @@ def _used_filter(secrets: Secrets) -> RedactingFilter:
         "filter",
     ],
 )
-def test_nothing_that_shows_objects_shows_a_value(holder: str, renderer: str, tmp_path: Path) -> None:
-    shown = RENDERERS[renderer](_holders(tmp_path)[holder])
+def test_nothing_that_shows_objects_shows_a_value(holder: str, renderer: str, holders: dict[str, object]) -> None:
+    shown = RENDERERS[renderer](holders[holder])
     assert CANARY not in shown
     assert CANARY.encode().hex() not in shown
 
