@@ -126,10 +126,11 @@ class Aws:
         made = self._made
         if made is None or made[0] != os.getpid() or made[1] <= self._clock():  # a forked child shares no socket with us
             # one makes it and the others wait for it; if it fails, it has failed for all who waited
-            made, failure = run(self._flights.do("client", self._make))
-            if made is None:
-                return None, failure
-            self._made = made
+            new, failure = run(self._flights.do("client", self._make))
+            if new is None:
+                still_good = made is not None and made[0] == os.getpid() and self._clock() < made[1] + RENEW
+                return (made[2], None) if made is not None and still_good else (None, failure)
+            self._made = made = new
         return made[2], None
 
     def _make(self) -> tuple[tuple[int, float, Any] | None, Failure | None]:
@@ -157,7 +158,7 @@ class Aws:
                 self.service, region_name=self.region, endpoint_url=self._endpoint, config=config, **keys
             )
         except Exception as error:
-            return None, _unmade(error)
+            return None, Failure(type(error).__name__)
         return (os.getpid(), until - RENEW, client), None
 
 
@@ -247,10 +248,6 @@ def _assumed(sts: Any, role: str) -> tuple[dict[str, str], float, Failure | None
         return {**named, "aws_session_token": keys["SessionToken"]}, until, None
     except (KeyError, TypeError, AttributeError):
         return {}, 0.0, Failure("no AWS answer")
-
-
-def _unmade(error: Exception) -> Failure:
-    return Failure(type(error).__name__)
 
 
 def part_of_arn(text: str, service: str) -> str | None:

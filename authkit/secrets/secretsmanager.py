@@ -39,7 +39,7 @@ class SecretsManager(SecretSource):
     it is, also in forked children. `timeout`: seconds for all calls of one fetch. Needs the right
     secretsmanager:GetSecretValue, for several secrets at once BatchGetSecretValue too (without it each is asked for alone), and
     kms:Decrypt where the key is your own; DescribeSecret, if granted, tells until when a rotated value is accepted.
-    No value reaches botocore's log, whatever its level.
+    No value reaches botocore's log, whatever its level. `clock`, `monotonic`, `sleep` and `random` may be replaced too.
 
     Raises: `ConfigurationError` for an id, region, endpoint or role that cannot be one.
     """
@@ -104,8 +104,7 @@ class SecretsManager(SecretSource):
             wanted = wanted[:1]
         documents = self._currents(tuple(wanted), wanted[:1], deadline)
         found = {}
-        for name in documents:
-            document = documents[name]
+        for name, document in documents.items():
             try:
                 if isinstance(document, AuthkitError):
                     raise document
@@ -148,9 +147,8 @@ class SecretsManager(SecretSource):
                     found[secret_id] = self._version(secret_id, CURRENT, deadline)
                 except AuthkitError as error:
                     found[secret_id] = error.with_traceback(None)
-        return {
-            secret_id: found[secret_id] for secret_id in secret_ids if secret_id in found
-        }  # the order decides who gives a name
+        in_order = [secret_id for secret_id in secret_ids if secret_id in found]  # the first that has a name gives it
+        return {secret_id: found[secret_id] for secret_id in in_order}
 
     def _batch(self, secret_ids: tuple[str, ...], deadline: float) -> dict[str, Document | AuthkitError]:
         """Of those that one call brings, the current versions; whoever is left out is asked for alone, which tells why."""
@@ -183,7 +181,7 @@ class SecretsManager(SecretSource):
                 current = self._version(secret_id, CURRENT, deadline)
             # Pending before previous: a promotion in between then shows as a previous version that we took for current.
             pending = Document() if PENDING in current.stages else self._labelled(secret_id, PENDING, deadline)
-            previous = self._labelled(secret_id, PREVIOUS, deadline)
+            previous = Document() if PREVIOUS in current.stages else self._labelled(secret_id, PREVIOUS, deadline)
             if previous.version is None:
                 return current, previous, pending
             if previous.version != current.version:

@@ -133,14 +133,14 @@ def test_throttling_without_end_is_given_up_in_time(aws: Any, strict_aws: Strict
     strict_aws.fail("GetSecretValue", "ThrottlingException")
     began = time.monotonic()
     assert "ThrottlingException" in _raised(SecretsManager("app", endpoint=strict_aws.endpoint, timeout=1), SecretUnavailable)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 3  # 1, and a client made on a busy machine
 
 
 def test_an_answer_that_does_not_come_is_waited_for_in_bounds(aws: Any, strict_aws: StrictAws) -> None:
     strict_aws.slow("GetSecretValue", 30)
     began = time.monotonic()
     assert "ReadTimeoutError" in _raised(SecretsManager("app", endpoint=strict_aws.endpoint, timeout=1), SecretUnavailable)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 3  # 1, and a client made on a busy machine
 
 
 @pytest.fixture
@@ -213,6 +213,10 @@ def test_a_role_is_assumed_and_signs_and_is_assumed_again_before_it_expires(
     now[0] = 4_070_908_800.0 - 200  # 2099, which is when the stub's keys expire
     source.fetch_many(("A",), current_only=True)
     assert strict_aws.calls["AssumeRole"] == 2
+    strict_aws.fail("AssumeRole", "AccessDenied")
+    source.fetch_many(("A",), current_only=True)  # the keys that it has are still good for 200 s
+    now[0] += 201
+    _raised(source, SecretUnavailable)
 
 
 def test_a_role_that_may_not_be_assumed_is_named(strict_aws: StrictAws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,14 @@ def test_what_the_labels_remember_goes_before_what_stands_beside_a_member(aws: A
     assert source.fetch("B").previous_until == 1_700_000_000
 
 
+def test_all_labels_on_one_version_are_one_value_and_one_call(aws: Any, strict_aws: StrictAws) -> None:
+    for label in ("AWSPENDING", "AWSPREVIOUS"):
+        aws.update_secret_version_stage(SecretId="app", VersionStage=label, MoveToVersionId=FIRST)
+    strict_aws.calls.clear()
+    assert _named(SecretsManager("app", endpoint=strict_aws.endpoint)) == {"current": "one"}
+    assert strict_aws.calls["GetSecretValue"] == 1
+
+
 def test_a_pending_version_without_a_value_is_none(aws: Any, strict_aws: StrictAws) -> None:
     strict_aws.secrets.start_rotation("app", SECOND)
     assert _named(SecretsManager("app", endpoint=strict_aws.endpoint)) == {"current": "one"}
@@ -293,6 +301,14 @@ def test_a_batch_on_moto(moto: str) -> None:
         keep(aws, name, json.dumps({name: name * 2}), ClientRequestToken=SECOND)
     found = SecretsManager("one", "two", endpoint=moto).fetch_many(("one", "two"), current_only=True)
     assert {name: versions.current for name, versions in found.items()} == {"one": "oneone", "two": "twotwo"}
+
+
+def test_all_members_that_somebody_holds_come_with_the_first_call(aws: Any, strict_aws: StrictAws) -> None:
+    secrets = Secrets(SecretsManager("app", endpoint=strict_aws.endpoint))
+    handles = [secrets["A"], secrets["B"]]
+    strict_aws.calls.clear()
+    assert [handle.reveal() for handle in handles] == ["one", "b"]
+    assert strict_aws.calls["GetSecretValue"] == 1
 
 
 def test_fifty_threads_on_a_cold_secret_are_one_call(aws: Any, strict_aws: StrictAws) -> None:
