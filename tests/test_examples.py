@@ -47,6 +47,16 @@ def test_lambda_private_hello() -> None:
         assert (answer["statusCode"], answer["body"]) == (200, "Hello, alice.")
 
 
+def test_secret_rotation_lambda() -> None:
+    """All four steps of both handlers run in tests/secrets/rotation/test_aws_lambda.py, under AWS's own runtime client."""
+    from authkit.secrets.rotation.outcome import RotationRefused
+    from examples.secret_rotation_lambda import jwt_handler, vendor_handler
+
+    for handler in (jwt_handler, vendor_handler):
+        with pytest.raises(RotationRefused, match="Step"):
+            handler({"Step": "deleteSecret", "SecretId": "prod/app", "ClientRequestToken": "0" * 36}, LambdaContext())
+
+
 def test_lambda_authorizer() -> None:
     from examples.lambda_authorizer import handler
 

@@ -27,14 +27,18 @@ _KMS = ("EncryptionFailure", "DecryptionFailure", "InvalidKeyId", "KMSAccessDeni
 
 
 class Answer:
-    """What AWS said: its fields, the secret's value, or the `code` of an error that was expected. Every value is sealed."""
+    """What AWS said: its fields, the secret's value, or the `code` of an error that was expected. Every value is sealed.
 
-    __slots__ = ("fields", "value", "code")
+    `tries`: how often it was asked; each but the last may have been done too, and its answer lost.
+    """
+
+    __slots__ = ("fields", "value", "code", "tries")
 
     def __init__(self, fields: dict[str, Any], value: Sealed | None = None, code: str | None = None) -> None:
         self.fields = fields
         self.value = value
         self.code = code
+        self.tries = 1
 
 
 class AwsCalls:
@@ -77,6 +81,7 @@ class AwsCalls:
             if failure is None:
                 answer, failure = _ask(client, action, asked, value)
                 if failure is None:
+                    answer.tries = attempt + 1
                     return answer
             if failure.code in expect:
                 return Answer({}, None, failure.code)

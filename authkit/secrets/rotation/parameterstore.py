@@ -76,6 +76,7 @@ class ParameterStoreTarget(RotationTarget):
         self._prefix = parameter_path(prefix)
         self._calls = AwsCalls("ssm", region=region, endpoint=endpoint, role=role, client=client, sleep=sleep, random=random)
         self._key = key
+        self._where = f"ssm:{self._prefix}" + (f"@{region}" if region else "")
         self._held = local()  # .version: NAME's version when this thread took the lock
 
     def names(self) -> list[str]:
@@ -220,7 +221,7 @@ class ParameterStoreTarget(RotationTarget):
         if answer.code is not None:
             raise self._busy(name)
         if end == "" and getattr(self._held, "version", None) is not None:
-            if answer.fields["Version"] != self._held.version + 1:
+            if answer.fields["Version"] > self._held.version + answer.tries:  # somebody else's put was before ours
                 raise self._busy(name)
             self._held.version = answer.fields["Version"]
 
@@ -247,7 +248,7 @@ class ParameterStoreTarget(RotationTarget):
         return Busy(f"somebody else is changing {self._prefix}{name}: look again before the next attempt")
 
     def __str__(self) -> str:
-        return f"Parameter Store {self._prefix}"
+        return self._where
 
 
 def _text(value: Sealed) -> Sealed:

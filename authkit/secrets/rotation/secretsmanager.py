@@ -66,6 +66,7 @@ class SecretsManagerTarget(RotationTarget):
             "secretsmanager", region=region, endpoint=endpoint, role=role, client=client, sleep=sleep, random=random
         )
         self._id = secret_id
+        self._where = f"aws:{secret_id}" + (f"@{region}" if region and not of_arn else "")
         self._secret = LabelledSecret(self._calls, secret_id)
         self._clock = clock
         self._held = local()  # .version: the current version when this thread took the lock
@@ -310,4 +311,4 @@ class SecretsManagerTarget(RotationTarget):
             self._held.version = answer.fields["VersionId"]
 
     def __str__(self) -> str:
-        return f"Secrets Manager {self._id}"
+        return self._where

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -172,6 +173,34 @@ def _calls_of(place: Place, act: Callable[[Rotation, str], object], end: tuple[s
     act(place.rotation(client), place.name)
     _check_at_the_end(place, end)
     return client.calls
+
+
+@KINDS
+def test_a_service_that_reads_meanwhile_always_finds_what_was_current_when_it_began(
+    places: Callable[[str], Place], kind: str
+) -> None:
+    place, begun, done, checked, stop = places(kind), [OLD], [OLD], [0], threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            before = len(done)
+            found = {value for _, value in place.read().named()}
+            if len(begun) <= before + 1:  # else it was away for two rotations, and one grace covers one
+                assert done[before - 1] in found
+                checked[0] += 1
+
+    reader = threading.Thread(target=serve)
+    reader.start()
+    for number in range(10):
+        value = sealed(f"{NEW}-{number}")
+        begun.append(f"{NEW}-{number}")
+        place.rotation(place.client).rotate(place.name, lambda value=value: value, grace=DAY, force=True)  # type: ignore[misc]
+        done.append(f"{NEW}-{number}")
+    alive = reader.is_alive()
+    stop.set()
+    reader.join(10)
+    assert alive
+    assert checked[0] >= 10
 
 
 @pytest.mark.parametrize("k", [6, 11, 14])

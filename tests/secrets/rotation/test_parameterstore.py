@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,6 +131,32 @@ def test_whoever_comes_second_is_told_busy(kept: StrictAws) -> None:
     assert _kept(kept) == {"": NEW, "__PREVIOUS": OLD, "__PREVIOUS_UNTIL": str(UNTIL)}
 
 
+def test_of_rotators_at_once_one_value_wins_and_the_one_before_is_kept(kept: StrictAws) -> None:
+    for turn in range(4):
+        before, start = _kept(kept)[""], threading.Barrier(3)
+
+        def rotate(number: int, turn: int = turn, start: threading.Barrier = start) -> None:
+            target = _target(kept)
+            try:
+                with target.locked("JWT"):
+                    start.wait(10)
+                    target.stage("JWT", sealed(f"{CANARY}-{turn}-{number}"))
+                    target.promote("JWT", UNTIL)
+            except Busy:
+                pass
+
+        threads = [threading.Thread(target=rotate, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        with _target(kept).locked("JWT"):
+            found = _kept(kept)
+        assert set(found) == {"", "__PREVIOUS", "__PREVIOUS_UNTIL"}
+        assert found[""].startswith(f"{CANARY}-{turn}-")
+        assert found["__PREVIOUS"] == before
+
+
 def test_throttling_and_another_writer_are_waited_out(kept: StrictAws) -> None:
     waits: list[float] = []
     target = _target(kept, sleep=waits.append, random=lambda: 0.5)
@@ -141,10 +168,16 @@ def test_throttling_and_another_writer_are_waited_out(kept: StrictAws) -> None:
         target.read("JWT")
 
 
-def test_a_stage_whose_answer_is_lost_is_made_once(kept: StrictAws) -> None:
+def test_a_change_whose_answer_is_lost_is_made_once(kept: StrictAws) -> None:
+    target = _target(kept)
     kept.drop("PutParameter", times=1, after=True)
-    _target(kept).stage("JWT", sealed(NEW))
+    target.stage("JWT", sealed(NEW))
     assert _kept(kept) == {"": OLD, "__PENDING": NEW}
+    with target.locked("JWT"):
+        for _ in range(3):
+            kept.drop("PutParameter", times=1, after=True)
+        target.promote("JWT", UNTIL)
+    assert _kept(kept) == {"": NEW, "__PREVIOUS": OLD, "__PREVIOUS_UNTIL": str(UNTIL)}
 
 
 @pytest.mark.parametrize("action", ["GetParameters", "PutParameter", "DeleteParameter", "DescribeParameters"])

@@ -336,25 +336,6 @@ def test_the_end_of_another_previous_version_is_not_believed(plain: StrictAws) -
     assert target.read("app").previous_until is None
 
 
-@pytest.mark.parametrize(
-    ("action", "code", "right"),
-    [
-        ("PutSecretValue", "EncryptionFailure", "kms:GenerateDataKey"),
-        ("GetSecretValue", "DecryptionFailure", "kms:Decrypt"),
-        ("PutSecretValue", "LimitExceededException", "LimitExceededException"),
-        ("DescribeSecret", "ExpiredTokenException", "ExpiredTokenException"),
-    ],
-)
-def test_what_waiting_cannot_mend_is_said_at_once_and_shows_no_value(
-    plain: StrictAws, action: str, code: str, right: str
-) -> None:
-    plain.fail(action, code, f"AWS repeats {NEW}")
-    with pytest.raises(ConfigurationError, match=right) as error:
-        _rotate(_target(plain), "app", NEW)
-    assert CANARY not in shown(error.value)
-    assert plain.calls[action] == 1
-
-
 @pytest.mark.parametrize("fault", ["slow_down", "html", "drop"])
 def test_nothing_that_is_said_or_kept_on_the_way_shows_a_value(plain: StrictAws, fault: str) -> None:
     target = _target(plain)
@@ -385,6 +366,17 @@ def test_a_name_that_is_not_there_is_not_found(document: StrictAws) -> None:
                 step(name)
     with pytest.raises(SecretNotFound, match="none"):
         _target(document, "none").read("JWT")
+
+
+def test_history_tells_versions_and_labels_and_no_value(endpoint: str) -> None:
+    client("secretsmanager", endpoint).create_secret(Name="app", SecretString=OLD)
+    target = SecretsManagerTarget("app", region="us-east-1", endpoint=endpoint)
+    _rotate(target, "app", NEW)
+    _rotate(target, "app", NEWER)
+    history = target.history()
+    assert sorted(one["labels"] for one in history) == [(), ("AWSCURRENT",), ("AWSPREVIOUS",)]
+    assert all(one["created"] > 1e9 for one in history)
+    assert CANARY not in repr(history)
 
 
 def test_a_secret_marked_for_deletion_is_refused(plain: StrictAws) -> None:
