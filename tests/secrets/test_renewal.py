@@ -11,7 +11,7 @@ import pytest
 
 from authkit._run import Blocking
 from authkit.errors import SecretNotFound, SecretUnavailable, Unavailable
-from authkit.secrets import Secrets
+from authkit.secrets import Secrets, SecretVersions
 
 from .counted import Clocks, Source, background, secrets_of, settled
 
@@ -148,6 +148,58 @@ def test_fifty_processes_started_together_do_not_refresh_together() -> None:
         at_once.append(sum(len(source.asked) for source in sources) - before)
     assert sum(at_once) == 50
     assert max(at_once) <= 8
+
+
+def test_where_no_thread_is_to_be_had_the_value_is_used_to_its_end_and_then_fetched_by_a_reader() -> None:
+    source, clocks = Source(A="a"), Clocks()
+    secret = secrets_of(source, clocks=clocks)["A"]
+    assert secret.reveal() == "a"
+    source.values["A"] = "b"
+    clocks.pass_(250)
+    before = threading.stack_size(1 << 45)  # more than there is
+    try:
+        assert secret.reveal() == "a"
+    finally:
+        threading.stack_size(before)
+    assert background() == []
+    clocks.pass_(50)
+    assert secret.reveal() == "b"
+
+
+@pytest.mark.parametrize(
+    "swaps", [pytest.param(20, id="20 swaps"), pytest.param(1000, id="1000 swaps", marks=pytest.mark.soak)]
+)
+def test_readers_never_see_a_torn_value_while_it_is_replaced_in_the_background(swaps: int) -> None:
+    """SEC-12."""
+    source, clocks = Source(A=SecretVersions("v0")), Clocks()
+    secret = secrets_of(source, clocks=clocks)["A"]
+    assert secret.reveal() == "v0"
+    stop, wrong, seen = threading.Event(), [], set()
+
+    def reads() -> None:
+        while not stop.is_set():
+            versions = secret.versions()
+            current, previous = str(versions.current), versions.previous
+            seen.add(current)
+            if previous is not None and int(current[1:]) != int(str(previous)[1:]) + 1:
+                wrong.append((current, previous))
+            if not secret.reveal().startswith("v"):
+                wrong.append(("reveal", None))
+
+    readers = [threading.Thread(target=reads) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, swaps + 1):
+        source.values["A"] = SecretVersions(f"v{number}", f"v{number - 1}")
+        clocks.pass_(250)
+        while len(source.asked) <= number:
+            time.sleep(0.0001)
+    stop.set()
+    for reader in readers:
+        reader.join(10)
+    settled()
+    assert wrong == []
+    assert len(seen) > swaps / 4
 
 
 # No storms
