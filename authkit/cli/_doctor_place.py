@@ -11,22 +11,20 @@ from ._ages import moment, span
 from ._finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ..secrets.rotation import RotationTarget
     from ..secrets.rotation.engine import Rotation
     from ..secrets.rotation.outcome import Status
 
-_NO_SECRET = ("_ID", "_FILE", "_PATH", "_URL", "_TTL", "_LENGTH", "_NAME", "_ALG", "_ALGORITHM", "_TYPE", "_SECONDS", "_HEADER")
 
-
-def place(source: str, max_age: int, now: float) -> list[Finding]:
-    """The findings on every secret of that place. `max_age` in seconds, `now` in epoch seconds."""
+def place(source: str, max_age: int, now: float, ignored: Collection[str] = ()) -> list[Finding]:
+    """The findings on every secret of that place but those `ignored`. `max_age` in seconds, `now` in epoch seconds."""
     from ._place import rotation_of
 
     try:
         rotation, target = rotation_of(source)
-        names = target.names()
+        names = [name for name in target.names() if name not in ignored]
     except AuthkitError as error:
         return [_failed(source, error)]
     found = [finding for name in names for finding in _secret(rotation, target, name, max_age, now)]
@@ -37,6 +35,7 @@ def place(source: str, max_age: int, now: float) -> list[Finding]:
 
 def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int, now: float) -> Iterator[Finding]:
     from ._judge import judged
+    from ._place import looks_secret
 
     try:
         versions = target.read(name)
@@ -44,7 +43,7 @@ def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int,
     except AuthkitError as error:
         yield _failed(name, error)
         return
-    if _secret_name(name) or len(status.versions) > 1 or status.since:
+    if looks_secret(name) or len(status.versions) > 1 or status.since:
         yield from judged(name, versions, now)
         yield from _standing(name, status, max_age, now)
         if status.due is None and _untouched(str(target)) > max_age:
@@ -85,13 +84,6 @@ def _failed(subject: str, error: AuthkitError) -> Finding:
     if isinstance(error, Unavailable):
         return Finding("error", "unreachable", subject, str(error), "look at the network, the address and the credentials")
     return Finding("error", "refused", subject, str(error), "mend what the message names")
-
-
-def _secret_name(name: str) -> bool:
-    from ._place import looks_secret
-
-    upper = os.path.basename(name).upper()
-    return looks_secret(upper) and not upper.endswith(_NO_SECRET) and "PUBLIC" not in upper and "PUBLISHABLE" not in upper
 
 
 def _at(mend: str, source: str) -> str:

@@ -10,6 +10,7 @@ from .._samples import is_sample
 from ..errors import AuthkitError
 from ..secrets.versions import sealed
 from ._finding import Finding
+from ._shape import is_key, key_pair, keys_of
 from ._values import same
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def judged(name: str, versions: SecretVersions, now: float, kind: str | None = N
                              f"authkit secrets retire {name}"))  # fmt: skip
     if _same(values, "current", "pending"):
         found.append(Finding("warning", "pending_is_current", name, "the pending value is the current one",
-                             f"authkit secrets rotate {name} --discard"))  # fmt: skip
+                             f"authkit secrets discard {name}"))  # fmt: skip
     until = versions.previous_until
     if "previous" in values and until is None:
         found.append(Finding("note", "previous_without_end", name, "the previous value has no end of its own",
@@ -77,7 +78,7 @@ def _wrong(value: Sealed, kind: str | None) -> Iterator[tuple[tuple[str, str], s
     no_key = _no_key(value, kind)
     if no_key is not None:
         yield ("error", "unusable_key"), no_key
-    elif not _is_key(value):
+    elif not is_key(value):
         bits = strength(value)
         if bits < WEAK_BITS:
             yield ("error", "weak"), f"the value has at most {int(bits)} bits: it can be guessed"
@@ -89,19 +90,17 @@ def _mend(name: str, version: str, code: str) -> str:
     if version == "previous":
         return f"authkit secrets retire {name} --force"
     if version == "pending":
-        return f"authkit secrets rotate {name} --discard"
+        return f"authkit secrets discard {name}"
     return f"authkit secrets rotate {name}" + (f", then: authkit secrets retire {name} --force" if code == "sample" else "")
 
 
 def _no_key(value: Sealed, kind: str | None) -> str | None:
     """Why the value is not the key that it says it is, or that `kind` wants; None if it is, or says nothing."""
-    from ..tokens import Key
     from ..tokens.base64url import encode
-    from ._shape import key_pair
 
-    if kind in _TOKEN_KINDS or _is_key(value):
+    if kind in _TOKEN_KINDS or is_key(value):
         try:
-            key = Key(value())
+            key = keys_of(value)[0]
             probe = os.urandom(32)
             if key.can_sign and not key.verify(probe, encode(key.sign(probe)).decode()):
                 return "the key does not verify what it signs"
@@ -128,14 +127,6 @@ def _no_webhook_key(value: Sealed) -> str | None:
         return None if len(a2b_base64(text[6:], strict_mode=True)) >= 24 else "the webhook key is shorter than 24 bytes"
     except ValueError:
         return "the webhook key is no base64 behind its whsec_"
-
-
-def _is_key(value: Sealed) -> bool:
-    from ..tokens.forms import as_jwk, is_pem
-
-    found = value()
-    text = found if isinstance(found, str) else found.decode("latin-1")
-    return is_pem(text) or as_jwk(text) is not None
 
 
 def _same(values: dict[str, Sealed], one: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigurationError
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from ..secrets.versions import Sealed
 
 _CHANGEABLE = ("dotenv", "files", "aws", "ssm")
-_WORDS = ("SECRET", "KEY", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PEPPER", "CREDENTIAL")
+_SECRET = {
+    *("SECRET", "SECRETS", "KEY", "KEYS", "APIKEY", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PEPPER", "CREDENTIAL"),
+    "CREDENTIALS",
+}
+_NO_SECRET = {  # last words that speak of a secret and are none
+    *("ID", "IDS", "FILE", "PATH", "DIR", "URL", "URI", "TTL", "LENGTH", "SIZE", "NAME", "ALG", "ALGORITHM", "TYPE", "SECONDS"),
+    *("HEADER", "PREFIX", "COUNT", "ENABLED", "ISSUER", "AUDIENCE", "ARN", "REGION", "UNTIL"),
+}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _VERSIONS = ("__PREVIOUS", "__PENDING", "__PREVIOUS_UNTIL")
 
 
@@ -57,7 +66,8 @@ def rotation_of(spec: str, *, backup: bool = False) -> tuple[Rotation, RotationT
 
 def looks_secret(name: str) -> bool:
     """Whether a name says that a secret is behind it: a file of settings holds ports and addresses too."""
-    return any(word in name.upper() for word in _WORDS)
+    words = [word.upper() for word in _WORD.findall(os.path.basename(name))]
+    return bool(_SECRET & set(words)) and words[-1] not in _NO_SECRET and not {"PUBLIC", "PUBLISHABLE"} & set(words)
 
 
 class _OnlyRead(RotationTarget):

@@ -65,7 +65,7 @@ def carry_out(out: Output, wanted: Wanted) -> int:
     from ._place import rotation_of
 
     rotation, target = rotation_of(wanted.source, backup=wanted.backup)
-    test = _test(wanted)
+    test = _test(target, wanted)
     if wanted.dry_run:
         plan = rotation.plan(wanted.name, grace=wanted.grace, test=True, force=wanted.force, discard=wanted.discard)
         return _show(out, plan, wanted.source)
@@ -135,10 +135,15 @@ def _rotated(rotation: Rotation, wanted: Wanted, make: Callable[[], Sealed], tes
         raise Failed(f"{wanted.name}: {test.why or refused}: nothing was promoted") from None
 
 
-def _test(wanted: Wanted) -> Check | CommandTest:
+def _test(target: RotationTarget, wanted: Wanted) -> Check | CommandTest:
+    from ..secrets.versions import sealed
     from ._probe import Check, CommandTest
+    from ._shape import key_pair
 
-    return Check(wanted.kind) if wanted.test is None else CommandTest(wanted.test, wanted.name, wanted.test_limit)
+    if wanted.test is not None:
+        return CommandTest(wanted.test, wanted.name, wanted.test_limit)
+    pair = key_pair(sealed(target.read(wanted.name).current))
+    return Check(wanted.kind or (pair and pair.kind))  # what verifies with a key cannot do with anything else
 
 
 def _show(out: Output, plan: Plan, source: str) -> int:

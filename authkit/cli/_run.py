@@ -63,7 +63,9 @@ def _prepare() -> None:
         raise Terminated
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        sys.stderr.write(f"authkit: warning: {message}\n")
+        from ._output import printable
+
+        sys.stderr.write(f"authkit: warning: {printable(str(message))}\n")
 
     try:
         signal.signal(signal.SIGTERM, stop)  # so that temporary files and locks are left in order

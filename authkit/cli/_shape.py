@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import AuthkitError
+from ..errors import AuthkitError, ConfigurationError
 
 if TYPE_CHECKING:
     from ..secrets.versions import Sealed
+    from ..tokens import Key
 
 LEAST_HMAC = 32  # bytes
 LEAST_RSA = 3072  # bits
+KINDS = {"oct": "hmac", "RSA": "rsa", "EC": "ec", "OKP": "ed25519"}  # a JWK's kty: our word for it
+ALGORITHMS = ("HS256", "RS256", "ES256", "ES384", "EdDSA")  # those that a key has by its kind alone
 
 
 class Shape(NamedTuple):
@@ -26,10 +29,16 @@ def shape_of(value: Sealed) -> Shape:
     """The shape of a value that is in use, so that its successor fits where it is used: never shorter, never of another kind.
 
     A symmetric secret is "hmac" unless it is a webhook's: what is random enough for a signature is so for a password.
+    Raises: `ConfigurationError` for a key of which no other can be made by its looks: a set, a public one, one of an algorithm
+    that PEM cannot say.
     """
     pair = key_pair(value)
     if pair is not None:
         return pair
+    if is_key(value):
+        raise ConfigurationError(
+            "the current value is a key of a sort that is not made here: say --kind, or give one with --value-from"
+        )
     text = _ascii(value)
     if text.startswith("whsec_"):
         return Shape("webhook")
@@ -42,25 +51,40 @@ def shape_of(value: Sealed) -> Shape:
 
 
 def key_pair(value: Sealed) -> Shape | None:
-    """The shape of the private or public key that a value is, as PEM or JWK; None for any other."""
+    """The shape of the one private key that a value is, as PEM or JWK; None for any other."""
+    if not is_key(value):
+        return None
+    try:
+        [key] = keys_of(value)
+    except (AuthkitError, ValueError):
+        return None
+    if not key.can_sign or key.alg not in ALGORITHMS:
+        return None
+    kind = KINDS[key.algorithm.kty]
+    if kind == "rsa":
+        from ..tokens.base64url import decode
+
+        return Shape(kind, max(LEAST_RSA, len(decode((key.public_jwk() or {})["n"])) * 8))
+    return Shape(kind, 384 if key.alg == "ES384" else None)
+
+
+def keys_of(value: Sealed) -> list[Key]:
+    """The keys that a value makes, the signing one first: of a JWK Set all, of any other one. Raises: `ConfigurationError`."""
     from ..tokens import Key
+    from ..tokens.forms import as_jwk
+
+    members = (as_jwk(_ascii(value)) or {}).get("keys")
+    if isinstance(members, list) and members and all(isinstance(member, dict) for member in members):
+        return [Key(member) for member in members]
+    return [Key(value())]
+
+
+def is_key(value: Sealed) -> bool:
+    """Whether a value is PEM, a JWK or a JWK Set, however damaged."""
     from ..tokens.forms import as_jwk, is_pem
 
     text = _ascii(value)
-    if not is_pem(text) and as_jwk(text) is None:
-        return None
-    try:
-        key = Key(value())
-    except AuthkitError:
-        return None
-    jwk: dict[str, Any] = key.public_jwk() or {"kty": "oct"}
-    if jwk["kty"] == "RSA":
-        from ..tokens.base64url import decode
-
-        return Shape("rsa", max(LEAST_RSA, len(decode(jwk["n"])) * 8))
-    if jwk["kty"] == "EC":
-        return Shape("ec", 384 if jwk["crv"] != "P-256" else None)
-    return Shape("ed25519") if jwk["kty"] == "OKP" else Shape("hmac")
+    return is_pem(text) or as_jwk(text) is not None
 
 
 def _ascii(value: Sealed) -> str:

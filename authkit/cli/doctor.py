@@ -12,6 +12,8 @@ from ._options import Duration, Source, json_option
 from ._output import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ._finding import Finding
 
 DEFAULT = "dotenv:.env"
@@ -27,9 +29,10 @@ DEFAULT = "dotenv:.env"
     help="dotenv:PATH, env, aws:NAME[@region], ssm:PREFIX or files:DIR; several times for several. Default: .env and env.",
 )
 @click.option("--max-age", type=Duration(), default="90d", show_default=True, help="How old a secret may become.")
+@click.option("--ignore", "ignored", multiple=True, metavar="NAME", help="A name that is no secret, whatever it says.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @json_option
-def doctor(sources: tuple[str, ...], max_age: int, strict: bool, as_json: bool) -> int:
+def doctor(sources: tuple[str, ...], max_age: int, ignored: tuple[str, ...], strict: bool, as_json: bool) -> int:
     """Say what is wrong with the secrets, and how to mend it.
 
     Looks for sample and weak values, keys that cannot sign, a file that git or other users have, a place that does not answer,
@@ -41,7 +44,7 @@ def doctor(sources: tuple[str, ...], max_age: int, strict: bool, as_json: bool) 
     found: list[Finding] = []
     for source in sources or (DEFAULT, "env"):
         with out.progress(f"looking at {source}"):
-            found += _examined(source, max_age, given=bool(sources))
+            found += _examined(source, max_age, ignored, given=bool(sources))
     grave = worst(found)
     tell(out, found)
     if not found:
@@ -50,7 +53,7 @@ def doctor(sources: tuple[str, ...], max_age: int, strict: bool, as_json: bool) 
     return 1 if grave == "error" or (strict and grave == "warning") else 0
 
 
-def _examined(source: str, max_age: int, *, given: bool) -> list[Finding]:
+def _examined(source: str, max_age: int, ignored: Collection[str] = (), *, given: bool) -> list[Finding]:
     import os
 
     from ._doctor_clock import clock
@@ -60,4 +63,4 @@ def _examined(source: str, max_age: int, *, given: bool) -> list[Finding]:
     if not given and source == DEFAULT and not os.path.lexists(".env"):
         return []  # a service that has its secrets elsewhere lacks nothing
     now = time.time()
-    return [*files(source), *clock(source, now), *place(source, max_age, now)]
+    return [*files(source), *clock(source, now), *place(source, max_age, now, ignored)]

@@ -17,8 +17,7 @@ from ._options import GRACE, TOKEN_KINDS, Duration, OneOf, Whole, force_option, 
 from ._output import Output
 
 if TYPE_CHECKING:
-    from ..secrets.versions import Sealed, SecretVersions
-    from ..tokens import Key, KeyRing
+    from ..secrets.versions import SecretVersions
 
 
 class _Row(NamedTuple):
@@ -65,10 +64,10 @@ def jwks(name: str, source: str, as_json: bool) -> None:
 
     The pending key is in it, so that others know it before it signs. Always JSON (RFC 7517 section 5).
     """
+    from ..tokens.followed import ring_of
     from .secrets_read import fetched
 
-    ring = _ring(fetched(name, source).in_force(time.time()))
-    found = ring.jwks()
+    found = ring_of(name, fetched(name, source), time.time())[0].jwks()
     if not found["keys"]:
         raise ConfigurationError(f"{name} is a secret and no key pair: it has no public half, and nobody else may have it")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
@@ -108,36 +107,18 @@ def rotate(as_json: bool, publish_only: bool, **options: Any) -> int:
 
 def _rows(name: str, versions: SecretVersions, *, strict: bool) -> list[_Row]:
     from ..secrets.versions import sealed
-    from ._shape import key_pair, shape_of
+    from ._shape import KINDS, is_key, keys_of
 
     rows = []
-    for version, value in versions.named():
-        material = sealed(value)
-        del value
-        if key_pair(material) is None and not strict:
+    for version, material in [(version, sealed(value)) for version, value in versions.named()]:
+        if not strict and not is_key(material):
             continue
         try:
-            key = _key(material)
+            keys = keys_of(material)
         except AuthkitError as error:
             if strict:
                 raise ConfigurationError(f"{name} ({version}): {error}") from None
             continue
         until = versions.previous_until if version == "previous" else None
-        rows.append(_Row(name, version, shape_of(material).kind, key.alg, key.kid, until))
+        rows += [_Row(name, version, KINDS[key.algorithm.kty], key.alg, key.kid, until) for key in keys]
     return rows
-
-
-def _key(material: Sealed) -> Key:
-    from ..tokens import Key
-
-    return Key(material())
-
-
-def _ring(versions: SecretVersions) -> KeyRing:
-    from ..secrets.versions import sealed
-    from ..tokens import KeyRing
-
-    keys = {version: _key(sealed(value)) for version, value in versions.named()}
-    current = keys.pop("current")
-    return KeyRing(current, [key for name, key in keys.items() if name == "previous"],
-                   [key for name, key in keys.items() if name == "pending"])  # fmt: skip

@@ -16,6 +16,7 @@ group = Lazy(
         "set": ("secrets_change:set_", "Give a new secret its value."),
         "rotate": ("secrets_rotate:rotate", "Replace a secret while it is in use."),
         "rollback": ("secrets_change:rollback", "Bring the previous value back."),
+        "discard": ("secrets_change:discard", "Drop the pending value."),
         "retire": ("secrets_change:retire", "Drop the previous value."),
     },
 )

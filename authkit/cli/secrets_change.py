@@ -1,4 +1,4 @@
-"""`authkit secrets set | rollback | retire`: the changes of one step."""
+"""`authkit secrets set | rollback | discard | retire`: the changes of one step."""
 
 from __future__ import annotations
 
@@ -84,6 +84,22 @@ def retire(name: str, source: str, force: bool, as_json: bool) -> None:
     if not force and until is not None and until > now + ROUNDING:
         raise Refused(f"the previous value of {name} is accepted until {moment(until, now)}: --force drops it now")
     tell(out, rotation.retire(name), source)
+
+
+@click.command(cls=Command)
+@name_argument
+@source_option
+@json_option
+def discard(name: str, source: str, as_json: bool) -> None:
+    """Drop the pending value.
+
+    A rotation that was interrupted is given up. What is current and previous stays.
+    """
+    from ._place import rotation_of
+    from ._rotation import tell
+
+    out = Output(as_json)
+    tell(out, rotation_of(source)[0].discard(name), source)
 
 
 def _exists(target: RotationTarget, name: str) -> bool:

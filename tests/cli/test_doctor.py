@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authkit.cli._place import looks_secret
 from authkit.cli.doctor import _examined
 from tests.cli.command import authkit, start
 
@@ -97,6 +98,30 @@ def test_in_production_a_file_that_others_can_read_is_an_error(place: Path, monk
     (place / ".env").chmod(0o644)
     monkeypatch.delenv("AUTHKIT_ENV")
     assert found()["readable"].severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *(
+            ("API_KEY", True),
+            ("clientSecret", True),
+            ("/app/db/PASSWORD", True),
+            ("PEPPER", True),
+            ("AWS_SECRET_ACCESS_KEY", True),
+        ),
+        *(("PORT", False), ("KEYBOARD_LAYOUT", False), ("TOKENIZERS_PARALLELISM", False), ("AWS_ACCESS_KEY_ID", False)),
+        *(("STRIPE_PUBLISHABLE_KEY", False), ("JWT_KEY_FILE", False), ("MONKEY", False), ("", False), ("___", False)),
+    ],
+)
+def test_a_name_says_whether_a_secret_is_behind_it(name: str, is_one: bool) -> None:
+    assert looks_secret(name) is is_one
+
+
+def test_a_name_that_is_no_secret_can_be_left_out(place: Path) -> None:
+    write(place, "SORT_KEY=name\n")
+    assert authkit("doctor", "--source", "dotenv:.env", cwd=place).code == 1
+    assert authkit("doctor", "--source", "dotenv:.env", "--ignore", "SORT_KEY", cwd=place).code == 0
 
 
 def test_a_file_in_a_directory_that_is_open_to_all_is_found(place: Path) -> None:

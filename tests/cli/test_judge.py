@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authkit.cli._judge import fit, judged, strength
+from authkit.cli._shape import keys_of
 from authkit.secrets import SecretVersions
 from authkit.secrets.rotation.generate import KINDS, generate
 from authkit.secrets.versions import sealed
@@ -51,6 +52,16 @@ def test_a_value_that_is_not_fit_is_an_error(value: str | bytes, code: str) -> N
 
 def test_a_value_of_modest_strength_is_a_warning() -> None:
     assert codes(SecretVersions("q7Zk2mXw9RtB")) == [("warning", "modest", "NAME")]
+
+
+def test_a_jwk_set_is_as_good_as_its_first_key() -> None:
+    [key] = keys_of(generate("ec"))
+    good = {"keys": [key.public_jwk()]}
+    assert codes(SecretVersions(json.dumps(good))) == []
+    assert codes(SecretVersions(json.dumps({"keys": [{**key.public_jwk(), "x": "AAAA"}]}))) == [
+        ("error", "unusable_key", "NAME")
+    ]
+    assert codes(SecretVersions('{"keys": []}')) == [("error", "unusable_key", "NAME")]
 
 
 def test_no_finding_repeats_the_value() -> None:

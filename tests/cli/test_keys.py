@@ -135,6 +135,14 @@ def test_a_key_whose_time_is_over_is_no_longer_published(place: Path) -> None:
     assert len(authkit("keys", "jwks", "RING", cwd=place).json["keys"]) == 1
 
 
+def test_a_value_that_is_no_key_of_the_rings_kind_is_refused_unless_that_is_wanted(place: Path) -> None:
+    words = ("secrets", "rotate", "RING", "--value-from", "-")
+    said = authkit(*words, cwd=place, stdin=os.urandom(32).hex())
+    assert said.code == 1
+    assert "no private key of kind ec" in said.err
+    assert authkit(*words, "--kind", "hmac", cwd=place, stdin=os.urandom(32).hex()).code == 0
+
+
 def test_the_kind_of_a_ring_can_change(place: Path) -> None:
     assert authkit("keys", "rotate", "RING", "--kind", "ed25519", cwd=place).code == 0
     rows = authkit("keys", "list", "RING", "--json", cwd=place).json["keys"]

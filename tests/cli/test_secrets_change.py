@@ -92,6 +92,20 @@ def test_rollback_of_what_has_no_previous_is_not_found(place: Path) -> None:
     assert authkit("secrets", "rollback", "PORT", cwd=place).code == 4
 
 
+def test_discard_drops_what_is_pending_and_nothing_else(place: Path) -> None:
+    with (place / ".env").open("a") as file:
+        file.write("API_KEY__PENDING=p1Dtl-5hGm9v2Yk7PqL4dXwZ8rTbNfJp\n")
+    assert authkit("secrets", "discard", "API_KEY", cwd=place).code == 0
+    assert values(place, "API_KEY") == {"current": GOOD, "previous": OLD}
+    assert authkit("secrets", "discard", "API_KEY", "--json", cwd=place).json["changed"] is False
+
+
+def test_after_a_grace_of_none_a_value_can_be_retired_at_once(place: Path) -> None:
+    assert authkit("secrets", "rotate", "API_KEY", "--force", "--grace", "0s", cwd=place).code == 0
+    assert authkit("secrets", "retire", "API_KEY", cwd=place).code == 0
+    assert set(values(place, "API_KEY")) == {"current"}
+
+
 def test_retire_is_refused_while_the_grace_lasts_unless_forced(place: Path) -> None:
     assert authkit("secrets", "retire", "API_KEY", cwd=place).code == 3
     assert "previous" in values(place, "API_KEY")
