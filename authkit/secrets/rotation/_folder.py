@@ -43,7 +43,9 @@ def told(what: str) -> Iterator[None]:
     if number in (errno.EXDEV, errno.EBUSY):
         reason += "; is it mounted by itself? Mount the directory that it is in"
     kind = ConfigurationError if number in _OURS_TO_MEND else SecretUnavailable
-    raise kind(f"{what} could not be changed ({reason}); it is what it was, or what it was to become, never a part of it")
+    raise kind(
+        f"{what} could not be read or changed ({reason}); it is what it was, or what it was to become, never a part of it"
+    )
 
 
 class Folder:

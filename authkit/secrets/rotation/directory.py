@@ -229,12 +229,13 @@ class FilesTarget(FamilyTarget):
 
 
 def _content(value: Sealed | None) -> Sealed | None:
-    """What is to stand in the file: one more newline after a value that ends in one, since a reader drops one. Empty for text
-    that UTF-8 cannot say. It raises nothing: its locals hold the value."""
+    """What is to stand in the file: one more newline after text that ends in one, since a reader drops one. Empty for text that
+    UTF-8 cannot say. It raises nothing: its locals hold the value."""
     if value is None:
         return None
     content = as_bytes(value()) or b""
-    return sealed(content + b"\n" if content.endswith(b"\n") else content)
+    is_text = isinstance(_value(sealed(content))(), str)
+    return sealed(content + b"\n" if is_text and content.endswith(b"\n") else content)
 
 
 def _value(content: Sealed) -> Sealed:

@@ -37,6 +37,8 @@ class Journal:
         who: Mapping[str, str | int] | None = None,
         system: Any = os,
     ) -> None:
+        if os.name != "posix":
+            raise ConfigurationError("a journal is kept on POSIX systems only: others cannot keep it to its owner")
         self.path = os.path.abspath(os.fspath(path))
         self._folder, self._base = os.path.split(self.path)
         self._clock = clock

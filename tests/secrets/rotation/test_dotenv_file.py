@@ -238,6 +238,23 @@ def test_mode_and_group_stay(mode: int, path: Path) -> None:
     assert after.st_ino != before.st_ino
 
 
+def test_an_access_list_goes_with_the_file_before_there_is_anything_in_it(path: Path) -> None:
+    class Listed(Failing):
+        def getxattr(self, where: str, attribute: str) -> bytes:
+            assert Path(where).samefile(path)
+            assert attribute == "system.posix_acl_access"
+            return b"list"
+
+        def setxattr(self, file: int, attribute: str, value: bytes) -> None:
+            self.calls.append(("setxattr", (file, attribute, value)))
+
+    system = Listed()
+    DotenvTarget(path, system=system).stage("KEY", _new())
+    order = [name for name, _ in system.calls if name in ("fchmod", "setxattr", "write")]
+    assert order == ["fchmod", "setxattr", "write"]
+    assert ("system.posix_acl_access", b"list") in [given[1:] for name, given in system.calls if name == "setxattr"]
+
+
 def test_a_backup_is_kept_only_when_asked_for_and_is_what_was_before_the_whole_rotation(path: Path) -> None:
     target = DotenvTarget(path, backup=True)
     with target.locked("KEY"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from authkit.secrets.rotation.generate import generate
 from authkit.secrets.rotation.journal import Journal
 from authkit.secrets.rotation.outcome import NewValueRefused, RotationRefused, StillInGrace
 from authkit.secrets.rotation.targets import open_journal, open_target
-from authkit.secrets.versions import SecretVersions, sealed
+from authkit.secrets.versions import sealed
 from tests.secrets.rotation.failing import Full
 
 DAY = 86_400
@@ -416,22 +418,29 @@ def test_whoever_comes_second_is_busy_and_changes_nothing(place: Place) -> None:
     assert place.values() == ("zero", None, None)
 
 
-def test_a_place_that_was_changed_by_somebody_else_is_not_called_rotated(place: Place) -> None:
-    class Elsewhere(RotationTarget):
-        """Passes all on, and lets somebody else in after the promotion."""
-
-        names, locked, create, stage = place.target.names, place.target.locked, place.target.create, place.target.stage
-        roll_back, retire, discard = place.target.roll_back, place.target.retire, place.target.discard
-
-        def read(self, name: str) -> SecretVersions:
-            return place.target.read(name)
+def test_a_place_that_was_changed_by_somebody_else_is_not_called_rotated(tmp_path: Path) -> None:
+    class Shared(DotenvTarget):
+        """Lets somebody else in after the promotion."""
 
         def promote(self, name: str, previous_until: float) -> None:
-            place.target.promote(name, previous_until)
-            place.target.create(name, sealed("theirs"))
+            super().promote(name, previous_until)
+            self.create(name, sealed("theirs"))
 
+    place = Place(tmp_path, "dotenv")
     with pytest.raises(RotationRefused, match="somebody else"):
-        place.using(Elsewhere()).rotate("KEY", _make("one"))  # type: ignore[abstract]
+        place.using(Shared(place.path)).rotate("KEY", _make("one"))
+
+
+def test_every_public_name_is_there_and_its_module_is_loaded_on_first_use() -> None:
+    program = """
+import json, sys
+import authkit.secrets.rotation as rotation
+before = sorted(name for name in sys.modules if name.startswith("authkit.secrets.rotation."))
+missing = [name for name in rotation.__all__ if getattr(rotation, name, None) is None]
+print(json.dumps([before, missing, [name for name in ("boto3", "cryptography", "dotenv", "click") if name in sys.modules]]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == [["authkit.secrets.rotation.target"], [], []]
 
 
 # By what a user types
