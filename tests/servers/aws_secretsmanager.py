@@ -243,7 +243,9 @@ class SecretsManagerApi:
             for version, value in secret.versions.items()
             if value != EMPTY and (secret.stages(version) or asked.get("IncludeDeprecated"))
         ]
-        return {"ARN": secret.arn, "Name": secret.name, "Versions": versions}
+        start, size = int(asked.get("NextToken", 0)), 2  # AWS may give fewer than it is asked for
+        more = {"NextToken": str(start + size)} if start + size < len(versions) else {}
+        return {"ARN": secret.arn, "Name": secret.name, "Versions": versions[start : start + size], **more}
 
     def _ListSecrets(self, asked: dict[str, Any]) -> dict[str, Any]:
         del asked

@@ -169,6 +169,8 @@ class LabelledSecret:
         )
         if answer.code is not None:
             now = self.describe()
+            if now is not None and now.current == labels.current:  # nobody was faster: a replica, say
+                raise ConfigurationError(f"AWS refuses to move {CURRENT} of {self._id}: {answer.code}")
             if now is None or now.current != to:  # else it was done by a call whose answer was lost
                 raise self.busy()
 

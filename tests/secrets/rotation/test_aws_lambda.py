@@ -251,6 +251,20 @@ def test_what_a_method_raises_is_told_by_its_type_and_place_alone(plain: StrictA
     assert labelled(plain)["AWSCURRENT"] == OLD
 
 
+def test_an_error_of_ours_that_a_method_raises_is_passed_on(plain: StrictAws) -> None:
+    function = Told(plain.client())
+    function.error = SecretUnavailable("the vendor is away")
+    with pytest.raises(SecretUnavailable, match="the vendor is away"):
+        function(_event("createSecret"))
+
+
+def test_a_secret_without_a_current_value_is_not_rotated(strict_aws: StrictAws) -> None:
+    strict_aws.client().create_secret(Name="app")
+    strict_aws.secrets.start_rotation("app", TOKEN)
+    with pytest.raises(SecretNotFound, match="current"):
+        _function(strict_aws)(_event("createSecret"))
+
+
 def test_a_secret_that_is_not_there_and_an_aws_that_is_down_are_told_apart(plain: StrictAws) -> None:
     with pytest.raises(SecretNotFound):
         _function(plain)(_event("createSecret", SecretId="none"))

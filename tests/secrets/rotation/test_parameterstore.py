@@ -118,6 +118,28 @@ def test_names_are_listed_over_all_pages_and_without_values(strict_aws: StrictAw
     assert set(strict_aws.calls) == {"DescribeParameters"}
 
 
+def test_a_step_that_was_interrupted_shows_what_it_has_not_done_yet(kept: StrictAws) -> None:
+    """Promoted in part: still the old one. Rolled back in part: still the way back. Done but for the last call: done."""
+
+    def put(**values: str) -> None:
+        kept.parameters.values.clear()
+        for end, value in values.items():
+            kept.client("ssm").put_parameter(Name=f"/app/JWT{end.removeprefix('_')}", Value=value, Type="SecureString")
+
+    target = _target(kept)
+    put(_=OLD, ___PREVIOUS=OLD, ___PREVIOUS_UNTIL="7", ___PENDING=NEW)
+    assert (_values(target.read("JWT")), target.read("JWT").previous_until) == ({"current": OLD, "pending": NEW}, None)
+    put(_=OLD, ___PREVIOUS=OLD, ___PREVIOUS_UNTIL="7", ___ROLLBACK=NEW)
+    assert (_values(target.read("JWT")), target.read("JWT").previous_until) == ({"current": OLD, "previous": NEW}, None)
+    put(_=NEW, ___PREVIOUS=OLD, ___PREVIOUS_UNTIL="7", ___PENDING=NEW)
+    assert (_values(target.read("JWT")), target.read("JWT").previous_until) == ({"current": NEW, "previous": OLD}, 7)
+    put(_=" ")
+    with pytest.raises(ConfigurationError, match="blank"):
+        target.read("JWT")
+    with pytest.raises(ConfigurationError, match="endings"):
+        target.create("JWT__PENDING", sealed(NEW))
+
+
 def test_whoever_comes_second_is_told_busy(kept: StrictAws) -> None:
     one, two = _target(kept), _target(kept)
     with two.locked("JWT"):
