@@ -91,7 +91,10 @@ def maker(target: RotationTarget, wanted: Wanted) -> Callable[[], Sealed]:
     from ..secrets.versions import sealed
 
     versions = target.read(wanted.name)
+    chosen = wanted.length is not None or wanted.encoding is not None or wanted.alphabet is not None
     if wanted.value_from is not None:
+        if chosen:
+            raise Wrong("--value-from brings the value: there is nothing to generate with --length, --alphabet or --encoding")
         from ._values import given, same
 
         value = given(wanted.value_from, wanted.name)
@@ -100,7 +103,7 @@ def maker(target: RotationTarget, wanted: Wanted) -> Callable[[], Sealed]:
             raise Refused(f"another value of {wanted.name} is pending: --discard drops it")
         return lambda: value
     kind, length, encoding = wanted.kind, wanted.length, wanted.encoding
-    if kind is None and length is None and encoding is None and wanted.alphabet is None:
+    if kind is None and not chosen:
         from ._shape import shape_of
 
         kind, length, encoding = shape_of(sealed(versions.current))

@@ -11,6 +11,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.cli import warm
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -42,16 +44,18 @@ def environment(**more: str | None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def authkit(*words: str, cwd: Path, stdin: str | bytes | None = None, **env: str | None) -> Said:
-    """One run of the command. `stdin`: what is piped in; None: nothing is there."""
-    done = start(*words, cwd=cwd, piped=stdin is not None, **env)
+def authkit(*words: str, cwd: Path, stdin: str | bytes | None = None, cold: bool = False, **env: str | None) -> Said:
+    """One run of the command. `stdin`: what is piped in; None: nothing is there. `cold`: by an interpreter of its own."""
     raw = stdin.encode() if isinstance(stdin, str) else stdin
+    if not cold:
+        code, out, err = warm.run(list(words), str(cwd), environment(**env), raw)
+        return Said(code, out.decode(), err.decode())
+    process = start(*words, cwd=cwd, piped=stdin is not None, **env)
     try:
-        out, err = done.communicate(raw, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        done.kill()
-        raise
-    return Said(done.returncode, out.decode(), err.decode())
+        out, err = process.communicate(raw, timeout=SECONDS)
+    finally:
+        process.kill()
+    return Said(process.returncode, out.decode(), err.decode())
 
 
 def start(*words: str, cwd: Path, piped: bool = False, **env: str | None) -> subprocess.Popen[bytes]:

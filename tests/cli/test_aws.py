@@ -171,7 +171,7 @@ def test_a_clock_that_is_not_awss_is_found(
 def test_without_the_library_the_way_to_install_it_is_told(tmp_path: Path) -> None:
     for name in ("boto3", "botocore"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not here')\n")
-    said = authkit("secrets", "get", "X", "--source", "aws:app@eu-west-1", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    said = authkit("secrets", "get", "X", "--source", "aws:app@eu-west-1", cwd=tmp_path, cold=True, PYTHONPATH=str(tmp_path))
     assert said.code == 2
     assert 'pip install "authkit-middleware[aws]"' in said.err
     assert said.err.count("\n") == 1

@@ -135,13 +135,16 @@ def test_no_value_is_shown_at_a_terminal(place: Path) -> None:
 
 def test_no_value_is_among_the_arguments_of_any_process(place: Path) -> None:
     """What every user of the machine can list. The test command looks, while the value is pending, at itself and its parent."""
-    look = "import os; seen = b''.join(open(f'/proc/{pid}/cmdline', 'rb').read() for pid in (os.getpid(), os.getppid()))"
-    look += "; v = os.environ['NEW_KEY'].encode(); assert v not in seen; assert b'authkit' in seen"
+    look = (
+        "import os; own, parent = (open(f'/proc/{pid}/cmdline', 'rb').read() for pid in (os.getpid(), os.getppid()))\n"
+        "value = os.environ['NEW_KEY'].encode(); assert value not in own + parent; assert b'authkit.cli' in parent"
+    )
     authkit("secrets", "set", "NEW_KEY", "--value-from", "-", cwd=place, stdin=CURRENT)
     said = authkit(
         *("secrets", "rotate", "NEW_KEY", "--value-from", "-", "--test", shlex.join([sys.executable, "-c", look])),
         cwd=place,
         stdin=GIVEN,
+        cold=True,
     )
     assert said.code == 0, said.err
 

@@ -1,0 +1,89 @@
+"""`docs/cli.md` says what the command does: its JSON, its exit codes, its findings."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import authkit.cli
+from authkit.cli._exits import EXITS
+from authkit.secrets.rotation.generate import generate
+from tests.cli.command import authkit as run
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+
+
+def table(title: str) -> list[list[str]]:
+    """The rows of the table under that heading."""
+    section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+def members(command: str) -> tuple[set[str], set[str]]:
+    """What the page promises of that command's JSON: the members of the document, and those of each entry of its list."""
+    [cell] = [cell for names, cell in table("JSON") if f"`{command}`" in names]
+    whole, _, each = re.sub(r"\([^)]*\)", "", cell).partition(": each")
+    return set(re.findall(r"`(\w+)`", whole)), set(re.findall(r"`(\w+)`", each))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    value, until = generate()(), int(time.time()) + 999
+    text = (
+        f"API_KEY={value}\nAPI_KEY__PREVIOUS={value}x\nAPI_KEY__PREVIOUS_UNTIL={until}\nRING='{generate('ec')()}'\nWEAK_KEY=1\n"
+    )
+    (tmp_path / ".env").write_text(text)
+    (tmp_path / ".env").chmod(0o600)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("documented", "words"),
+    [
+        ("secrets list", "secrets list"),
+        ("secrets status", "secrets status"),
+        ("secrets history", "secrets history API_KEY"),
+        ("secrets verify", "secrets verify WEAK_KEY"),
+        ("secrets rotate --dry-run", "secrets rotate RING --dry-run"),
+        ("rollback", "secrets rollback API_KEY"),
+        ("discard", "secrets discard API_KEY"),
+        ("retire", "secrets retire API_KEY --force"),
+        ("rotate", "secrets rotate RING"),
+        ("keys rotate", "keys rotate RING --publish-only"),
+        ("keys list", "keys list"),
+        ("keys jwks", "keys jwks RING"),
+        ("doctor", "doctor"),
+    ],
+)
+def test_the_json_is_what_the_page_promises(documented: str, words: str, place: Path) -> None:
+    document: dict[str, Any] = run(*words.split(), "--json", cwd=place).json
+    whole, each = members(documented)
+    assert set(document) == whole - {"value"}
+    entries = next((value for value in document.values() if each and isinstance(value, list) and value), [])
+    assert not each or (
+        isinstance(entries, list) and {frozenset(entry) for entry in entries if isinstance(entry, dict)} <= {frozenset(each)}
+    )
+
+
+def test_a_value_and_a_key_are_in_the_json_only_when_asked_for(place: Path) -> None:
+    whole, _ = members("secrets get")
+    assert set(run("secrets", "get", "API_KEY", "--json", cwd=place).json) <= whole
+    whole, _ = members("keys new")
+    assert set(run("keys", "new", "--kind", "ec", "--out", "k", "--json", cwd=place).json) == whole - {"key"}
+    assert set(run("keys", "new", "--kind", "ec", "--stdout", "--json", cwd=place).json) == whole
+
+
+def test_the_exit_codes_on_the_page_are_those_there_are() -> None:
+    assert {name.strip("`"): (int(code), when) for code, name, when in table("Exit codes")} == EXITS
+
+
+def test_every_finding_that_there_is_stands_on_the_page_and_no_other() -> None:
+    documented = {code for codes, *_ in table("Findings of `doctor`") for code in re.findall(r"`(\w+)`", codes)}
+    source = "\n".join(path.read_text() for path in Path(authkit.cli.__file__).parent.glob("_*.py"))
+    written = re.findall(r'Finding\(\s*(?:"\w+"|severity|_grave\(\)),\s*"(\w+)"', source)
+    written += re.findall(r'yield \("\w+", "(\w+)"\)', source)
+    assert set(written) == documented
