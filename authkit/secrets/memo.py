@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TTL = 300.0  # seconds a value is used before its source is asked again
 GRACE = 86_400.0  # seconds a previous value is accepted for, where the source does not say until when
 STALE = 3_600.0  # seconds beyond its TTL for which a value is used while its source is down
-COOLDOWN = 10.0  # seconds between two looks at the source because a verification failed
+COOLDOWN = 1.0  # seconds between two looks at a source because a verification failed; anybody may cause them
+COOLDOWN_LOCAL = 0.1  # the same where a look costs no network
 
 
 class Secrets(Masked):
@@ -48,7 +49,7 @@ class Secrets(Masked):
         ttl: float = TTL,
         grace: float = GRACE,
         stale: float = STALE,
-        cooldown: float = COOLDOWN,
+        cooldown: float | None = None,
         on_error: Literal["unavailable", "insecure_next"] = "unavailable",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -60,6 +61,8 @@ class Secrets(Masked):
         for source in sources:
             if not isinstance(source, SecretSource):
                 raise ConfigurationError(f"{type(source).__name__} is no SecretSource")
+        if cooldown is None:
+            cooldown = COOLDOWN_LOCAL if all(source.local for source in sources) else COOLDOWN
         if not 0 < ttl < float("inf"):
             raise ConfigurationError("ttl is a positive number of seconds")
         for name, seconds in (("grace", grace), ("stale", stale), ("cooldown", cooldown)):

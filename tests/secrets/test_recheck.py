@@ -32,7 +32,7 @@ def test_after_a_failed_verification_the_source_is_asked_once_more() -> None:
 def test_however_many_bad_credentials_come_there_is_one_fetch_in_each_cooldown() -> None:
     clocks = Clocks()
     source = Source(A="a")
-    secret = secrets_of(source, clocks=clocks)["A"]
+    secret = secrets_of(source, clocks=clocks, cooldown=10)["A"]
     seen = secret.versions()
     for second in range(100):
         for _ in range(20):
@@ -40,6 +40,20 @@ def test_however_many_bad_credentials_come_there_is_one_fetch_in_each_cooldown()
             assert not secret.recheck()
         assert len(source.asked) == 2 + second // 10
         clocks.pass_(1)
+
+
+@pytest.mark.parametrize(("local", "seconds"), [(True, 0.1), (False, 1.0)])
+def test_the_cooldown_is_short_where_a_look_costs_no_network(local: bool, seconds: float) -> None:
+    clocks = Clocks()
+    source = Source(A="a")
+    source.local = local
+    secret = secrets_of(source, clocks=clocks)["A"]
+    seen = secret.versions()
+    for look in range(3):
+        secret.recheck(seen)
+        secret.recheck(seen)
+        assert len(source.asked) == 2 + look
+        clocks.pass_(seconds)
 
 
 def test_a_source_that_names_another_end_each_time_is_not_asked_for_each_bad_credential() -> None:
