@@ -22,9 +22,8 @@ class Killed(BaseException):
 class Mortal:
     """A boto3 client that is killed at its k-th call, before it is sent or after it was answered; k None: never."""
 
-    def __init__(self, client: Any, k: int | None, *, after: bool, kill: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: Any, k: int | None, *, after: bool) -> None:
         self._client, self._k, self._after = client, k, after
-        self._kill = kill or self._die
         self.calls = 0
         self.meta = client.meta
 
@@ -33,18 +32,36 @@ class Mortal:
             self.calls += 1
             due = self.calls == self._k
             if due and not self._after:
-                self._kill()
+                raise Killed
             try:
                 return getattr(self._client, action)(**asked)
             finally:
                 if due:
-                    self._kill()
+                    raise Killed
 
         return call
 
-    @staticmethod
-    def _die() -> None:
-        raise Killed
+
+class Meddled:
+    """A boto3 client beside which somebody else acts, once, before or after the first call of one action."""
+
+    def __init__(self, client: Any, action: str, meddle: Callable[[], object], *, after: bool = False) -> None:
+        self._client, self._action, self._after = client, action, after
+        self._todo = [meddle]
+        self.meta = client.meta
+
+    def __getattr__(self, action: str) -> Any:
+        def call(**asked: Any) -> Any:
+            due = self._todo and action == self._action
+            if due and not self._after:
+                self._todo.pop()()
+            try:
+                return getattr(self._client, action)(**asked)
+            finally:
+                if due and self._after:
+                    self._todo.pop()()
+
+        return call
 
 
 def labelled(aws: StrictAws, name: str = "app") -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,6 @@ from tests.secrets.rotation.aws_parts import CANARY, NEW, OLD, Killed, Mortal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from authkit.secrets import SecretSource, SecretVersions
     from authkit.secrets.rotation import RotationTarget
@@ -203,17 +204,29 @@ def test_a_service_that_reads_meanwhile_always_finds_what_was_current_when_it_be
     assert checked[0] >= 10
 
 
-@pytest.mark.parametrize("k", [6, 11, 14])
-def test_a_process_that_is_killed_by_the_system_leaves_no_more_behind(places: Callable[[str], Place], k: int) -> None:
+PROGRAM = """
+import os, signal, sys
+from authkit.secrets.rotation.engine import Rotation
+from authkit.secrets.rotation.journal import Journal
+from authkit.secrets.rotation.secretsmanager import SecretsManagerTarget
+from authkit.secrets.versions import sealed
+from tests.secrets.rotation.aws_parts import NEW, Meddled
+from tests.servers.aws import client
+
+endpoint, journal, action = sys.argv[1:]
+mortal = Meddled(client("secretsmanager", endpoint), action, lambda: os.kill(os.getpid(), signal.SIGKILL), after=True)
+rotation = Rotation(SecretsManagerTarget("app", client=mortal), journal=Journal(journal))
+rotation.rotate("JWT", lambda: sealed(NEW), test=lambda pending: True, force=True)
+"""
+
+
+@pytest.mark.parametrize("action", ["put_secret_value", "update_secret_version_stage"])
+def test_a_process_that_is_killed_by_the_system_is_finished_by_the_next(places: Callable[[str], Place], action: str) -> None:
     place = places("document")
-    child = os.fork()
-    if not child:
-        try:
-            client = place.aws.client()  # a socket of its own
-            _rotate(place.rotation(Mortal(client, k, after=True, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))), "JWT")
-        finally:
-            os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    command = [sys.executable, "-c", PROGRAM, place.aws.endpoint, str(place.journal), action]
+    ended = subprocess.run(command, cwd=Path(__file__).parents[3], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
     _check_on_the_way(place, {OLD, NEW})
+    assert place.leftovers()
     _rotate(place.rotation(place.client), "JWT")
     _check_at_the_end(place, (NEW, OLD))

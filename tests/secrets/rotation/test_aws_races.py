@@ -11,7 +11,7 @@ from authkit.errors import ConfigurationError
 from authkit.secrets.rotation import Busy
 from authkit.secrets.rotation.secretsmanager import SecretsManagerTarget
 from authkit.secrets.versions import sealed
-from tests.secrets.rotation.aws_parts import CANARY, NEW, NEWER, OLD, labelled
+from tests.secrets.rotation.aws_parts import CANARY, NEW, NEWER, OLD, Meddled, labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,28 +21,6 @@ if TYPE_CHECKING:
 UNTIL = 2_000_000_000
 THEIRS = f"{CANARY}-theirs"
 TWO = {"JWT": OLD, "PEPPER": f"{CANARY}-pepper"}
-
-
-class Meddled:
-    """A boto3 client beside which somebody else acts, once, before or after the first call of one action."""
-
-    def __init__(self, client: Any, action: str, meddle: Callable[[], object], *, after: bool = False) -> None:
-        self._client, self._action, self._after = client, action, after
-        self._todo = [meddle]
-        self.meta = client.meta
-
-    def __getattr__(self, action: str) -> Any:
-        def call(**asked: Any) -> Any:
-            due = self._todo and action == self._action
-            if due and not self._after:
-                self._todo.pop()()
-            try:
-                return getattr(self._client, action)(**asked)
-            finally:
-                if due and self._after:
-                    self._todo.pop()()
-
-        return call
 
 
 def _target(client: Any) -> SecretsManagerTarget:
