@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as missing:
         sys.stderr.write(f"authkit: {missing}\n")
         return 2
-    from ._run import run
+    try:
+        from ._run import run
 
-    return run(sys.argv[1:] if arguments is None else list(arguments))
+        return run(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # before or after what `run` looks after
+        sys.stderr.write("authkit: interrupted\n")
+        return 130

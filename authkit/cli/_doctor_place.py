@@ -43,7 +43,7 @@ def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int,
     except AuthkitError as error:
         yield _failed(name, error)
         return
-    if looks_secret(name) or len(status.versions) > 1 or status.since:
+    if looks_secret(name) or status.state != "steady" or status.since:
         yield from judged(name, versions, now)
         yield from _standing(name, status, max_age, now)
         if status.due is None and _untouched(str(target)) > max_age:
