@@ -63,4 +63,11 @@ def _examined(source: str, max_age: int, ignored: Collection[str] = (), *, given
     if not given and source == DEFAULT and not os.path.lexists(".env"):
         return []  # a service that has its secrets elsewhere lacks nothing
     now = time.time()
-    return [*files(source), *clock(source, now), *place(source, max_age, now, ignored)]
+    found = [*files(source), *clock(source, now)]
+    known = any(finding.severity == "error" for finding in found)
+    if source.startswith("dotenv:") and os.path.islink(source[7:]):
+        source = f"dotenv:{os.path.realpath(source[7:])}"  # a link can be read, though not rotated
+    for finding in place(source, max_age, now, ignored):
+        if not (known and finding.code == "refused" and finding.subject == source):  # its reason is told
+            found.append(finding)
+    return found

@@ -88,6 +88,7 @@ def test_a_service_without_a_file_lacks_nothing_unless_it_names_one(tmp_path: Pa
 @pytest.mark.parametrize(("mode", "code", "severity"), [(0o666, "writable", "error"), (0o644, "readable", "warning")])
 def test_a_file_that_others_can_use_is_found(mode: int, code: str, severity: str, place: Path) -> None:
     (place / ".env").chmod(mode)
+    assert [finding.code for finding in found().values()] == [code]
     finding = found()[code]
     assert finding.severity == severity
     subprocess.run(finding.mend.split(), check=True)
@@ -136,7 +137,7 @@ def test_a_symbolic_link_and_a_kept_backup_are_found(place: Path) -> None:
     (place / ".env").rename(place / "real")
     (place / ".env").symlink_to("real")
     (place / ".env.bak").write_text("")
-    assert {"symlink", "backup_kept"} <= set(found())
+    assert {code: finding.severity for code, finding in found().items()} == {"symlink": "warning", "backup_kept": "warning"}
 
 
 def test_what_git_has_is_an_error_and_what_it_would_take_a_warning(place: Path) -> None:
