@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..errors import ConfigurationError
 from ._rate import Rate
-from ._store import Limiter, Store
+from ._store import Gate, Limiter, Store
 from .memory import MemoryStore
 
-__all__ = ["Limiter", "MemoryStore", "Rate", "Store", "open_store"]
+__all__ = ["Gate", "Limiter", "MemoryStore", "Rate", "Store", "open_store"]
 
 
 def open_store(url: str) -> Store:

@@ -9,7 +9,7 @@ import pytest
 
 from authkit import ConfigurationError, Unavailable
 from authkit.stores import MemoryStore, open_store
-from authkit.stores.memory import _lock as lock
+from authkit.stores import _places as places
 
 from .contract import Clock, StoreContract, admitted, rates
 
@@ -17,7 +17,7 @@ from .contract import Clock, StoreContract, admitted, rates
 class TestMemoryStore(StoreContract):
     @pytest.fixture
     def store(self, clock):
-        return MemoryStore(clock=clock)
+        return MemoryStore(clock=clock, wall=clock)
 
 
 def test_a_flood_of_new_keys_stays_within_the_bound_and_forgets_no_limited_key():
@@ -80,7 +80,7 @@ def test_a_child_forked_while_a_thread_holds_the_lock_goes_on():
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with lock:
+        with places._lock:
             held.set()
             done.wait(10)
 

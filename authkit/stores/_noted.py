@@ -1,0 +1,87 @@
+"""Noted keys in memory: bounded, and none is forgotten before its time."""
+
+from __future__ import annotations
+
+from _operator import _compare_digest as same  # what `hmac` gives, without what it loads
+
+from .._lock import ProcessLock
+from ..errors import StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Note: TypeAlias = tuple[float, bytes]  # when its time is over, and the value
+
+
+class Noted:
+    """Keys with values and a time. Two dictionaries take turns, as in `MemoryLimiter`."""
+
+    __slots__ = ("_clock", "_max_keys", "_lock", "_young", "_old")
+
+    def __init__(self, clock: Callable[[], float], max_keys: int) -> None:
+        self._clock = clock
+        self._max_keys = max_keys
+        self._lock = ProcessLock()
+        self._young: dict[str, Note] = {}
+        self._old: dict[str, Note] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            return self._find(key, self._clock())
+
+    def add(self, key: str, ttl: float, value: bytes) -> bool:
+        with self._lock:
+            now = self._clock()
+            if self._find(key, now) is not None:
+                return False
+            self._make_room(now)
+            self._young[key] = (now + ttl, value)
+            return True
+
+    def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+        with self._lock:
+            now = self._clock()
+            found = self._find(key, now)
+            if found is None or old is None:
+                if found is not old:
+                    return False
+            elif not same(found, old):
+                return False
+            if found is None and new is not None:
+                self._make_room(now)
+            elif found is not None and new is None:
+                self._young.pop(key, None)
+                self._old.pop(key, None)
+            if new is not None:
+                self._old.pop(key, None)
+                self._young[key] = (now + ttl, new)
+            return True
+
+    def _find(self, key: str, now: float) -> bytes | None:
+        for table in (self._young, self._old):
+            note = table.get(key)
+            if note is not None:
+                if note[0] > now:
+                    return note[1]
+                del table[key]
+        return None
+
+    def _make_room(self, now: float) -> None:
+        """Look at two old keys, and if that leaves no place at all of them. Raises: `StoreUnavailable`."""
+        for _ in range(2):
+            if not self._old:
+                self._old, self._young = self._young, {}
+            if self._old:
+                key, note = self._old.popitem()
+                if note[0] > now:
+                    self._young[key] = note
+        if len(self) >= self._max_keys:
+            self._young = {key: note for key, note in (self._young | self._old).items() if note[0] > now}
+            self._old = {}
+            if len(self._young) >= self._max_keys:
+                raise StoreUnavailable("the memory store is full: raise max_keys")
