@@ -35,7 +35,8 @@ class SecretsManagerTarget(RotationTarget):
     `secret_id`: name or ARN. `region`, `endpoint`, `role` (an ARN to assume): for the client, unless `client` (boto3) is given.
     Needs the rights DescribeSecret, GetSecretValue, PutSecretValue and UpdateSecretVersionStage; CreateSecret for `create` of
     a secret that is not there; ListSecretVersionIds where a rotation meets somebody else's change; TagResource to keep the
-    end of the previous value (without it: one warning, and the grace of whoever reads counts).
+    end of the previous value. Without TagResource: one warning, the grace of whoever reads counts, and a roll-back or a refused
+    rotation that was killed just before it was told of is not known for what it was when it is repeated.
 
     There is no lock at AWS. `locked` remembers which version is current, and every step refuses with `Busy` once another is.
     The id of a new version follows from the current one's, and AWSCURRENT is moved only from where it was seen: of two who
