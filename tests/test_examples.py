@@ -189,6 +189,23 @@ def test_the_demo_comes_out_as_it_should() -> None:
 PROGRAMS = sorted(path.stem for path in EXAMPLES.iterdir() if path.name not in ("__init__.py", "__pycache__"))
 
 
+def test_rotating_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its own; under load and with several workers in tests/threats/test_rotation_under_load.py."""
+    (tmp_path / ".env").touch(0o600)
+    (tmp_path / ".env").write_text(f"JWT_SECRET={SECRET}\nPEPPER={SECRET[::-1]}\n")
+    monkeypatch.chdir(tmp_path)
+    from examples.rotating_service import app
+
+    body = b'{"username": "alice", "password": "correct horse battery staple"}'
+    login = Sent(method="POST", path="/login", headers=(("Content-Type", "application/json"),), body=body)
+    token = json.loads(asgi_client.call(app, login).body)["access_token"]
+    headers = (("Authorization", f"Bearer {token}"),)
+    assert json.loads(asgi_client.call(app, Sent(path="/private", headers=headers)).body) == {"hello": "alice"}
+    usage = json.loads(asgi_client.call(app, Sent(path="/usage", headers=headers)).body)
+    assert usage["JWT_SECRET"]["current"] == 2
+    assert usage["PEPPER"]["current"] == 1
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_example_has_a_test(program: str) -> None:
     text = Path(__file__).read_text()
