@@ -1,9 +1,34 @@
-"""The `Forwarded` header field (RFC 7239 section 4), read strictly: a line that is not its grammar names nobody."""
+"""What proxies say in headers about who came to them: `X-Forwarded-For`, `Forwarded`, and those that hold one address.
+
+`Forwarded` (RFC 7239 section 4) is read strictly: a line that is not its grammar names nobody.
+"""
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .http import Headers
+
+LISTS = ("x-forwarded-for", "forwarded")  # every proxy appends to these; any other header holds one address
+_LONGEST_LIST = 4096  # characters in all lines: some hundred proxies; reading a hostile list costs what it costs to send
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _UNQUOTED = _TOKEN | frozenset(":[]")  # real proxies write for=[2001:db8::1] and for=192.0.2.1:80 without the quotes due
+
+
+def entries(headers: Headers, name: str) -> Iterator[str] | None:
+    """What the header holds, the nearest first; None if it was not sent, or sent empty. "" is nobody's address."""
+    lines = [line for line in headers.get_all(name) if line.strip(" \t")]
+    if not lines:
+        return None
+    if name not in LISTS:
+        return iter(lines)
+    if sum(map(len, lines)) > _LONGEST_LIST:
+        return iter(("",))
+    if name == "forwarded":
+        return (node for line in reversed(lines) for node in reversed(nodes(line)))
+    return (entry for line in reversed(lines) for entry in reversed(line.split(",")))
 
 
 def nodes(line: str) -> list[str]:
