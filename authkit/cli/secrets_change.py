@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from ._output import Output
 
 if TYPE_CHECKING:
     from ..secrets.rotation import RotationTarget
-
-ROUNDING = 2  # seconds: a grace of none ends with the second in which it began
 
 
 @click.command("set", cls=Command)
@@ -72,7 +71,8 @@ def rollback(name: str, source: str, grace: int, as_json: bool) -> None:
 def retire(name: str, source: str, force: bool, as_json: bool) -> None:
     """Drop the previous value.
 
-    Refused while its grace lasts, unless --force. Afterwards the place is read again: the value is proven to be gone.
+    Asks first where there is a terminal and its grace still lasts, unless --force. Afterwards the place is read again: the
+    value is proven to be gone.
     """
     from ._place import rotation_of
     from ._rotation import tell
@@ -81,8 +81,10 @@ def retire(name: str, source: str, force: bool, as_json: bool) -> None:
     rotation, target = rotation_of(source)
     now = time.time()
     until = target.read(name).previous_until
-    if not force and until is not None and until > now + ROUNDING:
-        raise Refused(f"the previous value of {name} is accepted until {moment(until, now)}: --force drops it now")
+    if until is not None and until > now and not force and sys.stdin.isatty():
+        question = f"The previous value of {name} is accepted until {moment(until, now)}. Drop it now?"
+        if not click.confirm(question, err=True):
+            raise Refused("nothing was dropped")
     tell(out, rotation.retire(name), source)
 
 

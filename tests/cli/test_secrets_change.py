@@ -106,13 +106,25 @@ def test_after_a_grace_of_none_a_value_can_be_retired_at_once(place: Path) -> No
     assert set(values(place, "API_KEY")) == {"current"}
 
 
-def test_retire_is_refused_while_the_grace_lasts_unless_forced(place: Path) -> None:
-    assert authkit("secrets", "retire", "API_KEY", cwd=place).code == 3
-    assert "previous" in values(place, "API_KEY")
-    said = authkit("secrets", "retire", "API_KEY", "--force", "--json", cwd=place)
+def test_retire_drops_the_previous_value_also_within_its_grace(place: Path) -> None:
+    said = authkit("secrets", "retire", "API_KEY", "--json", cwd=place)
     assert (said.code, said.json["changed"]) == (0, True)
     assert values(place, "API_KEY") == {"current": GOOD}
     assert authkit("secrets", "retire", "API_KEY", "--json", cwd=place).json["changed"] is False
+
+
+def test_at_a_terminal_retire_asks_while_the_grace_lasts(place: Path) -> None:
+    said = at_a_terminal("secrets", "retire", "API_KEY", cwd=place, typed=["n"])
+    assert said.code == 3
+    assert "accepted until" in said.out
+    assert "previous" in values(place, "API_KEY")
+    assert at_a_terminal("secrets", "retire", "API_KEY", cwd=place, typed=["y"]).code == 0
+    assert values(place, "API_KEY") == {"current": GOOD}
+
+
+def test_at_a_terminal_retire_asks_nothing_when_forced(place: Path) -> None:
+    assert at_a_terminal("secrets", "retire", "API_KEY", "--force", cwd=place).code == 0
+    assert values(place, "API_KEY") == {"current": GOOD}
 
 
 def test_the_environment_is_read_and_never_changed(place: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_token_key_is_rotated_under_load_and_no_good_request_is_refused(
                 time.sleep(TTL)  # whoever logs in now gets a token of the new key, also from a worker nobody asked meanwhile
                 load.tokens = [worker.login() for worker in workers]
                 load.wait_for(requests // 4)
-                authkit(tmp_path, "retire", "JWT_SECRET", "--force")
+                authkit(tmp_path, "retire", "JWT_SECRET")
                 time.sleep(TTL + 0.2)
                 accepted_when_retired += sum(worker.get("/private", token)[0] != 401 for worker in workers for token in before)
     assert load.failures == []
@@ -201,7 +201,7 @@ def test_a_pepper_is_rotated_and_passwords_stay_good(tmp_path: Path) -> None:
             worker.login()
         uses = [worker.get("/usage", token)[1]["PEPPER"] for worker in workers]
         assert [use["previous"] for use in uses] == [1, 1]
-        authkit(tmp_path, "retire", "PEPPER", "--force")
+        authkit(tmp_path, "retire", "PEPPER")
         time.sleep(TTL + 0.2)
         for worker in workers:
             worker.login()
