@@ -1,0 +1,130 @@
+"""`RedisStore`: state on Redis, for any number of machines. One round trip a decision, by the server's clock."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError, StoreUnavailable
+from ._redis_limiter import NOTES_SCRIPT, RedisGate, RedisLimiter, lifetime, written
+from ._redis_node import Refused
+from ._redis_route import route
+from ._redis_script import packed
+from ._redis_way import way_to
+from ._store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from redis import Redis, RedisCluster
+
+    from ._rate import Rate
+    from ._redis_script import Script
+    from ._store import Algorithm
+
+_PREFIX = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
+_SERVERS = b"$0\r\n\r\n"  # an empty time: the server's own clock
+
+
+class RedisStore(Store):
+    """A store on a Redis server, version 5 or later; on a cluster; or on the master that sentinels name.
+
+    `where`: `redis://`, `rediss://` (TLS, certificate and host name checked), `unix://`, `redis+cluster://host,host`,
+    `redis+sentinel://host,host/service`; or a `redis.Redis` or `redis.RedisCluster`, of which addresses, credentials and TLS
+    settings are taken: connections are the store's own, never shared with a forked child. `prefix`: of every key. `timeout`:
+    seconds that a call may take, about, until it is `StoreUnavailable`; what fails three times in a row is left alone but for
+    a probe every half second. Nothing is sent twice. `clock`: epoch seconds, for tests; by default the server's clock counts.
+
+    Every key has a time to live. What a server forgets by itself is gone: it must not evict (`maxmemory-policy noeviction`),
+    and a master that fails before its replica has heard of a write takes that write with it.
+    Raises: `ConfigurationError`. Does no I/O until it is used.
+    """
+
+    def __init__(
+        self,
+        where: str | Redis | RedisCluster,
+        *,
+        prefix: str = "authkit:",
+        timeout: float = 0.1,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        if type(prefix) is not str or len(prefix) > 64 or not _PREFIX.issuperset(prefix):
+            raise ConfigurationError("the prefix of a Redis store is at most 64 letters, digits and -_.:/")
+        if type(timeout) not in (int, float) or not 0.001 <= timeout <= 60:
+            raise ConfigurationError("the timeout of a Redis store is 0.001 to 60 seconds")
+        self._prefix = prefix.encode()
+        self._route = route(way_to(where, timeout), timeout)
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return "<RedisStore>"
+
+    def limiter(self, name: str, rates: tuple[Rate, ...], algorithm: Algorithm = "token-bucket") -> RedisLimiter:
+        return RedisLimiter(self._run, self._now, self._prefix, name, rates, algorithm)
+
+    def gate(self, name: str, limit: int) -> RedisGate:
+        return RedisGate(self._run, self._now, self._prefix, name, limit)
+
+    def get(self, key: str) -> bytes | None:
+        note, _ = self._places(key)
+        reply = self._route.ask(note, b"*2\r\n" + packed(b"GET", note))
+        if reply is None:
+            return None
+        until, colon, value = reply.partition(b":") if isinstance(reply, bytes) else (b"", b"", b"")
+        if not colon or not until.isdigit():
+            raise StoreUnavailable(f"redis answered {reply.code if isinstance(reply, Refused) else 'something else'}")
+        if self._clock is not None and int(until) <= round(self._clock() * 1e6):
+            return None
+        return bytes(value)
+
+    def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
+        return self._note(key, packed(b"add", lifetime(ttl), value), 4)
+
+    def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+        expected, wanted = (b"-" if each is None else b"+" + each for each in (old, new))
+        return self._note(key, packed(b"swap", lifetime(ttl), expected, wanted), 5)
+
+    def epoch(self) -> float:
+        return max(self._epoch(shard, b"epoch") for shard in range(self._route.shards))
+
+    def adopt(self) -> float:
+        return max(self._epoch(shard, b"adopt") for shard in range(self._route.shards))
+
+    def close(self) -> None:
+        self._route.close()
+
+    def _now(self) -> bytes:
+        return _SERVERS if self._clock is None else packed(round(self._clock() * 1e6))
+
+    def _places(self, key: str) -> tuple[bytes, bytes]:
+        """Where the note of `key` is, and the epoch that tells whether what stood there was lost: both on one slot."""
+        name, shards = written(key), self._route.shards
+        if shards == 1:
+            return b"%bn:%b" % (self._prefix, name), self._prefix + b"epoch"
+        from zlib import crc32
+
+        tag = b"%b{%d}" % (self._prefix, crc32(name) % shards)
+        return b"%bn:%b" % (tag, name), tag + b"epoch"
+
+    def _note(self, key: str, values: bytes, count: int) -> bool:
+        reply = self._run(NOTES_SCRIPT, self._places(key), count, self._now() + values)
+        if reply not in (0, 1):
+            raise StoreUnavailable("redis answered a note with something else")
+        return bool(reply)
+
+    def _epoch(self, shard: int, act: bytes) -> float:
+        place = self._prefix + (b"epoch" if self._route.shards == 1 else b"{%d}epoch" % shard)
+        reply = self._run(NOTES_SCRIPT, place, 3, self._now() + packed(act, 0))
+        if not isinstance(reply, bytes) or not reply.isdigit():
+            raise StoreUnavailable("redis answered an epoch with something else")
+        return int(reply) / 1e6
+
+    def _run(self, script: Script, keys: bytes | tuple[bytes, ...], count: int, values: bytes) -> Any:
+        """What a script answers for its keys, which are on one slot, and so many values."""
+        keys = keys if isinstance(keys, tuple) else (keys,)
+        number, rest = 1 + len(keys) + count, packed(len(keys), *keys) + values
+        reply = self._route.ask(keys[0], script.named(number, rest))
+        if isinstance(reply, Refused) and reply.code == "NOSCRIPT":  # a new server, or SCRIPT FLUSH: nothing was run
+            reply = self._route.ask(keys[0], script.whole(number, rest))
+        if isinstance(reply, Refused):
+            raise StoreUnavailable(f"redis answered {reply.code}")
+        return reply
