@@ -57,9 +57,12 @@ class Sliding:
 
     def charged(self, state: State, now: float, cost: int) -> State:
         time = self._time(now)
-        if len(state) > 1 and state[-2] >= time:
-            return (state[0] + cost, *state[1:-1], state[-1] + cost)
-        return (state[0] + cost, *state[1:], time, cost)
+        used, *log = state
+        if log and log[-2] >= time:
+            log[-1] += cost
+        else:
+            log += (time, cost)
+        return (used + cost, *log)
 
     def back(self, state: State, cost: int) -> State:
         used, *kept = state

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
-from authkit.stores import Rate
+from authkit.errors import StoreUnavailable
+from authkit.stores import Limiter, Rate
 
 ALGORITHMS = ("token-bucket", "sliding-window", "fixed-window")
 
@@ -65,3 +66,28 @@ def in_threads(number, work):
         sys.setswitchinterval(kept)
     if failed:
         raise failed[0]
+
+
+class Counted(Limiter):
+    """A limiter that counts what it is asked, and is out of reach when told to be."""
+
+    def __init__(self, limiter):
+        self._limiter = limiter
+        self.asked = self.given_back = 0
+        self.out_of_reach = False
+
+    def _reach(self):
+        if self.out_of_reach:
+            raise StoreUnavailable("out of reach")
+        return self._limiter
+
+    def take(self, key, cost=1):
+        self.asked += 1
+        return self._reach().take(key, cost)
+
+    def give_back(self, key, cost=1):
+        self.given_back += cost
+        self._reach().give_back(key, cost)
+
+    def reset(self, key):
+        self._reach().reset(key)
