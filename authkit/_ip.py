@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ipaddress import IPv6Address
+
 _LONGEST = 96  # characters: a full IPv6 address, a zone, brackets and a port; what is longer is no address
 _OCTETS = {str(octet): octet for octet in range(256)}  # ASCII digits, no leading zero, no sign
 _ZONE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
@@ -40,24 +44,27 @@ def parse(text: str) -> Address | None:
 
 @lru_cache(maxsize=8192)
 def _parse(text: str) -> Address | None:
-    host = _without_port(text.strip(" \t"))
+    bare = text.strip(" \t")
+    if ":" not in bare:  # no port, no brackets, and no zone where there is no IPv6
+        found = number(bare)
+        return Address(bare, 32, found[1]) if found is not None and found[1] else None
+    host = _without_port(bare)
     if host is None:
         return None
     host, percent, zone = host.partition("%")
     if percent and (not zone or len(zone) > 32 or not _ZONE.issuperset(zone)):
         return None
-    found = number(host)
-    if found is None:
+    if ":" not in host:  # it was IPv4 with a port
+        found = number(host)
+        return Address(host, 32, found[1]) if found is not None and found[1] and not zone else None
+    address = _ipv6(host)
+    if address is None:
         return None
-    bits, value = found
-    if bits == 32:
-        return None if zone or not value else Address(host, 32, value)
+    value = int(address)
     if value >> 32 == 0xFFFF:
         value &= 0xFFFFFFFF
-        return None if zone or not value else Address(".".join(str(octet) for octet in value.to_bytes(4)), 32, value)
-    import ipaddress
-
-    return Address(f"{ipaddress.IPv6Address(value)}{percent}{zone}", 128, value) if value else None
+        return Address(".".join(map(str, value.to_bytes(4))), 32, value) if value and not zone else None
+    return Address(f"{address}{percent}{zone}", 128, value) if value else None
 
 
 def number(text: str) -> tuple[int, int] | None:
@@ -68,10 +75,15 @@ def number(text: str) -> tuple[int, int] | None:
         except (KeyError, ValueError):
             return None
         return 32, first << 24 | second << 16 | third << 8 | fourth
-    import ipaddress
+    address = _ipv6(text)
+    return None if address is None else (128, int(address))
+
+
+def _ipv6(text: str) -> IPv6Address | None:
+    from ipaddress import IPv6Address
 
     try:
-        return None if "%" in text else (128, int(ipaddress.IPv6Address(text)))
+        return None if "%" in text else IPv6Address(text)
     except ValueError:
         return None
 
@@ -100,4 +112,4 @@ def _without_port(text: str) -> str | None:
 
 def _is_port(text: str) -> bool:
     digits = text[1:]
-    return text[:1] == ":" and 0 < len(digits) <= 5 and _PORT.issuperset(digits)
+    return text[:1] == ":" and 0 < len(digits) <= 5 and _PORT.issuperset(digits) and int(digits) <= 65_535

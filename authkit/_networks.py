@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     Prefix: TypeAlias = tuple[int, int, int]  # 32 or 128, the first address as a number, the prefix length
     Parse: TypeAlias = Callable[[str], Iterable[str]]
-    Levels: TypeAlias = tuple[tuple[int, int, dict[int, int]], ...]
+    Step: TypeAlias = tuple[int, int, dict[int, int]]  # bits to the right of a level's key and of its bitmap's, its nodes
+    Table: TypeAlias = tuple[int, dict[int, tuple[Step, ...]], tuple[Step, ...]]
 
 _LENGTHS = {str(length): length for length in range(129)}
+REMEMBERED = 4096  # answers, about 0.3 MB; a client asks more than once
 _FULL = (1 << 256) - 1
 
 
@@ -31,7 +33,7 @@ class Networks:
     `Networks.file`, `.url`, `.secret` and `.call` name lists that change while the program runs.
     """
 
-    __slots__ = ("_v4", "_v6", "_count", "everyone")
+    __slots__ = ("_v4", "_v6", "_count", "_asked", "everyone")
 
     def __init__(self, networks: Iterable[str], what: str) -> None:
         prefixes = [prefix_of(network) for network in networks]
@@ -50,11 +52,21 @@ class Networks:
         self._v4, all_of_v4 = _table([(value, length) for bits, value, length in prefixes if bits == 32], 32)
         self._v6, all_of_v6 = _table([(value, length) for bits, value, length in prefixes if bits == 128], 128)
         self._count = len(prefixes)
+        self._asked: dict[Address, bool] = {}  # the very objects, which `parse` gives again for a text that it remembers
         self.everyone = all_of_v4 or all_of_v6  # all of IPv4 or of IPv6 is in it, in however many pieces
 
     def __contains__(self, address: Address) -> bool:
+        found = self._asked.get(address)
+        if found is None:
+            if len(self._asked) >= REMEMBERED:
+                self._asked.clear()
+            found = self._asked[address] = self._find(address)
+        return found
+
+    def _find(self, address: Address) -> bool:
         value = address.value
-        for key, bit, nodes in self._v4 if address.bits == 32 else self._v6:
+        shift, below, levels = self._v4 if address.bits == 32 else self._v6
+        for key, bit, nodes in below.get(value >> shift, levels):
             node = nodes.get(value >> key)
             if node is not None:
                 return node >> (value >> bit & 255) & 1 == 1
@@ -140,12 +152,13 @@ def prefix_of(network: object) -> Prefix | None:
     return bits, value, length
 
 
-def _table(prefixes: list[tuple[int, int]], bits: int) -> tuple[Levels, bool]:
-    """The levels to look through, the longest prefixes first, and whether everything is in them.
+def _table(prefixes: list[tuple[int, int]], bits: int) -> tuple[Table, bool]:
+    """What a match looks through, and whether everything is in it.
 
     A level is a multiple of 8: its nodes are dictionary entries, one for each prefix of that many bits below which longer ones
-    stand, and a node is a bitmap of the 256 prefixes that are 8 bits longer. The first node met has the answer, so that a
-    decision takes at most 4 look-ups for IPv4 and 16 for IPv6, and one for each level that is in use, however long the list.
+    stand, and a node is a bitmap of the 256 prefixes that are 8 bits longer. The first node met, the longest level first, has
+    the answer: at most 4 look-ups for IPv4 and 16 for IPv6, however long the list. The first quarter of an address says which
+    levels are in use below it, so that most addresses take one or two.
     """
     levels: dict[int, dict[int, int]] = {level: {} for level in range(0, bits, 8)}
     for value, length in prefixes:
@@ -158,15 +171,30 @@ def _table(prefixes: list[tuple[int, int]], bits: int) -> tuple[Levels, bool]:
         for key in [key for key, node in levels[level].items() if node == _FULL]:
             del levels[level][key]
             above[key >> 8] = above.get(key >> 8, 0) | 1 << (key & 255)
-    in_use = [level for level, nodes in levels.items() if nodes]
-    shared: dict[int, int] = {}
-    for place, level in enumerate(in_use):
-        nodes = levels[level]
-        above_it = tuple((level - other, level - other - 8, levels[other]) for other in in_use[:place])
-        for key, node in list(nodes.items()):
-            if any(up.get(key >> down, 0) >> (key >> bit & 255) & 1 for down, bit, up in above_it):
-                del nodes[key]  # a shorter prefix has it all
-            else:
-                nodes[key] = shared.setdefault(node, node)
-    everything = levels[0].get(0) == _FULL
-    return tuple((bits - level, bits - level - 8, levels[level]) for level in reversed(in_use) if levels[level]), everything
+    steps: list[Step] = []  # the shortest level first
+    found: dict[int, tuple[Step, ...]] = {}  # the first quarter of an address -> its steps, the longest level first
+    shared: dict[object, object] = {}
+    quarter = bits // 4
+    short: tuple[Step, ...] = ()
+    for level, nodes in levels.items():
+        if level == quarter:
+            short = tuple(reversed(steps))
+        for key in [key for key in nodes if _has(steps, key << (bits - level))]:
+            del nodes[key]  # a shorter prefix has it all
+        if not nodes:
+            continue
+        step = (bits - level, bits - level - 8, nodes)
+        for key, node in nodes.items():
+            nodes[key] = shared.setdefault(node, node)  # type: ignore[assignment]
+            if level >= quarter:
+                start = key >> (level - quarter)
+                known = found.get(start, short)
+                if not known or known[0] is not step:
+                    longer = (step, *known)
+                    found[start] = shared.setdefault(tuple(map(id, longer)), longer)  # type: ignore[assignment]
+        steps.append(step)
+    return (bits - quarter, found, short), levels[0].get(0) == _FULL
+
+
+def _has(steps: list[Step], value: int) -> bool:
+    return any(nodes.get(value >> key, 0) >> (value >> bit & 255) & 1 for key, bit, nodes in steps)

@@ -43,7 +43,8 @@ class ClientAddress:
     without `insecure_trust_all=True`, which lets every caller choose the address that it has.
     """
 
-    _is_peer = False  # nothing but the peer counts, and no header makes it suspect
+    suspicious = True  # a header may show that the peer is a proxy that nobody told us about
+    _reads = False  # more than the peer counts
     _platform = False  # a request that came over a socket has no address: only a platform's own word counts
     _nameless = False  # the proxy is who has no address of its own: a unix socket, or a platform that gives none
 
@@ -59,6 +60,7 @@ class ClientAddress:
             raise ConfigurationError("trusted_proxies is a list of networks, not one string")
         if type(header) is not str or not header or not header.isascii() or not header.replace("-", "").isalnum():
             raise ConfigurationError("header is the name of a request header")
+        self._settled = False
         self._header = header.lower()
         self._others = _CLIENT_HEADERS - {self._header}
         self._insecure = insecure_trust_all
@@ -69,16 +71,17 @@ class ClientAddress:
                 raise ConfigurationError("hops above 1 needs a header that proxies append to: x-forwarded-for or forwarded")
         self._hops = hops
         self._proxies: Networks | None = None
-        self._sources: tuple[NetworkSource, ...] = ()
+        self.sources: tuple[NetworkSource, ...] = ()  # the lists of proxies that change
         if trusted_proxies is not None:
             self._trust(trusted_proxies, "trusted_proxies")
-        self._settled = self._proxies is not None or hops is not None
+        if self._proxies is not None or hops is not None:
+            self._settle(reads=True)
 
     @classmethod
     def peer(cls) -> ClientAddress:
         """The peer really is the client: no proxy stands in front, and no header is ever read."""
         client = cls()
-        client._is_peer = client._settled = True
+        client._settle(reads=False)
         return client
 
     @classmethod
@@ -89,7 +92,8 @@ class ClientAddress:
         CloudFront in front of API Gateway, `sourceIp` is CloudFront's: use `cloudfront`.
         """
         client = cls()
-        client._platform = client._settled = True
+        client._platform = True
+        client._settle(reads=True)
         return client
 
     @classmethod
@@ -164,7 +168,7 @@ class ClientAddress:
                 raise ConfigurationError(f"{what}: trusting everyone lets every caller choose its address; name your proxies")
             for source in sources:
                 source.refuse_everybody()
-        self._proxies, self._sources = literal, sources
+        self._proxies, self.sources = literal, sources
 
     def settle(self) -> None:
         """Read the setting, if it decides. Raises: `ConfigurationError`."""
@@ -175,18 +179,23 @@ class ClientAddress:
         value = settings.get(SETTING)
         if value is not None and value.strip(" ,"):
             self._trust(value.replace(",", " ").split(), SETTING)
+            self._settle(reads=True)
         elif self._header != "x-forwarded-for":
             raise ConfigurationError(f"ClientAddress(header=...) needs trusted_proxies=, hops= or {SETTING}")
         self._settled = True
 
+    def _settle(self, reads: bool) -> None:
+        """Known now: whether headers are read, and that the peer is no riddle."""
+        self._settled, self._reads, self.suspicious = True, reads, False
+
     @property
     def waits(self) -> bool:
         """Whether a list of proxies has never been read: `await load()` first."""
-        return bool(self._sources) and any(source.at_hand() is None for source in self._sources)
+        return any(source.at_hand() is None for source in self.sources)
 
     async def load(self) -> None:
         """Have every list of proxies at hand. Raises: `Unavailable` for one that cannot be had."""
-        for source in self._sources:
+        for source in self.sources:
             await source.load()
 
     def resolve(self, request: Request) -> str | None:
@@ -203,16 +212,8 @@ class ClientAddress:
             self.settle()
         peer = request.peer
         found = parse(peer) if peer is not None else None
-        if self._platform and request.peer_is_socket:
-            found = None
-        elif self._proxies is not None:
-            if found is not None and self._trusts(found):
-                found = self._nth(request.headers, self._hops) if self._hops else self._walk(request.headers, found)
-        elif self._hops is not None:
-            if peer is None or not self._nameless:
-                found = self._nth(request.headers, self._hops)
-            elif not _CLIENT_HEADERS.isdisjoint(request.headers.names()):
-                found = None  # it came past the proxy that we were told of, and tells of another
+        if self._reads:
+            found = self._client_of(request, found)
         state = request.state
         if found is not None and state is not None and state.client is None:
             state.client = found.text
@@ -222,16 +223,29 @@ class ClientAddress:
         """Whether the peer is probably a proxy that nobody has told us about: address rules on it would be wrong."""
         if not self._settled:
             self.settle()
-        if self._proxies is not None or self._hops is not None or not request.peer_is_socket or self._is_peer or self._platform:
+        if not self.suspicious or not request.peer_is_socket:
             return False
         return not _CLIENT_HEADERS.isdisjoint(request.headers.names())
+
+    def _client_of(self, request: Request, peer: Address | None) -> Address | None:
+        if self._platform and request.peer_is_socket:
+            return None
+        if self._proxies is not None:
+            if peer is None or not self._trusts(peer):
+                return peer
+            return self._walk(request.headers, peer) if self._hops is None else self._nth(request.headers, self._hops)
+        if self._hops is None:
+            return peer
+        if self._nameless and request.peer is not None:  # it came past the proxy that we were told of, perhaps through another
+            return peer if _CLIENT_HEADERS.isdisjoint(request.headers.names()) else None
+        return self._nth(request.headers, self._hops)
 
     def _trusts(self, address: Address) -> bool:
         if address in self._proxies:  # type: ignore[operator]
             return True
-        if not self._sources:
+        if not self.sources:
             return False
-        lists = [source.at_hand() for source in self._sources]
+        lists = [source.at_hand() for source in self.sources]
         if any(networks is not None and address in networks for networks in lists):
             return True
         if None in lists:

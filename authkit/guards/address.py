@@ -43,9 +43,9 @@ class AddressRule(Guard):
 
     async def check(self, request: Request) -> Decision:
         client = self._client
-        if client.suspects_proxy(request):
+        if client.suspicious and client.suspects_proxy(request):
             return _NOT_CONFIGURED
-        if client.waits:
+        if client.sources and client.waits:
             await client.load()
         address = client.locate(request)
         if address is None:
