@@ -38,7 +38,7 @@ class BucketLimiter(MemoryLimiter):
         self._most = self._burst + _SLACK
 
     def take(self, key: str, cost: int = 1) -> Taken:
-        # What nearly every request runs, written out: a key in use that is admitted. All else is the general way.
+        # What nearly every request runs, written out: a key in use. All else is the general way.
         with _places._lock:
             full = self._young.get(key)
             if full is not None and cost > 0:
@@ -50,6 +50,10 @@ class BucketLimiter(MemoryLimiter):
                     self._young[key] = full + cost
                     left = floor(free)
                     return 0.0, ((left, (left - free + _NEXT) * self._each),)
+                free += cost
+                if free >= 0.0:  # else the clock went back
+                    left = floor(free)
+                    return (cost - free + _SLACK) * self._each, ((left, (left - free + _NEXT) * self._each),)
         return super().take(key, cost)
 
     take_here = take

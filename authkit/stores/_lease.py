@@ -159,17 +159,18 @@ class LeasedLimiter(Limiter):
         try:
             self._return(key, unspent)
             self._return(*self._idle(now))
-            taken = self._limiter.take(key, want)
-            if taken[0] and want > need:
-                want, taken = need, self._limiter.take(key, need)
-            spare = mine if taken[0] else want - need
+            answer = self._limiter.take(key, want)
+            if answer[0] and want > need:
+                want, answer = need, self._limiter.take(key, need)
+            spare = mine if answer[0] else want - need
+            taken = answer
         finally:
             self._return(key, self._keep(held, leads, spare, taken, now))
-        if taken[0]:
+        if answer[0]:
             arrived = self._spend(key, cost)  # another thread's lease, while this one asked
             if arrived is not None:
                 return arrived
-        return taken[0], _with(taken[1], spare)
+        return answer[0], _with(answer[1], spare)
 
     def _find(self, key: str) -> _Held | None:
         held = self._young.get(key)

@@ -26,11 +26,11 @@ class Sliding:
     a key keeps at most 65 times.
     """
 
-    __slots__ = ("_count", "_period", "_slot")
+    __slots__ = ("count", "_period", "_slot")
     fresh: State = (0,)
 
     def __init__(self, rate: Rate) -> None:
-        self._count = rate.count
+        self.count = rate.count
         self._period = rate.period
         self._slot = rate.period / _EXACT if rate.count > _EXACT else 0.0
 
@@ -53,7 +53,7 @@ class Sliding:
         return (now // self._slot + 1) * self._slot if self._slot else now
 
     def free(self, state: State) -> int:
-        return self._count - int(state[0])
+        return self.count - int(state[0])
 
     def charged(self, state: State, now: float, cost: int) -> State:
         time = self._time(now)
@@ -87,11 +87,11 @@ class Sliding:
 class Fixed:
     """At most `count` from one multiple of the period to the next. A state is `(multiple, used)`."""
 
-    __slots__ = ("_count", "_period")
+    __slots__ = ("count", "_period")
     fresh: State = (-1, 0)
 
     def __init__(self, rate: Rate) -> None:
-        self._count = rate.count
+        self.count = rate.count
         self._period = rate.period
 
     def settled(self, state: State, now: float) -> State:
@@ -101,7 +101,7 @@ class Fixed:
         return (window, 0 if state[0] < window else state[1])  # above: the clock went back, and what was used stays used
 
     def free(self, state: State) -> int:
-        return self._count - int(state[1])
+        return self.count - int(state[1])
 
     def charged(self, state: State, now: float, cost: int) -> State:
         return (state[0], state[1] + cost)
@@ -115,7 +115,36 @@ class Fixed:
 
 
 class WindowLimiter(MemoryLimiter):
-    """One window or several: all of them, or none. A state is a tuple of theirs."""
+    """One window. A state is the window's."""
+
+    __slots__ = ("_window", "_count")
+
+    def __init__(self, window: Sliding | Fixed, clock: Callable[[], float], start: float, max_keys: int) -> None:
+        super().__init__(clock, start, max_keys, window.fresh)
+        self._window = window
+        self._count = window.count
+
+    def _step(self, state: State, now: float, cost: int) -> tuple[State, Taken]:
+        window = self._window
+        state = window.settled(state, now)
+        left = window.free(state)
+        wait = 0.0
+        if cost > left:
+            wait = window.due(state, now, cost - left)
+        elif cost:
+            state = window.charged(state, now, cost)
+            left -= cost
+        return state, (wait, ((left, window.due(state, now, 1) if left < self._count else 0.0),))
+
+    def _back(self, state: State, now: float, cost: int) -> State:
+        return self._window.back(self._window.settled(state, now), cost)
+
+    def _used(self, state: State, now: float) -> float:
+        return 1.0 - self._window.free(self._window.settled(state, now)) / self._count
+
+
+class WindowsLimiter(MemoryLimiter):
+    """Several windows: all of them, or none. A state is a tuple of theirs."""
 
     __slots__ = ("_windows",)
 
@@ -137,7 +166,7 @@ class WindowLimiter(MemoryLimiter):
         answer = []
         for window, one in zip(self._windows, after, strict=True):
             left = window.free(one)
-            answer.append((left, window.due(one, now, 1) if left < window._count else 0.0))
+            answer.append((left, window.due(one, now, 1) if left < window.count else 0.0))
         return tuple(after), (wait, tuple(answer))
 
     def _back(self, state: tuple[State, ...], now: float, cost: int) -> tuple[State, ...]:
@@ -146,4 +175,4 @@ class WindowLimiter(MemoryLimiter):
 
     def _used(self, state: tuple[State, ...], now: float) -> float:
         pairs = zip(self._windows, state, strict=True)
-        return max(1.0 - window.free(window.settled(one, now)) / window._count for window, one in pairs)
+        return max(1.0 - window.free(window.settled(one, now)) / window.count for window, one in pairs)

@@ -10,7 +10,7 @@ from ._bucket import BucketLimiter, BucketsLimiter
 from ._gate import MemoryGate
 from ._noted import Noted
 from ._store import Store, settled, settled_gate
-from ._window import Fixed, Sliding, WindowLimiter
+from ._window import Fixed, Sliding, WindowLimiter, WindowsLimiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,10 +59,13 @@ class MemoryStore(Store):
             return found
 
     def _new(self, rates: tuple[Rate, ...], algorithm: Algorithm) -> MemoryLimiter:
-        if algorithm == "fixed-window":
-            return WindowLimiter(tuple(map(Fixed, rates)), self._wall, 0.0, self._max_keys)
-        if algorithm == "sliding-window":
-            return WindowLimiter(tuple(map(Sliding, rates)), self._clock, self._clock(), self._max_keys)
+        if algorithm != "token-bucket":
+            kind, clock, start = (
+                (Fixed, self._wall, 0.0) if algorithm == "fixed-window" else (Sliding, self._clock, self._clock())
+            )
+            if len(rates) == 1:
+                return WindowLimiter(kind(rates[0]), clock, start, self._max_keys)
+            return WindowsLimiter(tuple(map(kind, rates)), clock, start, self._max_keys)
         if len(rates) == 1:
             return BucketLimiter(rates[0], self._clock, self._max_keys)
         return BucketsLimiter(rates, self._clock, self._max_keys)
