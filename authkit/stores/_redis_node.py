@@ -53,7 +53,8 @@ class Refused:
     __slots__ = ("code", "place")
 
     def __init__(self, error: Exception) -> None:
-        words = str(error).split(" ")
+        # Before version 7, what a call within a script was refused with stands at the end of a longer message.
+        words = str(error).rpartition(": -")[2].split(" ")
         self.code = _CODES.get(type(error).__name__) or (words[0] if words[0].isupper() and words[0].isalpha() else "an error")
         self.place = words[-1] if self.code in ("MOVED", "ASK") else ""
 

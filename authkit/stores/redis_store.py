@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._audit import once
 from ..errors import ConfigurationError, StoreUnavailable
 from ._redis_limiter import NOTES_SCRIPT, RedisGate, RedisLimiter, lifetime, written
 from ._redis_node import Refused
@@ -54,6 +55,7 @@ class RedisStore(Store):
         self._prefix = prefix.encode()
         self._route = route(way_to(where, timeout), timeout)
         self._clock = clock
+        self._looked = False
 
     def __repr__(self) -> str:
         return "<RedisStore>"
@@ -109,7 +111,19 @@ class RedisStore(Store):
         reply = self._run(NOTES_SCRIPT, self._places(key), count, self._now() + values)
         if reply not in (0, 1):
             raise StoreUnavailable("redis answered a note with something else")
+        if not self._looked:
+            self._looked = True
+            self._look(key)
         return bool(reply)
+
+    def _look(self, key: str) -> None:
+        """Warn once of a server that drops notes before their time when its memory is full."""
+        reply = self._route.ask(self._places(key)[0], b"*2\r\n" + packed(b"INFO", b"memory"))
+        lines = reply.split(b"\r\n") if isinstance(reply, bytes) else []  # some do not tell everybody
+        if b"maxmemory:0" not in lines and any(
+            line.startswith(b"maxmemory_policy:") and line != b"maxmemory_policy:noeviction" for line in lines
+        ):
+            once("a Redis store may forget what is noted before its time: set maxmemory-policy to noeviction")
 
     def _epoch(self, shard: int, act: bytes) -> float:
         place = self._prefix + (b"epoch" if self._route.shards == 1 else b"{%d}epoch" % shard)

@@ -146,11 +146,11 @@ def redis_cluster(timeout_ms: int = 1000) -> Iterator[list[RedisServer]]:
                 node.say("CLUSTER", "ADDSLOTS", *range(bounds[place], bounds[place + 1]))
             if place:
                 nodes[0].say("CLUSTER", "MEET", "127.0.0.1", node.port)
-        until(lambda: all(_info(node, "CLUSTER", "INFO")["cluster_known_nodes"] == "6" for node in nodes))
+        until(lambda: all(info(node, "CLUSTER", "INFO")["cluster_known_nodes"] == "6" for node in nodes))
         for place in range(3):
             until(lambda place=place: nodes[place + 3].say("CLUSTER", "REPLICATE", names[place]) in (b"OK", "OK", True))
-        until(lambda: all(_info(node, "CLUSTER", "INFO")["cluster_state"] == "ok" for node in nodes))
-        until(lambda: all(_info(node, "INFO", "replication")["master_link_status"] == "up" for node in nodes[3:]))
+        until(lambda: all(info(node, "CLUSTER", "INFO")["cluster_state"] == "ok" for node in nodes))
+        until(lambda: all(info(node, "INFO", "replication")["master_link_status"] == "up" for node in nodes[3:]))
         yield nodes
 
 
@@ -160,7 +160,7 @@ def redis_sentinels(timeout_ms: int = 300) -> Iterator[tuple[RedisServer, list[R
     with _servers() as make:
         master = make("--repl-diskless-sync-delay", "0")
         replicas = [make("--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", str(master.port)) for _ in range(2)]
-        until(lambda: all(_info(node, "INFO", "replication")["master_link_status"] == "up" for node in replicas))
+        until(lambda: all(info(node, "INFO", "replication")["master_link_status"] == "up" for node in replicas))
         sentinels = []
         for _ in range(3):
             sentinel = make(start=False)
@@ -182,7 +182,8 @@ def redis_sentinels(timeout_ms: int = 300) -> Iterator[tuple[RedisServer, list[R
         yield master, replicas, sentinels
 
 
-def _info(server: RedisServer, *command: str) -> dict[str, str]:
+def info(server: RedisServer, *command: str) -> dict[str, str]:
+    """What a command like INFO says, by name."""
     said = server.say(*command)
     if isinstance(said, dict):
         return {str(name): str(value) for name, value in said.items()}
