@@ -106,6 +106,18 @@ def test_a_full_server_refuses_to_note_and_still_tells_what_it_has(server, algor
     assert store.add("other", 60)
 
 
+def test_a_server_that_became_a_replica_decides_nothing(server):
+    store = RedisStore(server.url)
+    limiter = store.limiter("a", rates("5/hour"))
+    assert admitted(limiter, times=3) == 3
+    server.say("REPLICAOF", "127.0.0.1", 1)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match=r"READONLY|LOADING|MASTERDOWN"):
+            limiter.take("k")
+    server.say("REPLICAOF", "NO", "ONE")
+    assert answers_within(lambda: limiter.take("k"))[0] == 0
+
+
 def test_a_flushed_store_is_a_new_one_until_it_is_adopted(server):
     store, other = RedisStore(server.url, timeout=5), RedisStore(server.url, timeout=5)
     before = time.time()

@@ -1,0 +1,203 @@
+"""`RedisStore` on a cluster of six, and behind three sentinels: also while a master is killed."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from authkit.errors import StoreUnavailable
+from authkit.stores.redis_store import RedisStore
+from tests.servers.redis import SERVICE, info, redis_cluster, redis_sentinels
+
+from .contract import SharedStoreContract
+from .parts import ALGORITHMS, admitted, in_threads, rates
+from .redis_parts import answers_within
+
+
+def urls(kind, servers, path=""):
+    return f"redis+{kind}://" + ",".join(f"127.0.0.1:{server.port}" for server in servers) + path
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    with redis_cluster() as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def emptied(nodes):
+    for node in nodes[:3]:
+        node.say("FLUSHALL")
+    return nodes
+
+
+class TestClusterStore(SharedStoreContract):
+    few = True
+
+    @pytest.fixture
+    def store(self, emptied, clock):
+        store = RedisStore(urls("cluster", emptied[:2]), timeout=5, clock=clock)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def recipe(self, emptied):
+        url = urls("cluster", emptied[:2])
+        return f"__import__('authkit.stores.redis_store', fromlist=['']).RedisStore({url!r}, timeout=5)"
+
+
+def test_keys_are_spread_over_the_masters(emptied):
+    store = RedisStore(urls("cluster", emptied[3:4]), timeout=5)  # a replica knows the map as well
+    limiter = store.limiter("a", rates("5/hour", "6/day"))
+    for n in range(60):
+        assert limiter.take(f"k{n}") == (0, ((4, pytest.approx(720, abs=1)), (5, pytest.approx(14_400, abs=1))))
+        assert store.add(f"k{n}", 60)
+    held = [node.say("DBSIZE") for node in emptied[:3]]
+    assert sum(held) == 120 + 8  # epochs
+    assert min(held) >= 10
+
+
+def test_a_caller_does_not_choose_the_slot(emptied):
+    store = RedisStore(urls("cluster", emptied[:1]), timeout=5)
+    limiter = store.limiter("a", rates("5/hour"))
+    for n in range(60):
+        limiter.take(f"{{one}}{n}")
+    assert min(node.say("DBSIZE") for node in emptied[:3]) >= 5
+
+
+def test_a_shard_that_lost_its_data_makes_the_store_a_new_one(emptied):
+    store = RedisStore(urls("cluster", emptied[:3]), timeout=5)
+    for n in range(60):
+        store.add(f"k{n}", 3600)
+    born = store.epoch()
+    assert store.epoch() == born
+    for node in emptied[:3]:
+        held = node.say("DBSIZE")
+        node.say("FLUSHALL")
+        lost = store.epoch()
+        assert held
+        assert lost > born
+        born = lost
+
+
+def test_a_slot_that_moves_is_followed(emptied):
+    """ASK while it moves, MOVED afterwards; nothing is forgotten."""
+    store = RedisStore(urls("cluster", emptied[:3]), timeout=5)
+    limiter = store.limiter("a", rates("100/hour"))
+    assert limiter.take("k")[0] == 0
+    source = next(node for node in emptied[:3] if node.say("DBSIZE"))
+    target = next(node for node in emptied[:3] if node is not source)
+    (key,) = source.say("KEYS", "*")
+    slot = source.say("CLUSTER", "KEYSLOT", key)
+    ids = {node: node.say("CLUSTER", "MYID").decode() for node in (source, target)}
+    target.say("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
+    source.say("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    assert limiter.take("k")[1][0][0] == 98
+    source.say("MIGRATE", "127.0.0.1", target.port, key, 0, 5000)
+    assert limiter.take("k")[1][0][0] == 97
+    for node in (target, source):
+        node.say("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+    assert limiter.take("k")[1][0][0] == 96
+    assert limiter.take("k")[1][0][0] == 95
+    for first, second in ((source, "IMPORTING"), (target, "MIGRATING")):  # and back, for the other tests
+        first.say("CLUSTER", "SETSLOT", slot, second, ids[target if first is source else source])
+    target.say("MIGRATE", "127.0.0.1", source.port, key, 0, 5000)
+    for node in (source, target):
+        node.say("CLUSTER", "SETSLOT", slot, "NODE", ids[source])
+    assert limiter.take("k")[1][0][0] == 94
+
+
+def test_a_master_that_hangs_costs_its_own_keys_only(emptied):
+    store = RedisStore(urls("cluster", emptied[:3]))
+    limiter = store.limiter("a", rates("100/hour"))
+    for n in range(30):
+        answers_within(lambda n=n: limiter.take(f"k{n}"))
+    emptied[0].freeze()
+    try:
+        start = time.monotonic()
+        outcomes = []
+        for n in range(300):
+            try:
+                outcomes.append(limiter.take(f"k{n % 30}")[0] == 0)
+            except StoreUnavailable:
+                outcomes.append(None)
+        took = time.monotonic() - start
+    finally:
+        emptied[0].thaw()
+    assert outcomes.count(True) > 100
+    assert outcomes.count(None) > 30
+    assert took < 5
+    for n in range(30):
+        answers_within(lambda n=n: limiter.take(f"k{n}"))
+
+
+def test_a_killed_master_is_replaced_by_its_replica():
+    with redis_cluster(timeout_ms=300) as nodes:
+        store = RedisStore(urls("cluster", nodes[:3]))
+        limiter = store.limiter("a", rates("3 per 300 days"))
+        for n in range(12):
+            assert answers_within(lambda n=n: limiter.take(f"k{n}", 3))[0] == 0
+        for node in nodes[:3]:
+            assert node.say("WAIT", 1, 5000) == 1
+        nodes[0].kill()
+        for n in range(12):
+            assert answers_within(lambda n=n: limiter.take(f"k{n}"), 15)[0] > 0  # what was taken is known to the replica
+
+
+def test_a_master_that_is_replaced_by_the_sentinels_is_found():
+    with redis_sentinels() as (master, replicas, sentinels):
+        store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}/0"))
+        limiters = [store.limiter("a", rates("20 per 300 days"), algorithm) for algorithm in ALGORITHMS]
+        counts = [sum(admitted(limiter, times=2) for limiter in limiters)]
+        answers_within(store.epoch)
+        born = store.epoch()
+        assert master.say("WAIT", 2, 5000) == 2
+        sentinels[0].freeze()  # one sentinel that hangs, too
+        master.kill()
+        assert [answers_within(lambda one=one: one.take("k", 0), 15)[1][0][0] for one in limiters] == [18] * 3
+        assert store.epoch() == born
+        assert {info(node, "INFO", "replication")["role"] for node in replicas} == {"master", "slave"}
+        in_threads(4, lambda n: counts.extend(admitted(limiter, times=20) for limiter in limiters))
+        assert sum(counts) == 60
+        sentinels[0].thaw()
+
+
+@pytest.mark.soak
+def test_a_demoted_master_is_left():
+    """READONLY: whom we are connected to is a replica now."""
+    with redis_sentinels() as (master, _, sentinels):
+        store = RedisStore(urls("sentinel", sentinels[:1], f"/{SERVICE}"), timeout=5)
+        limiter = store.limiter("a", rates("20 per 300 days"))
+        assert admitted(limiter, times=2) == 2
+        sentinels[0].say("SENTINEL", "FAILOVER", SERVICE)
+        end = time.monotonic() + 15
+        while info(master, "INFO", "replication")["role"] == "master":
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert answers_within(lambda: limiter.take("k"), 15)[0] == 0
+
+
+@pytest.mark.soak
+def test_no_master_lost_admits_more_than_twice_what_there_is():
+    """A replica that had not heard of the last writes lets them be taken again, once: never more than that."""
+    for _ in range(5):
+        with redis_sentinels() as (master, _, sentinels):
+            store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}"))
+            limiter = store.limiter("a", rates("2000 per 300 days"))
+            counts = [0] * 4
+
+            def work(n, limiter=limiter, counts=counts):
+                end = time.monotonic() + 8
+                while time.monotonic() < end:
+                    try:
+                        counts[n] += not limiter.take("k")[0]
+                    except StoreUnavailable:
+                        time.sleep(0.01)
+
+            killer = threading.Timer(0.05, master.kill)
+            killer.start()
+            in_threads(4, work)
+            killer.join()
+            assert 0 < sum(counts) <= 4000
