@@ -28,6 +28,7 @@ BUDGETS = {
     "on_django": 20.0,
     "tokens": 50.0,
     "limits": 12.0,
+    "redis_limits": 15.0,
     "networks": 12.0,
     "secrets": 12.0,
     "cold_start": 35.0,
