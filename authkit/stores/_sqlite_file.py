@@ -1,0 +1,139 @@
+"""The file of a `SqliteStore`: whose it is, how it is opened, and what stands in it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+
+from ..errors import ConfigurationError, StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Inode: TypeAlias = tuple[int, int]
+
+APPLICATION = 0x61757468  # "auth" in the file's header: not somebody else's database
+VERSION = 1  # of the tables
+PAGE = 4096  # bytes
+_WAL_KEPT = 4_194_304  # bytes of the write-ahead log that stay after a flood
+_SCHEMA = (
+    "CREATE TABLE told (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
+    # `until`: epoch seconds after which the row says nothing; `free`: whether a limited key has a permit left
+    *(
+        f"CREATE TABLE {table} (key BLOB PRIMARY KEY, value BLOB NOT NULL, until REAL NOT NULL, "
+        "free INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"
+        for table in ("noted", "used", "held")
+    ),
+    "INSERT INTO told VALUES ('used', 0)",  # how many rows `used` has
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+# Whoever closes any descriptor of a file gives up all of SQLite's locks on it (POSIX): nobody may be about to open the file
+# while we create it, and what exists is looked at by name only.
+_creating = threading.Lock()
+
+
+def found(path: str) -> Inode:
+    """Which file is there, made if need be.
+
+    Raises: `ConfigurationError` for a file that is not ours alone to write; `StoreUnavailable` if there is none and none can be
+    made.
+    """
+    with _creating:
+        status = _status(path)
+        if status is None:
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+            try:
+                os.close(os.open(path, flags, 0o600))
+            except FileExistsError:
+                pass  # another process was quicker
+            except OSError as error:
+                raise StoreUnavailable(f"the store file {path} cannot be made: {error.strerror}") from None
+            status = _status(path)
+            if status is None:
+                raise StoreUnavailable(f"the store file {path} was taken away while it was made")
+    for side in ("", "-wal", "-shm"):
+        beside = _status(path + side) if side else status
+        refusal = _refusal(beside) if beside is not None else None
+        if refusal:
+            raise ConfigurationError(f"the store file {path}{side} {refusal}")
+    return status.st_dev, status.st_ino
+
+
+def same_file(path: str, inode: Inode) -> bool:
+    """Whether the file at `path` is still that one."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == inode
+
+
+def opened(path: str, max_bytes: int) -> sqlite3.Connection:
+    """A connection that waits for nobody: whoever finds the file in use tries again. Raises: `sqlite3.Error`."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("BEGIN")  # one look, while others may be making the tables
+        mine, version, tables = (
+            connection.execute(asked).fetchone()[0]
+            for asked in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+        )
+        connection.execute("COMMIT")
+        if (mine or version or tables) and mine != APPLICATION:
+            raise ConfigurationError(f"{path} is a database of something else: a store has a file of its own")
+        if version > VERSION:
+            raise ConfigurationError(f"{path} was made by a newer version of authkit")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise StoreUnavailable(f"the store file {path} cannot be shared here: its file system keeps no write-ahead log")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
+        connection.execute(f"PRAGMA max_page_count = {max_bytes // PAGE}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def furnish(connection: sqlite3.Connection, now: float) -> None:
+    """Make the tables of a new file, and its epoch. Raises: `sqlite3.Error`."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # nobody was quicker
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute("INSERT INTO told VALUES ('epoch', ?)", (now,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"the store file {path} cannot be looked at: {error.strerror}") from None
+
+
+def _refusal(status: os.stat_result) -> str | None:
+    if stat.S_ISLNK(status.st_mode):
+        return "is a symbolic link: name the file itself"
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if os.name != "posix":
+        return None
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    if status.st_mode & 0o022:
+        return "can be written by its group or by others: chmod 600 it"
+    return None
