@@ -14,19 +14,8 @@ if TYPE_CHECKING:
 
     Address: TypeAlias = tuple[str, int]  # of a unix socket: its path, and 0
 
-_OPTIONS = frozenset(
-    {
-        "db",
-        "client_name",
-        "ssl_ca_certs",
-        "ssl_ca_path",
-        "ssl_certfile",
-        "ssl_keyfile",
-        "ssl_min_version",
-        "sentinel_username",
-        "sentinel_password",
-    }
-)
+_TLS = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"})
+_OPTIONS = _TLS | {"db", "client_name", "sentinel_username", "sentinel_password"}
 # Of a client's settings, what says where it connects, and as whom. Timeouts, retries and decoding are ours.
 _KEPT = frozenset({"db", "username", "password", "credential_provider", "client_name", "socket_type", "path"})
 _FORM = (
@@ -57,12 +46,15 @@ class Way:
         self.dial_sentinel = dial_sentinel
 
 
-def way_to(where: Any, timeout: float) -> Way:
+def way_to(where: Any, timeout: float) -> Way | ConfigurationError:
     """The way to what `where` names: a URL, or a `redis.Redis` or `redis.RedisCluster`.
 
-    Raises: `ConfigurationError`, which shows nothing of the URL.
+    An error is returned, and shows nothing of the URL: raised here, its traceback would hold the password.
     """
-    redis = needs("redis", "authkit-middleware[redis]")
+    try:
+        redis = needs("redis", "authkit-middleware[redis]")
+    except ConfigurationError as error:
+        return ConfigurationError(str(error))
     found = None
     if isinstance(where, str):
         try:
@@ -75,10 +67,7 @@ def way_to(where: Any, timeout: float) -> Way:
         found = Way("cluster", nodes, "", *[_dialer(pool.connection_class, _kept(pool), timeout)] * 2)
     elif isinstance(where, redis.Redis):
         found = _of_pool(where.connection_pool, timeout)
-    if found is None:
-        where = None  # it may hold a password, and a traceback may show what is here
-        raise ConfigurationError(_FORM)
-    return found
+    return ConfigurationError(_FORM) if found is None else found
 
 
 def _of_url(url: str, timeout: float) -> Way | None:
@@ -112,10 +101,6 @@ def _of_url(url: str, timeout: float) -> Way | None:
         kept["db"] = int(kept["db"])
     if scheme == "rediss":
         kept |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        if "ssl_min_version" in kept:
-            import ssl
-
-            kept["ssl_min_version"] = ssl.TLSVersion[kept["ssl_min_version"].replace(".", "_")]
     elif any(name.startswith("ssl_") for name in kept):
         return None
     asking = {name: value for name, value in kept.items() if name.startswith("ssl_")}

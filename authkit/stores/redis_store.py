@@ -48,12 +48,17 @@ class RedisStore(Store):
         timeout: float = 0.1,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        in_range = type(timeout) in (int, float) and 0.001 <= timeout <= 60
+        way = way_to(where, timeout if in_range else 0.1)
+        del where  # from here on, no traceback shows it
+        if isinstance(way, ConfigurationError):
+            raise way
         if type(prefix) is not str or len(prefix) > 64 or not _PREFIX.issuperset(prefix):
             raise ConfigurationError("the prefix of a Redis store is at most 64 letters, digits and -_.:/")
-        if type(timeout) not in (int, float) or not 0.001 <= timeout <= 60:
+        if not in_range:
             raise ConfigurationError("the timeout of a Redis store is 0.001 to 60 seconds")
         self._prefix = prefix.encode()
-        self._route = route(way_to(where, timeout), timeout)
+        self._route = route(way, timeout)
         self._clock = clock
         self._looked = False
 

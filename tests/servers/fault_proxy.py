@@ -15,21 +15,23 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
 class FaultProxy:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.mode = "pass"
         self.delay = 0.02
         self.cut = 1
         self.port = 0
         self._target = port
+        self._tls = tls
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -89,9 +91,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.contextmanager
-def fault_proxy(port: int) -> Iterator[FaultProxy]:
-    """A proxy to that port of this machine, in a thread of its own, so that synchronous tests can use it."""
-    loop, proxy = asyncio.new_event_loop(), FaultProxy(port)
+def fault_proxy(port: int, tls: ssl.SSLContext | None = None) -> Iterator[FaultProxy]:
+    """A proxy to that port of this machine, in a thread of its own, for synchronous tests as well. `tls`: ended here."""
+    loop, proxy = asyncio.new_event_loop(), FaultProxy(port, tls)
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(10)
