@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from random import random as _uniform
 
-from .._needs import needs
+from .._botocore import PASSES, REGION, hush, is_safe, quiet
+from .._botocore import session as session_of
 from .._run import SingleFlight, run
 from ..errors import ConfigurationError, SecretNotFound, SecretUnavailable
 
@@ -22,22 +22,13 @@ LONGEST_WAIT = 1.0  # seconds
 RENEW = 300.0  # seconds before the credentials of a role expire at which new ones are asked for
 SESSION_NAME = "authkit"
 
-_PASSES = frozenset((
-    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
-    "TooManyRequestsException", "RequestLimitExceeded", "SlowDown", "PriorRequestNotComplete",
-    "InternalFailure", "InternalServerError", "InternalServiceError", "InternalServiceErrorException",
-    "ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException",
-))  # fmt: skip
 _MISSING = frozenset(("ResourceNotFoundException", "ParameterNotFound"))
 _DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"))
 _KMS = frozenset(("DecryptionFailure", "EncryptionFailure", "InvalidKeyId", "KMSAccessDeniedException"))
 # Of AWS's own words only this is repeated: what else a message holds may be what was sent.
 _RIGHT = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: ([A-Za-z0-9:/_+=.@*-]+))?")
 _CALLER = re.compile(r"User: (arn:[A-Za-z0-9:/_+=.@,-]+) ")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _ARN = re.compile(r"arn:aws[a-z-]*:([a-z0-9-]+):([a-z0-9-]*):\d*:.+")
-
-_local = threading.local()
 
 
 class AccessMissing(SecretUnavailable):
@@ -68,9 +59,9 @@ class Aws:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _uniform,
     ) -> None:
-        if region is not None and not _REGION.fullmatch(region):
+        if region is not None and not REGION.fullmatch(region):
             raise ConfigurationError("a region is spelled as AWS does: eu-west-1")
-        if endpoint is not None and not _is_safe(endpoint):
+        if endpoint is not None and not is_safe(endpoint):
             raise ConfigurationError("an endpoint is an https:// URL without path; http:// is for this machine only")
         if role is not None and part_of_arn(role, "iam") is None:
             raise ConfigurationError("a role is named by its ARN: arn:aws:iam::123456789012:role/reader")
@@ -136,7 +127,7 @@ class Aws:
     def _make(self) -> tuple[tuple[int, float, Any] | None, Failure | None]:
         import os
 
-        session = _session(self._profile)
+        session = session_of(self._profile)
         from botocore.config import Config
 
         hush()
@@ -160,20 +151,6 @@ class Aws:
         except Exception as error:
             return None, Failure(type(error).__name__)
         return (os.getpid(), until - RENEW, client), None
-
-
-def _session(profile: str | None) -> Any:
-    """A botocore session of one client's own, for sessions are not for several threads; what AWS's services look like is
-    read from the disk once for all of them, which is 90 % of the time that a client takes."""
-    global _loader
-    found = needs("botocore.session", "authkit-middleware[aws]").Session(profile=profile)
-    if _loader is None:
-        _loader = found.get_component("data_loader")
-    found.register_component("data_loader", _loader)
-    return found
-
-
-_loader: Any = None
 
 
 class Failure:
@@ -216,14 +193,14 @@ def ask(client: Any, action: str, asked: dict[str, Any]) -> tuple[Callable[[], d
     """The answer, or why there is none. It raises nothing, because its locals hold values."""
     from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-    _local.asking = True
+    quiet.asking = True
     try:
         told = getattr(client, re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower())(**asked)
     except ClientError as error:
         found = error.response.get("Error", {})
         code, status = str(found.get("Code") or ""), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = code if re.fullmatch(r"\w{1,64}", code) else f"HTTP {status}"
-        passes = code in _PASSES or status >= 500 or status == 429
+        passes = code in PASSES or status >= 500 or status == 429
         return None, Failure(code, passes, str(found.get("Message") or ""))
     except (HTTPClientError, ConnectionError) as error:
         return None, Failure(type(error).__name__, True)
@@ -232,7 +209,7 @@ def ask(client: Any, action: str, asked: dict[str, Any]) -> tuple[Callable[[], d
     except Exception as error:  # an answer that is no JSON, a client that is none
         return None, Failure(type(error).__name__)
     finally:
-        _local.asking = False
+        quiet.asking = False
     return lambda: told, None
 
 
@@ -259,33 +236,4 @@ def part_of_arn(text: str, service: str) -> str | None:
 def split_region(text: str) -> tuple[str, str | None]:
     """NAME and region of `NAME@region`; a name may hold an `@` of its own."""
     name, at, region = text.rpartition("@")
-    return (name, region) if at and _REGION.fullmatch(region) else (text, None)
-
-
-def _is_safe(endpoint: str) -> bool:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(endpoint)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError:
-        return False
-    if not host or parts.username or parts.query or parts.fragment or parts.path not in ("", "/"):
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "::1", "localhost"))
-
-
-def hush() -> None:
-    """See to it that botocore logs no body of a call of ours: at DEBUG it writes each request and each answer as they are.
-
-    The calls of others are logged as before.
-    """
-    import logging
-
-    for name in ("botocore.parsers", "botocore.endpoint"):
-        logging.getLogger(name).addFilter(_silent)  # adding it once more changes nothing
-
-
-def _silent(record: object) -> bool:
-    return not getattr(_local, "asking", False)
+    return (name, region) if at and REGION.fullmatch(region) else (text, None)
