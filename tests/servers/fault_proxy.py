@@ -28,7 +28,7 @@ class FaultProxy:
         self._target = port
         self._tls = tls
         self._open: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._served: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=self._tls)
@@ -36,31 +36,34 @@ class FaultProxy:
 
     async def stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
         for writer in self._open:
             writer.transport.abort()
-        await asyncio.sleep(0)
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mode == "reset":
             _reset(writer)
             return
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._open |= {writer, up_writer}
-            pumps = {
+            pumps = [
                 asyncio.ensure_future(self._pump(reader, up_writer, writer, False)),
                 asyncio.ensure_future(self._pump(up_reader, writer, writer, True)),
-            }
-            self._tasks |= pumps
+            ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for pump in pumps:
                     pump.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
-                self._tasks -= pumps
                 self._open -= {writer, up_writer}
                 up_writer.close()
                 writer.close()

@@ -31,7 +31,9 @@ PASSWORD = "pw-3f8a1c5e9d7b"
 def works(store):
     limiter = store.limiter("a", rates("5 per 300 days"))
     limiter.reset("k")
-    return admitted(limiter, times=9) == 5
+    found = admitted(limiter, times=9)
+    store.close()
+    return found == 5
 
 
 def found(where):
