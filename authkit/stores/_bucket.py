@@ -51,7 +51,7 @@ class BucketLimiter(MemoryLimiter):
                     left = floor(free)
                     return 0.0, ((left, (left - free + _NEXT) * self._each),)
                 free += cost
-                if free >= 0.0:  # else the clock went back
+                if free >= 0.0 and full > now:  # else the clock went back, or the cost is more than a full bucket
                     left = floor(free)
                     return (cost - free + _SLACK) * self._each, ((left, (left - free + _NEXT) * self._each),)
         return super().take(key, cost)

@@ -93,9 +93,13 @@ class LeasedLimiter(Limiter):
 
     def take_here(self, key: str, cost: int = 1) -> Taken | None:
         taken = self._spend(key, cost)
-        if taken is None and not self.held(key):
-            return self._limiter.take_here(key, cost)
-        return taken
+        if taken is not None:
+            return taken
+        with _places._lock:
+            held = self._find(key)
+            if held is not None and held.permits:  # too few, or to be given back first
+                return None
+        return self._limiter.take_here(key, cost)
 
     def give_back(self, key: str, cost: int = 1) -> None:
         with _places._lock:

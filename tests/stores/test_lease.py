@@ -173,6 +173,19 @@ def test_take_here_spends_what_is_held_and_asks_nobody(clock):
     assert node.take_here("k")[0] > 0  # the memo knows
 
 
+def test_what_is_to_be_given_back_first_is_not_refused_by_the_memo(clock):
+    cluster = Cluster(clock, 1, "100 per 300 days", lease=20, memo=True)
+    node = cluster.nodes[0]
+    while cluster.ask(0):
+        pass
+    node.give_back("k", 5)
+    assert node.held("k") == 5
+    clock.sleep(11)
+    assert node.held("k") == 0
+    assert node.take_here("k") is None
+    assert sum(cluster.ask(0) for _ in range(10)) == 5
+
+
 def test_what_is_left_counts_what_is_held(clock):
     cluster = Cluster(clock, 1, "1000/hour", "5000/day", lease=50)
     for n in range(1, 300):
@@ -285,7 +298,7 @@ def simulate(rng, nodes, algorithm, count, lease, steps):
             clock.sleep(rng.choice((0, 0, 5, 61)))
         for node, share in enumerate(load):
             for _ in range(int(rng.random() * 2 * share + rng.random())):
-                cluster.ask(node)
+                cluster.ask(node, rng.choice((1, 1, 1, 1, 1, 3, lease)))
         assert all(held <= lease - 1 for held in cluster.held())
         clock.sleep(rng.choice((0.001, 0.2, 1.0)))
     return cluster
