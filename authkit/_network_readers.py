@@ -192,10 +192,14 @@ class CalledNetworks(NetworkSource):
     def name(self) -> str:
         return f"the networks of {getattr(self._fn, '__qualname__', type(self._fn).__name__)}"
 
-    def _read(self) -> Iterable[str]:
-        listed = self._fn()
+    def _read(self) -> Any:
+        listed: Any = self._fn()
         if listed is None:
             raise Unread("it gave None")
+        if hasattr(listed, "__await__"):
+            if hasattr(listed, "close"):
+                listed.close()
+            raise Unread("it is async")
         return listed
 
 

@@ -20,6 +20,7 @@ from .errors import AuthkitError, ConfigurationError, Unavailable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 LONGEST_PAUSE = 60.0  # seconds between two attempts while a list cannot be read
 MOST = 1_000_000  # networks in one list
@@ -137,26 +138,26 @@ class NetworkSource(ABC):
         """One reading, and what holds after it."""
         if self._known is not None and self._since <= self._clock() < self._until and self._monotonic() < self._ticks:
             return  # another flight has just landed
+        begun = self._clock(), self._monotonic()
         networks, wrong = self._attempt()
         if networks is not None:
             if self._failures:
                 warn("%s: read again, %d networks", self.name, len(networks))
             self._known, self._failures, self._wrong = networks, 0, ""
             # Not at the same moment in every process that was started at the same moment.
-            self._hold(self._every * (1 - self._random(1)[0] / 2560))
+            self._hold(begun, self._every * (1 - self._random(1)[0] / 2560))
         elif wrong is None:
-            self._hold(min(1.0, self._every))
+            self._hold(begun, min(1.0, self._every))
         else:
             self._failures += 1
-            self._hold(self._pause())
+            self._hold((self._clock(), self._monotonic()), self._pause())
             if wrong != self._wrong:
                 self._wrong = wrong
                 warn("%s: %s; %s", self.name, wrong, "the last good list stays" if self._known else "there is no list yet")
 
-    def _hold(self, seconds: float) -> None:
-        """Look no sooner than so many seconds from now, by whichever clock gets there first."""
-        now = self._clock()
-        self._until, self._ticks, self._since = now + seconds, self._monotonic() + seconds, now - _SLACK
+    def _hold(self, then: tuple[float, float], seconds: float) -> None:
+        """Look no sooner than so many seconds after `then`, by whichever clock gets there first."""
+        self._until, self._ticks, self._since = then[0] + seconds, then[1] + seconds, then[0] - _SLACK
 
     def _attempt(self) -> tuple[Networks | None, str | None]:
         """The networks, or what is wrong; neither: too early to say. It raises nothing, as a secret may be in its hands."""
@@ -185,14 +186,9 @@ class NetworkSource(ABC):
 
 def _understood(listed: object, parse: Callable[[str], Iterable[str]] | None) -> tuple[Networks | None, str]:
     """The networks of a list, or what is wrong with it. An entry is told by its place, never by what it says."""
-    if isinstance(listed, str):
-        entries: Iterable[object] = _lines(listed) if parse is None else parse(listed)
-    elif listed is None or isinstance(listed, (bytes, bytearray)) or not hasattr(listed, "__iter__"):
-        return None, f"networks are texts, and this is {type(listed).__name__}"
-    else:
-        entries = listed
-    if isinstance(entries, (str, bytes)) or not hasattr(entries, "__iter__"):
-        return None, f"parse gives networks, and this is {type(entries).__name__}"
+    entries: Any = (_lines if parse is None else parse)(listed) if isinstance(listed, str) else listed
+    if isinstance(entries, (str, bytes, bytearray)) or not hasattr(entries, "__iter__"):
+        return None, f"networks are several texts, and this is {type(entries).__name__}"
     prefixes = []
     for place, entry in enumerate(entries, 1):
         prefix = prefix_of(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import ConfigurationError, Request
+from authkit import ConfigurationError, Deny, Request, address, allow_ips
 from authkit.address import ClientAddress, Networks, parse
 
 VECTORS = Path(__file__).parent / "vectors" / "client-ip"
@@ -340,3 +341,177 @@ def test_a_list_that_no_chain_of_proxies_writes_names_nobody(header):
         assert client.resolve(request("10.0.0.1", [(header, hostile)])) is None
     assert client.resolve(request("10.0.0.1", [(header, entry * 100)] * 60)) is None
     assert client.resolve(request("192.0.2.1", [(header, entry * 5000)])) == "192.0.2.1", "not read where the peer is no proxy"
+
+
+# Presets
+
+
+def platform(peer, headers=()):
+    """A request as a Lambda event is read: nobody's socket."""
+    asked = request(peer, headers)
+    asked.peer_is_socket = False
+    return asked
+
+
+def test_api_gateway_is_the_events_word_alone(monkeypatch):
+    """IPR-09: neither a header nor the setting changes it, and a socket has no address there."""
+    monkeypatch.setenv("AUTHKIT_TRUSTED_PROXIES", "203.0.113.0/24")
+    client, forged = ClientAddress.api_gateway(), [("x-forwarded-for", "10.0.0.1")]
+    assert client.resolve(platform("203.0.113.5", forged)) == "203.0.113.5"
+    assert client.resolve(platform(None, forged)) is None
+    assert client.resolve(request("203.0.113.5", forged)) is None
+    assert not client.suspects_proxy(request("203.0.113.5", forged))
+
+
+def test_alb_is_the_entry_that_it_appended():
+    targets = ClientAddress.alb("10.0.0.0/16", "10.1.0.0/16")
+    assert targets.resolve(request("10.0.3.4", x_forwarded_for="1.1.1.1, 203.0.113.5:4711")) == "203.0.113.5"
+    assert targets.resolve(request("10.0.3.4", x_forwarded_for="1.1.1.1, 10.0.0.9")) == "10.0.0.9", "a client of the VPC"
+    assert targets.resolve(request("10.0.3.4", x_forwarded_for="1.1.1.1, rubbish")) is None
+    assert targets.resolve(request("10.0.3.4")) is None, "in the mode remove nobody says who it was"
+    assert targets.resolve(request("198.51.100.7", x_forwarded_for="1.1.1.1")) == "198.51.100.7"
+    target = ClientAddress.alb()
+    assert target.resolve(platform("203.0.113.5", [("x-forwarded-for", "1.1.1.1, 203.0.113.5")])) == "203.0.113.5"
+    assert target.resolve(request("10.0.3.4", x_forwarded_for="1.1.1.1")) is None
+
+
+def test_cloudfront_alone_before_a_load_balancer_and_before_api_gateway():
+    client = ClientAddress.cloudfront("130.176.0.0/17", "10.0.0.0/16")
+    assert client.resolve(request("130.176.0.9", x_forwarded_for="1.1.1.1, 203.0.113.5")) == "203.0.113.5"
+    assert client.resolve(request("10.0.3.4", x_forwarded_for="1.1.1.1, 203.0.113.5, 130.176.0.9")) == "203.0.113.5"
+    gateway = [("x-forwarded-for", "1.1.1.1, 203.0.113.5, 130.176.0.9")]
+    assert client.resolve(platform("130.176.0.9", gateway)) == "203.0.113.5"
+    assert client.resolve(request("198.51.100.7", gateway)) == "198.51.100.7", "past CloudFront nobody is believed"
+    with pytest.raises(ConfigurationError):
+        ClientAddress.cloudfront()
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("198.51.100.10:46532", "198.51.100.10"),
+        ("2001:db8::1:46532", "2001:db8::1"),
+        ("2001:db8:1:2:3:4:5:6:443", "2001:db8:1:2:3:4:5:6"),
+        ("[2001:db8::1]:46532", "2001:db8::1"),
+        ("::ffff:10.0.0.1:443", "10.0.0.1"),
+        ("198.51.100.10", None),
+        ("2001:db8::1", None),
+        ("198.51.100.10:80:90", None),
+        ("[2001:db8::1]:80:90", None),
+        ("[198.51.100.10]:80", None),
+        (":80", None),
+        ("198.51.100.10:65536", None),
+        ("198.51.100.10:80, 10.0.0.1:80", None),
+    ],
+)  # fmt: skip
+def test_cloudfront_viewer_address_always_has_a_port(value, address):
+    """Without brackets where it is IPv6: read as any other header, the port would become a part of the address."""
+    client = behind("10.0.0.0/8", header="CloudFront-Viewer-Address")
+    assert client.resolve(request("10.0.0.9", cloudfront_viewer_address=value)) == address
+
+
+def test_cloudflare_is_believed_where_the_peer_is_cloudflare():
+    client = ClientAddress.cloudflare("173.245.48.0/20", "2400:cb00::/32")
+    told = {"cf_connecting_ip": "203.0.113.5", "x_forwarded_for": "1.1.1.1, 203.0.113.5"}
+    assert client.resolve(request("173.245.48.9", **told)) == "203.0.113.5"
+    assert client.resolve(request("2400:cb00::9", **told)) == "203.0.113.5"
+    assert client.resolve(request("198.51.100.7", **told)) == "198.51.100.7"
+    assert client.resolve(request("173.245.48.9", x_forwarded_for="1.1.1.1")) is None, "its own header is missing"
+    with pytest.raises(ConfigurationError):
+        ClientAddress.cloudflare()
+
+
+def test_netlify_is_believed_in_its_own_events():
+    client, told = ClientAddress.netlify(), [("x-nf-client-connection-ip", "203.0.113.5"), ("x-forwarded-for", "1.1.1.1")]
+    assert client.resolve(platform(None, told)) == "203.0.113.5"
+    assert client.resolve(platform(None, told[1:])) is None
+    assert client.resolve(platform(None, told + told)) is None
+    assert client.resolve(request("198.51.100.7", told)) is None
+    assert client.resolve(request(None, told)) is None, "a unix socket is not Netlify"
+    assert client.resolve(platform("198.51.100.7", told)) is None, "an event of another platform"
+    assert client.resolve(platform("198.51.100.7")) == "198.51.100.7"
+
+
+def test_nginx_at_an_address_and_at_a_unix_socket():
+    there = ClientAddress.nginx("127.0.0.1", header="x-real-ip")
+    assert there.resolve(request("127.0.0.1", x_real_ip="203.0.113.5", x_forwarded_for="1.1.1.1")) == "203.0.113.5"
+    assert there.resolve(request("198.51.100.7", x_real_ip="203.0.113.5")) == "198.51.100.7"
+    socket = ClientAddress.nginx(unix_socket=True)
+    assert socket.resolve(request(None, x_forwarded_for="1.1.1.1, 203.0.113.5")) == "203.0.113.5"
+    assert socket.resolve(request(None)) is None
+    assert socket.resolve(request("198.51.100.7")) == "198.51.100.7", "a port that is open beside the socket"
+    assert socket.resolve(request("198.51.100.7", x_forwarded_for="203.0.113.5")) is None
+    for wrong in ({}, {"header": "x-real-ip"}):
+        with pytest.raises(ConfigurationError):
+            ClientAddress.nginx(**wrong)
+    with pytest.raises(ConfigurationError):
+        ClientAddress.nginx("127.0.0.1", unix_socket=True)
+
+
+PRESETS = {
+    "peer": ClientAddress.peer(),
+    "api_gateway": ClientAddress.api_gateway(),
+    "alb": ClientAddress.alb("10.0.0.0/8"),
+    "alb to Lambda": ClientAddress.alb(),
+    "cloudfront": ClientAddress.cloudfront("10.0.0.0/8"),
+    "viewer address": behind("10.0.0.0/8", header="cloudfront-viewer-address"),
+    "cloudflare": ClientAddress.cloudflare("10.0.0.0/8"),
+    "netlify": ClientAddress.netlify(),
+    "nginx": ClientAddress.nginx("10.0.0.0/8"),
+    "nginx, unix": ClientAddress.nginx(unix_socket=True),
+    "fly": behind("10.0.0.0/8", header="fly-client-ip"),
+    "true-client-ip": behind("10.0.0.0/8", header="true-client-ip"),
+    "forwarded": behind("10.0.0.0/8", header="forwarded"),
+    "three hops": ClientAddress(hops=3),
+}
+HEADERS = sorted(address._CLIENT_HEADERS)
+VALUES = st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1"))
+LIKELY = st.text(alphabet='0123456789abcdef.:,;[]%="for_ \t', max_size=60)
+WRITTEN_OUT = st.ip_addresses().map(lambda address: address.exploded)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@given(
+    headers=st.lists(st.tuples(st.sampled_from(HEADERS), VALUES | LIKELY), max_size=6),
+    peer=st.sampled_from([None, "10.0.0.9", "198.51.100.7"]),
+    socket=st.booleans(),
+)
+def test_any_bytes_in_any_header_raise_nothing_and_admit_nobody(name, headers, peer, socket):
+    """One address is allowed, which no such text is; whatever was sent, nobody comes in."""
+    asked = request(peer, headers)
+    asked.peer_is_socket = socket
+    found = PRESETS[name].resolve(asked)
+    assert found is None or parse(found) is not None
+    for line in headers:
+        if "192.0.2.1" in line[1]:
+            return
+    decision = allow_ips("192.0.2.1", client=PRESETS[name]).decide(asked)
+    assert isinstance(decision, Deny)
+    assert decision.status == 403
+
+
+@given(st.lists(st.tuples(st.sampled_from(HEADERS), VALUES | LIKELY), max_size=6))
+def test_past_the_proxies_no_header_changes_the_address(headers):
+    """RTL-01: whatever a client that is no proxy sends, it counts as itself."""
+    for name, client in PRESETS.items():
+        if name not in ("api_gateway", "alb to Lambda", "netlify", "nginx, unix", "three hops"):
+            assert client.resolve(request("198.51.100.7", headers)) == "198.51.100.7", name
+
+
+@given(
+    st.text(alphabet="0123456789abcdef:.", max_size=45)
+    | st.ip_addresses().map(str)
+    | st.ip_addresses().map(lambda a: a.exploded)
+)
+def test_an_address_is_what_python_says_it_is(text):
+    """`ipaddress`, with IPv4-mapped ones as IPv4, and nobody as nobody."""
+    found = parse(text) if text.count(":") != 1 else None
+    try:
+        known = ipaddress.ip_address(text)
+    except ValueError:
+        assert found is None
+        return
+    known = getattr(known, "ipv4_mapped", None) or known
+    assert (found is None) is (int(known) == 0)
+    if found is not None:
+        assert (found.text, found.bits, found.value) == (str(known), known.max_prefixlen, int(known))

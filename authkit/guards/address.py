@@ -6,7 +6,7 @@ from .._guard import Guard
 from .._networks import sorted_out
 from ..address import ClientAddress
 from ..decision import ALLOW, Deny
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class AddressRule(Guard):
         return ALLOW if inside is self._inside_passes else _REFUSED
 
     async def _is_listed(self, address: Address) -> bool:
-        """Whether a source has it: first those that are known, so that what they say does not wait for the others."""
+        """Whether a source has it: first those that are known, so that what they say does not wait for the others.
+
+        Raises: `Unavailable` where none has it, and one could not say.
+        """
         unknown = []
         for source in self._sources:
             networks = source.at_hand()
@@ -62,9 +65,15 @@ class AddressRule(Guard):
                 unknown.append(source)
             elif address in networks:
                 return True
+        failure = None
         for source in unknown:
-            if address in await source.load():
-                return True
+            try:
+                if address in await source.load():
+                    return True
+            except Unavailable as error:
+                failure = error
+        if failure is not None:
+            raise failure
         return False
 
 
