@@ -1,4 +1,4 @@
-"""The `authkit` command: secrets and keys replaced while they are in use, and what is wrong with them said in time.
+"""The `authkit` command: secrets, keys, limits and stores changed while they are in use, and what is wrong said in time.
 
 Exit codes, which are public API (`authkit help exit-codes` prints them):
 
@@ -6,7 +6,7 @@ Exit codes, which are public API (`authkit help exit-codes` prints them):
     1  failed        a finding of level error, a value that does not verify, or a test that failed: the old value stays
     2  usage         wrong options, or a setting or a place that is refused as it is: nothing was done
     3  refused       a value that may still be in use would be dropped: --force does it all the same
-    4  not_found     there is no secret, version or file of that name
+    4  not_found     there is no secret, version, limit or file of that name
     5  unavailable   the place does not answer or cannot be written: the old value stays
     6  busy          another rotation of the same place is under way
    70  internal      a defect in authkit

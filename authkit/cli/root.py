@@ -17,10 +17,12 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 group = Lazy(
     "authkit",
-    "Secrets and keys: read, rotated while they are in use, and looked after.",
+    "Secrets, keys, limits and the store: looked at, and changed while they are in use.",
     {
         "secrets": ("secrets:group", "Read, set and rotate secrets."),
         "keys": ("keys:group", "Make and rotate token keys, and publish their public halves."),
+        "limits": ("limits:group", "Say what a limit has left for somebody, or forget what was used."),
+        "store": ("store:group", "Look at the store that processes share, or take one into use."),
         "doctor": ("doctor:doctor", "Say what is wrong with the secrets, and how to mend it."),
         "completion": ("completion:completion", "Print the completion script of a shell."),
         "help": ("help:help_", "Explain a command, or the exit codes."),

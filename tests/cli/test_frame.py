@@ -70,7 +70,7 @@ def test_every_command_speaks_json(path: tuple[str, ...], command: click.Command
 
 def test_no_command_takes_a_value_as_an_argument() -> None:
     arguments = {param.name for _, _, command in ALL for param in command.params if isinstance(param, click.Argument)}
-    assert arguments == {"name", "shell", "topic"}
+    assert arguments == {"name", "shell", "topic", "key", "url"}  # a URL with credentials is refused
 
 
 def test_help_loads_no_command_and_nothing_heavy(tmp_path: Path) -> None:
@@ -152,6 +152,12 @@ TYPED: list[tuple[str, ...]] = [
     ("secrets", "get", "NAME", "--version", CANARY),
     ("completion", CANARY),
     ("help", CANARY),
+    ("store", "show", CANARY),
+    ("store", "adopt", f"redis://:{CANARY}@127.0.0.1"),
+    ("limits", "show", CANARY, "--app", CANARY),
+    ("limits", "show", CANARY, "--limit", CANARY, "--name", "n"),
+    ("limits", "reset", "ip:::1", "--limit", "1/s", "--name", CANARY, "--store", CANARY),
+    ("limits", "show", "header", "--app", "os", "--value-from", CANARY),
 ]
 
 

@@ -1,0 +1,101 @@
+"""Which limits are meant: one that the command line states, or those that a program has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import ConfigurationError
+from ._exits import NotFound, Wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..stores import Limiter, Rate, Store
+    from ..stores._store import Algorithm
+
+
+class Asked(NamedTuple):
+    """The options that say which limits are meant."""
+
+    app: str | None
+    url: str | None
+    name: str | None
+    limits: tuple[str, ...]
+    algorithm: Algorithm | None
+    burst: int | None
+
+
+class Limit(NamedTuple):
+    """One limit. `name` None: it has none. `parts`: what it counts by; None: unknown. `at_once`: requests at the same time."""
+
+    name: str | None
+    rates: tuple[Rate, ...]
+    at_once: int | None
+    algorithm: Algorithm
+    store: Store
+    parts: tuple[Any, ...] | None
+    prefix: int
+
+    def limiter(self) -> Limiter:
+        """What counts it, without memos and leases: the store's own. Raises: `Wrong` where there is nothing to ask."""
+        from ..stores import MemoryStore
+
+        if isinstance(self.store, MemoryStore):
+            raise Wrong("this limit counts in the memory of each process: nothing outside it can look")
+        if self.name is None:
+            raise Wrong("this limit has no name, and its store keeps it under one that changes: give it name=")
+        if not self.rates:
+            raise Wrong("this limit is about requests at the same time: they are over when their responses are")
+        return self.store.limiter(self.name, self.rates, self.algorithm)
+
+
+def chosen(asked: Asked) -> list[Limit]:
+    """The limits that are meant, at least one. Raises: `Wrong`, `NotFound`, `ConfigurationError`."""
+    if (asked.app is None) == (not asked.limits):
+        raise Wrong("say which limit: --app module:name, or --limit with --name")
+    if asked.app is None:
+        return [_stated(asked)]
+    if asked.algorithm is not None or asked.burst is not None or asked.url is not None:
+        raise Wrong("--algorithm, --burst and --store go with --limit: a program says its own")
+    found = _found(asked.app)
+    named = [limit for limit in found if asked.name in (None, limit.name)]
+    if not named:
+        raise NotFound(f"the program's limits are {names_of(found)}" if found else "the program has no rate limit there")
+    return named
+
+
+def _stated(asked: Asked) -> Limit:
+    from ..stores import Rate
+    from ._store import place
+
+    if asked.name is None:
+        raise Wrong("--limit needs the limit's --name")
+    if asked.burst is not None and len(asked.limits) > 1:
+        raise Wrong("--burst goes with one --limit")
+    try:
+        rates = tuple(Rate.parse(text, asked.burst) for text in asked.limits)
+    except ConfigurationError as error:
+        raise Wrong(str(error)) from None
+    return Limit(asked.name, rates, None, asked.algorithm or "token-bucket", place(asked.url).store, None, 64)
+
+
+def _found(app: str) -> list[Limit]:
+    """Each once, in the order in which the program has them."""
+    from ..guards.rate import RateLimit
+    from ._program import guards_of
+
+    limits = [Limit(*guard.limit) for guard in guards_of(app) if isinstance(guard, RateLimit)]
+    return [limit for place, limit in enumerate(limits) if limit not in limits[:place]]
+
+
+def spelled(rate: Rate) -> str:
+    """A rate as `Rate.parse` takes it, with its burst if that is another."""
+    units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+    size, unit = next((size, unit) for size, unit in units if rate.period % size == 0)
+    times = rate.period // size
+    text = f"{rate.count}/{unit}" if times == 1 else f"{rate.count} per {times} {unit}s"
+    return text if rate.burst == rate.count else f"{text}, burst {rate.burst}"
+
+
+def names_of(limits: Sequence[Limit]) -> str:
+    return ", ".join(limit.name or "(no name)" for limit in limits)

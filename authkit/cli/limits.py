@@ -1,0 +1,143 @@
+"""`authkit limits show | reset`: what a rate limit has left for somebody, looked at without taking any of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._ages import span
+from ._exits import Wrong
+from ._frame import Command, Lazy
+from ._limits import Asked, Limit, chosen, names_of, spelled
+from ._options import OneOf, Whole, json_option, value_option
+from ._output import Output
+from ._store import store_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..stores._store import Taken
+
+ALGORITHMS = ("token-bucket", "sliding-window", "fixed-window")  # those of authkit.stores, which --help does not load
+
+group = Lazy(
+    "limits",
+    "Say what a limit has left for somebody, or forget what was used.",
+    {
+        "show": ("limits:show", "Say what a limit has left for a key, and take nothing."),
+        "reset": ("limits:reset", "Forget what a key has used of a limit."),
+    },
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What says which limit and which key are meant."""
+    for option in reversed((
+        click.argument("key", nargs=-1),
+        click.option("--app", metavar="MODULE[:NAME]", help="The program that has the limits: a guard, handler or module."),
+        click.option("--name", metavar="NAME", help="The limit's name=."),
+        click.option("--limit", "limits", multiple=True, metavar="LIMIT", help="Without --app: 100/minute, as in the program."),
+        click.option("--algorithm", type=OneOf(ALGORITHMS), help="With --limit; default token-bucket."),
+        click.option("--burst", type=Whole(1, 999_999_999), help="With --limit, of a token bucket."),
+        store_option,
+        click.option("--issuer", metavar="URL", help='Of a principal; default AUTHKIT_ISSUER, "" for none.'),
+        value_option,
+        json_option,
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command(cls=Command)
+@options
+def show(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_json: bool, **asked: Any) -> None:
+    """Say what a limit has left for a key, and take nothing.
+
+    KEY is ip:ADDRESS, principal:SUBJECT, global, header (its value with --value-from), key:TEXT for what a callable returns, or
+    raw:TEXT; one for each part of a key of several. Without it, the limits of --app are listed. What a process holds by lease
+    counts as used.
+    """
+    out = Output(as_json)
+    limits = chosen(Asked(**asked))
+    if not key:
+        out.table(("name", "limits", "algorithm", "counts by"), [_listed(limit) for limit in limits])
+        out.document({"limits": [_document(limit) for limit in limits]})
+        return
+    found, misfit = [], None
+    for limit in limits:
+        try:
+            limiter, place = limit.limiter(), _key(limit, key, issuer, value_from)
+        except Wrong as error:  # another limit of the same program, that counts by something else
+            misfit = error
+            continue
+        with out.progress("asking the store"):
+            found.append((limit, limiter.take(place, 0)))
+    if misfit is not None and not found:
+        raise misfit
+    out.table(("name", "limit", "left", "one more in"), [row for limit, taken in found for row in _rows(limit, taken)])
+    out.document({"limits": [_document(limit, taken) for limit, taken in found]})
+
+
+@click.command(cls=Command)
+@options
+def reset(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_json: bool, **asked: Any) -> None:
+    """Forget what a key has used of a limit.
+
+    KEY as in show. It has all its permits again, at once where it was not refused before: a process that has refused it goes on
+    until the Retry-After that it told, or for a minute at most.
+    """
+    out = Output(as_json)
+    limits = chosen(Asked(**asked))
+    if not key:
+        raise Wrong("whose? give a KEY, such as ip:203.0.113.7")
+    if len(limits) > 1:
+        raise Wrong(f"which one? --name is one of {names_of(limits)}")
+    [limit] = limits
+    limiter = limit.limiter()
+    place = _key(limit, key, issuer, value_from)
+    with out.progress("asking the store"):
+        before = limiter.take(place, 0)
+        limiter.reset(place)
+    had = ", ".join(f"{left} of {rate.burst}" for (left, _), rate in zip(before[1], limit.rates, strict=True))
+    out.line(f"{limit.name}: all permits are there again ({had} were left)", "good")
+    out.document({"name": limit.name, "algorithm": limit.algorithm, "left_before": [left for left, _ in before[1]]})
+
+
+def _key(limit: Limit, words: tuple[str, ...], issuer: str | None, value_from: str | None) -> str:
+    from ..settings import get
+    from ._limit_key import key_of
+    from ._values import given
+
+    def value() -> str:
+        if value_from is None:
+            raise Wrong("the header's value comes with --value-from")
+        found = given(value_from, "the header")()
+        return found if isinstance(found, str) else found.decode("latin-1")
+
+    issuer = get("AUTHKIT_ISSUER") if issuer is None else issuer
+    return key_of(words, limit.parts, prefix=limit.prefix, issuer=issuer, value=value)
+
+
+def _listed(limit: Limit) -> tuple[str, str, str, str]:
+    from ._limit_key import sort_of
+
+    texts = [spelled(rate) for rate in limit.rates] + ([f"{limit.at_once} concurrent"] if limit.at_once else [])
+    by = "-" if limit.parts is None else ", ".join(map(sort_of, limit.parts))
+    return limit.name or "-", ", ".join(texts), limit.algorithm if limit.rates else "-", by
+
+
+def _rows(limit: Limit, taken: Taken) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for rate, (left, following) in zip(limit.rates, taken[1], strict=True):
+        more = "-" if left >= rate.burst else span(following) if following >= 1 else "less than 1s"
+        rows.append((limit.name or "-", spelled(rate), f"{left} of {rate.burst}", more))
+    return rows
+
+
+def _document(limit: Limit, taken: Taken | None = None) -> dict[str, Any]:
+    rates: list[dict[str, Any]] = [{"count": rate.count, "period": rate.period, "burst": rate.burst} for rate in limit.rates]
+    if taken is not None:
+        for rate, (left, following) in zip(rates, taken[1], strict=True):
+            rate |= {"left": left, "next": following}
+    return {"name": limit.name, "algorithm": limit.algorithm, "concurrent": limit.at_once, "rates": rates}
