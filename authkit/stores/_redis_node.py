@@ -102,11 +102,10 @@ class Node:
             reply = Refused(error)
             if connection is None or reply.code in _DOWN:
                 why = f"answered {reply.code}"
-        except errors.RedisError as error:
-            why = "no answer in time" if isinstance(error, errors.TimeoutError) else _CODES.get(type(error).__name__, "")
-            why = why or "no connection"
-        except OSError:
-            why = "no connection"
+        except errors.TimeoutError:
+            why = "no answer in time"
+        except Exception as error:  # also what redis-py raises where the answer is none of Redis's
+            why = _CODES.get(type(error).__name__) or f"no connection ({type(error).__name__})"
         except BaseException:  # interrupted: what the connection would answer next is not known
             if connection is not None:
                 connection.disconnect()

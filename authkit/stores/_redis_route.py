@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from binascii import crc_hqx
 
 from .._lock import ProcessLock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SLOTS = 16384
 _REDIRECTS = 4  # MOVED, then ASK, and once more while the cluster changes its mind
+_BETWEEN = 0.25  # seconds from one look at the map to the next, while nodes fail or slots move
 _ASKED = 2  # nodes asked for the map within one call: each may take the whole timeout
 
 
@@ -40,6 +42,7 @@ class One(Route):
 
     def __init__(self, way: Way, timeout: float) -> None:
         self._way = way
+        self._timeout = timeout
         self._sentinels = way.addresses
         sentinel = way.kind == "sentinel"
         place = f"redis {way.service}" if sentinel else f"redis {_said(way.addresses[0])}"
@@ -57,7 +60,10 @@ class One(Route):
     def _dial_master(self) -> Connection:
         redis = needs("redis.exceptions")
         question = packed(b"SENTINEL", b"get-master-addr-by-name", self._way.service.encode())
+        started = time.monotonic()
         for address in list(self._sentinels):
+            if time.monotonic() - started > self._timeout:
+                break
             try:
                 connection = self._way.dial_sentinel(address)
                 try:
@@ -71,7 +77,7 @@ class One(Route):
                 return self._way.dial((found[0].decode(), int(found[1])))
             # Whoever did not answer is asked last from now on.
             self._sentinels = [other for other in self._sentinels if other != address] + [address]
-        raise redis.ConnectionError("no sentinel knows the master")
+        raise redis.ConnectionError("no sentinel that answers knows the master")
 
 
 class Cluster(Route):
@@ -87,10 +93,12 @@ class Cluster(Route):
         self._slots: list[Address | None] = []
         self._last = list(way.addresses)  # whom to ask for the map; who failed stands last
         self._old = True
+        self._looked = float("-inf")
 
     def ask(self, key: bytes, command: bytes) -> Any:
         slot = _slot(key)
-        if self._old:
+        if self._old and (not self._slots or time.monotonic() - self._looked >= _BETWEEN):
+            self._looked = time.monotonic()
             self._renew()
         address, asking = self._slots[slot], False
         for _ in range(_REDIRECTS):
@@ -132,28 +140,41 @@ class Cluster(Route):
 
     def _renew(self) -> None:
         """Ask for the map. Callers at the same time ask too: nobody waits for another's I/O."""
+        why = "no node answers"
         for address in list(self._last)[:_ASKED]:
             try:
                 reply = self._node(address).ask(b"*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n")
             except StoreUnavailable:
                 self._last_of_all(address)
                 continue
-            if isinstance(reply, Refused):
-                raise StoreUnavailable(f"redis cluster: CLUSTER SLOTS was answered with {reply.code}")
-            slots: list[Address | None] = [None] * _SLOTS
-            known = []
-            for first, last, *nodes in reply:
-                places = [((host or b"").decode() or address[0], int(port)) for host, port, *_ in nodes]
-                slots[first : last + 1] = [places[0]] * (last + 1 - first)
-                known += places
+            slots = _read(reply, address)
+            known = dict.fromkeys(place for place in slots if place)
             if not known:
+                why = f"{_said(address)} knows no map of a cluster"
+                self._last_of_all(address)
                 continue
-            failed = [place for place in self._last if place in known][-1:]
-            self._last = [place for place in dict.fromkeys(known) if place not in failed] + failed
             self._slots, self._old = slots, False
+            # Who failed last is still asked last; where all of them move at once, the addresses given are left.
+            others = [place for place in self._last if place in known or place in self._way.addresses]
+            self._last = [*(place for place in known if place not in others), *others]
+            for gone in self._nodes.keys() - known.keys():
+                self._nodes.pop(gone).drop()
             return
         if not self._slots:
-            raise StoreUnavailable("redis cluster: no node answers")
+            raise StoreUnavailable(f"redis cluster: {why}")
+
+
+def _read(reply: Any, sender: Address) -> list[Address | None]:
+    """The master of each slot, of what CLUSTER SLOTS was answered with: `[first, last, [host, port, ...], replicas...]`."""
+    slots: list[Address | None] = [None] * _SLOTS
+    try:
+        for first, last, (host, port, *_), *_ in reply:
+            place = ((host or b"").decode() or sender[0], int(port))
+            for slot in range(max(0, first), min(last + 1, _SLOTS)):
+                slots[slot] = place
+    except (TypeError, ValueError, AttributeError):
+        return []
+    return slots
 
 
 def _slot(key: bytes) -> int:
@@ -166,10 +187,10 @@ def _slot(key: bytes) -> int:
     return crc_hqx(key, 0) % _SLOTS
 
 
-def _address(place: str, sender: Address) -> Address:
+def _address(place: str, sender: Address) -> Address | None:
     """`host:port` of a redirection; without a host it is the sender's."""
     host, _, port = place.rpartition(":")
-    return host.strip("[]") or sender[0], int(port)
+    return (host.strip("[]") or sender[0], int(port)) if port.isdecimal() else None
 
 
 def _said(address: Address) -> str:

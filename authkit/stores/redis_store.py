@@ -123,7 +123,10 @@ class RedisStore(Store):
 
     def _look(self, key: str) -> None:
         """Warn once of a server that drops notes before their time when its memory is full."""
-        reply = self._route.ask(self._places(key)[0], b"*2\r\n" + packed(b"INFO", b"memory"))
+        try:
+            reply = self._route.ask(self._places(key)[0], b"*2\r\n" + packed(b"INFO", b"memory"))
+        except StoreUnavailable:  # what was noted is noted
+            return
         lines = reply.split(b"\r\n") if isinstance(reply, bytes) else []  # some do not tell everybody
         if b"maxmemory:0" not in lines and any(
             line.startswith(b"maxmemory_policy:") and line != b"maxmemory_policy:noeviction" for line in lines

@@ -14,7 +14,7 @@ from authkit.errors import StoreUnavailable
 from authkit.stores.redis_store import RedisStore
 from tests.servers.redis import info, redis_server, until
 
-from .parts import ALGORITHMS, admitted, rates
+from .parts import ALGORITHMS, admitted, in_threads, rates
 from .redis_parts import SLACK, TIMEOUT, answers_within, tried
 
 
@@ -73,6 +73,25 @@ def test_a_server_that_hangs_is_asked_three_times_and_then_only_by_probes(server
     server.thaw()
     answers_within(lambda: limiter.take("k"))
     assert len(told()) == 2
+
+
+def test_connections_that_the_server_closed_are_made_again_without_a_failure(server):
+    """Its `timeout` setting, a restart, or a load balancer: what is idle may be gone."""
+    limiter = RedisStore(server.url, timeout=5).limiter("a", rates("100/hour"))
+    in_threads(4, lambda n: limiter.take("k"))
+    for _ in range(3):
+        server.say("CLIENT", "KILL", "TYPE", "normal")
+        assert limiter.take("k")[0] == 0
+
+
+def test_a_server_that_may_evict_is_told_of_once(server, told):
+    server.say("CONFIG", "SET", "maxmemory", "100mb")
+    for policy, lines in (("noeviction", 0), ("allkeys-lru", 1), ("volatile-ttl", 1)):
+        server.say("CONFIG", "SET", "maxmemory-policy", policy)
+        store = RedisStore(server.url, timeout=5)
+        assert store.add(policy, 60)
+        assert store.add(f"{policy} again", 60)
+        assert len(told()) == lines
 
 
 def test_flushed_scripts_are_sent_again_and_nothing_is_lost(server):

@@ -136,7 +136,7 @@ def test_every_key_ends_by_itself(server):
     lives = {bytes(key): server.say("PTTL", key) for key in keys}
     ten_years = lives.pop(b"authkit:epoch")
     assert ten_years > 3600_000 * 24 * 365 * 9
-    assert all(20_000 < life <= 61_000 for life in lives.values()), lives
+    assert all(0 < life <= 61_000 for life in lives.values()), lives
 
 
 def test_a_key_ends_when_its_time_is_over(server):

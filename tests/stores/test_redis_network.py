@@ -101,7 +101,11 @@ def test_a_network_that_flaps_every_five_seconds(server, told):
     _flap(server, told, rounds=24, seconds=5)
 
 
-_STRANGE = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b":7\r\n", b"$-1\r\n", b"*0\r\n", b"$5\r\n1 2 3\r\n", b"+OK\r\n"]
+_STRANGE = [
+    b"HTTP/1.1 400 Bad Request\r\n\r\n", b":x\r\n", b"$x\r\n", b"*x\r\n", b"\0\xff\r\n", b"-\xff\r\n", b"-\r\n",
+    b":7\r\n", b"$-1\r\n", b"*0\r\n", b"$5\r\n1 2 3\r\n", b"+OK\r\n", b"-MOVED\r\n", b"-MOVED 1 h:x\r\n",
+    b"*1\r\n*2\r\n:0\r\n:1\r\n",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("answer", _STRANGE)
@@ -111,15 +115,20 @@ def test_what_is_no_redis_or_answers_something_else_decides_nothing(answer):
     def serve():
         with contextlib.suppress(OSError):
             while True:
-                client, _ = listener.accept()
-                with client:
-                    while client.recv(65536):
-                        client.sendall(answer)
+                threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+    def talk(client):
+        with client, contextlib.suppress(OSError):
+            while client.recv(65536):
+                client.sendall(answer)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    store = RedisStore(f"redis://127.0.0.1:{listener.getsockname()[1]}", timeout=5)
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    store = RedisStore(f"redis://{place}", timeout=5)
     calls = [
+        lambda: RedisStore(f"redis+cluster://{place}", timeout=5).get("k"),
+        lambda: RedisStore(f"redis+sentinel://{place}/main", timeout=5).get("k"),
         lambda: store.limiter("a", rates("5/hour", "6/day")).take("k"),
         lambda: store.limiter("a", rates("5/hour", "6/day"), "sliding-window").take("k"),
         lambda: store.gate("g", 1).renew("k", "h", 60),
