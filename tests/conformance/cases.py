@@ -503,6 +503,39 @@ def _addresses() -> Iterator[Case]:
         **refused,
     )
 
+    def unconfigured() -> Guard:
+        return allow_ips("198.51.100.0/24")
+
+    def behind_proxies() -> Guard:
+        return allow_ips("198.51.100.0/24", client=ClientAddress(["127.0.113.0/24"]))
+
+    forged = (("X-Forwarded-For", "198.51.100.7"),)
+    yield Case(name="a forged header, and no proxy", guard=unconfigured, sent=(Sent(headers=forged),), by="allow_ips", **refused)
+    yield Case(
+        name="a forged header, past the proxies",
+        guard=behind_proxies,
+        sent=(Sent(headers=forged, peer="127.51.100.1"),),
+        by="allow_ips",
+        reason="address_refused",
+        **refused,
+    )
+    yield Case(
+        name="a header that a proxy wrote, behind what the client wrote",
+        guard=behind_proxies,
+        sent=(Sent(headers=(("X-Forwarded-For", "127.51.100.1, 198.51.100.7, 127.0.113.3"),)),),
+        status=200,
+        entered=True,
+        outcome="allow",
+    )
+    yield Case(
+        name="a header that a proxy wrote cannot be read",
+        guard=behind_proxies,
+        sent=(Sent(headers=(("X-Forwarded-For", "198.51.100.7, unknown"),)),),
+        by="allow_ips",
+        reason="no_client_address",
+        **refused,
+    )
+
     def limited() -> Guard:
         return rate_limit("2/minute", client=PEER, name="conformance", store=MemoryStore(clock=Clock(NOW)))
 

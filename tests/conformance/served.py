@@ -102,7 +102,8 @@ def _waitress(sockets: list[socket.socket]) -> None:
     from waitress import serve
 
     assert len(sockets) == 1, "waitress listens on one kind of socket at a time"
-    serve(wsgi, sockets=sockets, threads=1)  # one, for the same reason
+    # One thread, for the same reason. By default it takes away what proxies wrote, and an address rule would judge the proxy.
+    serve(wsgi, sockets=sockets, threads=1, clear_untrusted_proxy_headers=False)
 
 
 if __name__ == "__main__":
