@@ -1,6 +1,6 @@
 """Leases: a node takes permits by the handful and spends them itself, so that the store sees one request in many.
 
-The bound, for M nodes that hold permits of a key and a lease of N:
+The bound, for M nodes that hold permits of a key and a lease of N (a node is a `LeasedLimiter`: one a guard and process):
 
 - **A node holds at most N - 1** permits of a key. Only one thread at a time asks for more than its request needs, and only when
   what is held is less than that; what it then does not need is at most N - 1. What is given back beyond that, or meanwhile,
@@ -47,7 +47,7 @@ class _Held:
         self.size = 1  # of the next lease: one, until a key shows that it needs more
         self.left = 0  # at the store, when it was last asked
         self.states: tuple[tuple[int, float], ...] = ()
-        self.asking = False
+        self.asking = 0.0  # until when a thread that asks for a lease is waited for
 
 
 class LeasedLimiter(Limiter):
@@ -102,9 +102,16 @@ class LeasedLimiter(Limiter):
         return self._limiter.take_here(key, cost)
 
     def give_back(self, key: str, cost: int = 1) -> None:
+        now = self._clock()
         with _places._lock:
             held = self._find(key)
-            if cost > 0 and held is not None and held.size > 1 and not held.asking and held.since <= self._clock() < held.until:
+            if (
+                cost > 0
+                and held is not None
+                and held.size > 1
+                and held.since <= now < held.until
+                and not self._asked(held, now)
+            ):
                 kept = min(cost, self._lease - 1 - held.permits)
                 held.permits += kept
                 cost -= kept
@@ -154,10 +161,10 @@ class LeasedLimiter(Limiter):
             unspent = self._renewed(held, now)
             mine = min(held.permits, cost)
             held.permits -= mine
-            leads = not held.asking
+            leads = not self._asked(held, now)
             need = want = cost - mine
             if leads:
-                held.asking = True
+                held.asking = now + self._ttl
                 want = max(need, min(held.size, held.left // 2))
         spare, taken = mine, None
         try:
@@ -188,10 +195,14 @@ class LeasedLimiter(Limiter):
             self._young[key] = held  # else it holds nothing, for its size is 1
         return held
 
+    def _asked(self, held: _Held, now: float) -> bool:
+        """Whether a thread is asking for a lease. One that never came back is not waited for."""
+        return now < held.asking <= now + self._ttl
+
     def _renewed(self, held: _Held, now: float) -> int:
         """Decide how large the next lease is. Gives the permits whose time is over."""
         if held.since <= now < held.until:
-            if not held.asking:
+            if not self._asked(held, now):
                 held.size = min(self._lease, held.size * _GROWTH)
             return 0
         unspent, held.permits = held.permits, 0
@@ -205,7 +216,7 @@ class LeasedLimiter(Limiter):
         """Keep what was not needed. Gives what is more than may be held."""
         with _places._lock:
             if leads:
-                held.asking = False
+                held.asking = 0.0
             if taken is not None:
                 held.states = taken[1]
                 held.left = min([left for left, _ in taken[1]])
@@ -224,7 +235,7 @@ class LeasedLimiter(Limiter):
             if not self._old:
                 return "", 0
             key, held = self._old.popitem()
-            if held.asking or held.since <= now < held.until:
+            if self._asked(held, now) or held.since <= now < held.until:
                 self._young[key] = held
                 return key, 0
             unspent, held.permits = held.permits, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import tracemalloc
 
@@ -171,6 +172,29 @@ def test_a_gate_keeps_no_key_after_its_last_holder():
         gate.enter(f"k{n}", "h", 600)
         gate.leave(f"k{n}", "h")
     assert len(gate) == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this platform has no timer that signals")
+def test_a_signal_handler_that_raises_leaves_the_lock_open(rng):
+    """A worker's own timeout, say: the limiter goes on afterwards, in every thread."""
+    limiter = MemoryStore().limiter("a", rates("1000000/second"))
+    interrupted = 0
+
+    def late(*_):
+        raise TimeoutError
+
+    kept = signal.signal(signal.SIGALRM, late)
+    try:
+        while interrupted < 2000:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.00003, 0.0001))
+                while True:
+                    limiter.take("k")
+            except TimeoutError:
+                interrupted += 1
+                assert not places._lock.locked()
+    finally:
+        signal.signal(signal.SIGALRM, kept)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
