@@ -2,6 +2,9 @@
 
 Times are whole microseconds, counts whole numbers: a Lua number is a double, exact below 2^53, and nothing here comes near.
 `ARGV[1]` is the present time; empty: the server's own, which is the same for everybody who asks it.
+
+Redis has a command of its own for this, GCRA, that no release contains (redis/redis pull request 15191 held it out of 8.8). It
+counts one rate a key and gives nothing back.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class TestClusterStore(SharedStoreContract):
     @pytest.fixture
     def recipe(self, emptied):
         url = urls("cluster", emptied[:2])
-        return f"RedisStore({url!r}, timeout=5)"
+        return f"__import__('authkit.stores', fromlist=['']).RedisStore({url!r}, timeout=5)"
 
 
 def test_keys_are_spread_over_the_masters(emptied):

@@ -33,4 +33,4 @@ class TestRedisStore(SharedStoreContract):
 
     @pytest.fixture
     def recipe(self, server):
-        return f"RedisStore({server.url!r}, timeout=5)"
+        return f"__import__('authkit.stores', fromlist=['']).RedisStore({server.url!r}, timeout=5)"
