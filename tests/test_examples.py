@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,24 @@ def test_rotating_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     usage = json.loads(asgi_client.call(app, Sent(path="/usage", headers=headers)).body)
     assert usage["JWT_SECRET"]["current"] == 2
     assert usage["PEPPER"]["current"] == 1
+
+
+def test_shared_limiter() -> None:
+    """examples.shared_limiter: three processes admit together what the limit says, and in memory three times that."""
+    from tests.servers.redis import redis_server
+
+    def run(store: str) -> list[str]:
+        command = [sys.executable, "-m", "examples.shared_limiter"]
+        env = {**os.environ, "AUTHKIT_STORE": store}
+        found = subprocess.run(command, capture_output=True, text=True, cwd=EXAMPLES.parent, env=env, timeout=60)
+        assert found.returncode == 0, found.stderr
+        return found.stdout.splitlines()
+
+    with redis_server() as server:
+        *processes, together = run(server.url)
+        assert len({line.split()[1] for line in processes}) == len(processes) == 3
+        assert together == "together they admitted 20 of 120"
+    assert run("memory:")[-1] == "together they admitted 60 of 120"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
