@@ -186,7 +186,8 @@ class ClientAddress:
 
     def _settle(self, reads: bool) -> None:
         """Known now: whether headers are read, and that the peer is no riddle."""
-        self._settled, self._reads, self.suspicious = True, reads, False
+        self._reads, self.suspicious = reads, False
+        self._settled = True  # last: another thread may be looking
 
     @property
     def waits(self) -> bool:
@@ -255,8 +256,9 @@ class ClientAddress:
     def _walk(self, headers: Headers, peer: Address) -> Address | None:
         found = entries(headers, self._header)
         if found is None:
-            # The proxy speaks for itself, unless it tells about its client in a header that we were not told to read.
-            return peer if self._others.isdisjoint(headers.names()) else None
+            # The proxy speaks for itself (a health check), unless it tells about its client in a header that we were not told
+            # to read. One that writes a single address writes it always.
+            return peer if self._header in LISTS and self._others.isdisjoint(headers.names()) else None
         if self._header not in LISTS:
             return self._only(*found)
         furthest: Address | None = peer

@@ -421,6 +421,12 @@ def test_cloudflare_is_believed_where_the_peer_is_cloudflare():
         ClientAddress.cloudflare()
 
 
+def test_a_proxy_that_leaves_its_one_header_out_says_nobody():
+    """Cloudflare can be told to remove it; then its own address must not stand for everybody's."""
+    assert ClientAddress.cloudflare("173.245.48.0/20").resolve(request("173.245.48.9")) is None
+    assert behind("10.0.0.0/8", header="x-real-ip").resolve(request("10.0.0.9", x_real_ip=" ")) is None
+
+
 def test_netlify_is_believed_in_its_own_events():
     client, told = ClientAddress.netlify(), [("x-nf-client-connection-ip", "203.0.113.5"), ("x-forwarded-for", "1.1.1.1")]
     assert client.resolve(platform(None, told)) == "203.0.113.5"

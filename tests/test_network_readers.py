@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
+import ipaddress
 import logging
 import os
+import ssl
 import stat
 import time
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from authkit import ConfigurationError
 from authkit import _network_readers as readers
@@ -41,6 +49,22 @@ def due(source):
     source.at_hand()
     eventually(lambda: not source._reading)
     return source.at_hand()
+
+
+def self_signed(directory):
+    """A certificate for 127.0.0.1 and its key, in one file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(1))
+        .add_extension(alternative, False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / "both.pem").write_bytes(private + certificate.public_bytes(pem))
+    return directory / "both.pem"
 
 
 class TestFile:
@@ -214,6 +238,15 @@ class TestUrl:
             with pytest.raises(Unavailable, match="16 MiB"):
                 run(Networks.url(server.url).load())
 
+    def test_a_certificate_that_nobody_signed_is_refused(self, tmp_path):
+        with serving() as server:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self_signed(tmp_path))
+            server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+            with pytest.raises(Unavailable):
+                run(Networks.url(server.url.replace("http:", "https:")).load())
+            assert server.asked == []
+
     @pytest.mark.parametrize(
         "url",
         ["http://example.com/list", "http://127.0.0.1.example.com/", "http://10.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd",
@@ -232,8 +265,6 @@ class TestUrl:
             Networks.url("https://example.com/", timeout=timeout)
 
     def test_a_transport_of_yours_is_used_and_not_closed(self):
-        import httpx
-
         class Transport(httpx.BaseTransport):
             closed = 0
 
