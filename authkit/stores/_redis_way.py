@@ -76,7 +76,9 @@ def _of_url(url: str, timeout: float) -> Way | None:
     parts = urlsplit(url)
     scheme, _, kind = parts.scheme.partition("+")
     query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    if scheme not in ("redis", "rediss", "unix") or kind not in ("", "cluster", "sentinel") or not _OPTIONS.issuperset(query):
+    if scheme not in ("redis", "rediss", "unix") or kind not in ("", "cluster", "sentinel") or parts.fragment:
+        return None
+    if not _OPTIONS.issuperset(query) or any(len(values) > 1 for values in query.values()):
         return None
     userinfo, at, hosts = parts.netloc.rpartition("@")
     path, service = parts.path, ""

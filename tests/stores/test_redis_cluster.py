@@ -13,7 +13,7 @@ from tests.servers.redis import SERVICE, info, redis_cluster, redis_sentinels
 
 from .contract import SharedStoreContract
 from .parts import ALGORITHMS, admitted, in_threads, rates
-from .redis_parts import answers_within
+from .redis_parts import TIMEOUT, answers_within
 
 
 def urls(kind, servers, path=""):
@@ -110,7 +110,7 @@ def test_a_slot_that_moves_is_followed(emptied):
 
 
 def test_a_master_that_hangs_costs_its_own_keys_only(emptied):
-    store = RedisStore(urls("cluster", emptied[:3]))
+    store = RedisStore(urls("cluster", emptied[:3]), timeout=TIMEOUT)
     limiter = store.limiter("a", rates("100/hour"))
     for n in range(30):
         answers_within(lambda n=n: limiter.take(f"k{n}"))
@@ -135,7 +135,7 @@ def test_a_master_that_hangs_costs_its_own_keys_only(emptied):
 
 def test_a_killed_master_is_replaced_by_its_replica():
     with redis_cluster(timeout_ms=300) as nodes:
-        store = RedisStore(urls("cluster", nodes[:3]))
+        store = RedisStore(urls("cluster", nodes[:3]), timeout=TIMEOUT)
         limiter = store.limiter("a", rates("3 per 300 days"))
         for n in range(12):
             assert answers_within(lambda n=n: limiter.take(f"k{n}", 3))[0] == 0
@@ -148,7 +148,7 @@ def test_a_killed_master_is_replaced_by_its_replica():
 
 def test_a_master_that_is_replaced_by_the_sentinels_is_found():
     with redis_sentinels() as (master, replicas, sentinels):
-        store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}/0"))
+        store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}/0"), timeout=TIMEOUT)
         limiters = [store.limiter("a", rates("20 per 300 days"), algorithm) for algorithm in ALGORITHMS]
         counts = [sum(admitted(limiter, times=2) for limiter in limiters)]
         answers_within(store.epoch)
@@ -184,7 +184,7 @@ def test_no_master_lost_admits_more_than_twice_what_there_is():
     """A replica that had not heard of the last writes lets them be taken again, once: never more than that."""
     for _ in range(5):
         with redis_sentinels() as (master, _, sentinels):
-            store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}"))
+            store = RedisStore(urls("sentinel", sentinels, f"/{SERVICE}"), timeout=TIMEOUT)
             limiter = store.limiter("a", rates("2000 per 300 days"))
             counts = [0] * 4
 

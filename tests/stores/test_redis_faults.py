@@ -32,7 +32,7 @@ def told(caplog):
 
 
 def test_a_killed_server_costs_little_is_told_once_and_is_used_again_when_it_is_back(server, told):
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, timeout=TIMEOUT)
     limiter = store.limiter("a", rates("5/hour"))
     born = answers_within(store.epoch)
     assert store.add("revoked", 60)
@@ -48,14 +48,14 @@ def test_a_killed_server_costs_little_is_told_once_and_is_used_again_when_it_is_
 
 
 def test_a_server_that_hangs_is_asked_three_times_and_then_only_by_probes(server, told):
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, timeout=TIMEOUT)
     limiter = store.limiter("a", rates("1000/hour"))
     answers_within(lambda: limiter.take("k"))
     server.freeze()
     start = time.monotonic()
     assert [tried(lambda: limiter.take("k")) for _ in range(200)] == ["unavailable"] * 200
     assert time.monotonic() - start < 3 * TIMEOUT + 2 * SLACK
-    time.sleep(0.6)  # a probe is due, for one of these
+    time.sleep(0.51)  # a probe is due, for one of these
     probes = []
 
     def work():
@@ -73,6 +73,20 @@ def test_a_server_that_hangs_is_asked_three_times_and_then_only_by_probes(server
     server.thaw()
     answers_within(lambda: limiter.take("k"))
     assert len(told()) == 2
+
+
+def test_a_server_that_hangs_adds_a_tenth_of_a_second_and_no_more(server):
+    limiter = RedisStore(server.url).limiter("a", rates("1000/hour"))
+    answers_within(lambda: limiter.take("k"))
+    server.freeze()
+    took = []
+    for _ in range(3):
+        start = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            limiter.take("k")
+        took.append(time.monotonic() - start)
+    server.thaw()
+    assert 0.05 < min(took) < 0.11
 
 
 def test_connections_that_the_server_closed_are_made_again_without_a_failure(server):
@@ -126,7 +140,7 @@ def test_a_full_server_refuses_to_note_and_still_tells_what_it_has(server, algor
 
 
 def test_a_server_that_became_a_replica_decides_nothing(server):
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, timeout=TIMEOUT)
     limiter = store.limiter("a", rates("5/hour"))
     assert admitted(limiter, times=3) == 3
     server.say("REPLICAOF", "127.0.0.1", 1)

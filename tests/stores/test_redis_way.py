@@ -77,7 +77,8 @@ def test_a_url_says_where_to_go(url, kind, addresses, service):
         "redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel:///main", "redis+sentinel://a/main/x",
         "redis://h?x=1", "redis://h?socket_timeout=100", "redis://h?db=x", "redis://h?db", "redis://h?retry_on_timeout=1",
         "redis://h?ssl_ca_certs=/x", "rediss://h?ssl_cert_reqs=none", "rediss://h?ssl_check_hostname=false",
-        "rediss://h?ssl_min_version=TLSv1", "redis://h?password=x", None, 3, b"redis://h", object(),
+        "rediss://h?ssl_min_version=TLSv1", "redis://h?password=x", "redis://h?db=1&db=2", "redis://h#x", "redis://:a#b@h",
+        None, 3, b"redis://h", object(),
     ],
 )  # fmt: skip
 def test_what_is_no_address_or_weakens_tls_is_a_configuration_error(url):
