@@ -37,6 +37,9 @@ class Guard:
     identifies = False  # may say who is calling
     fills: tuple[str, ...] = ()  # handler parameters that it fills in, by `Allow(values=...)`
     after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes
+    # The response is part of the matter: something is held until it is finished, or given back by what it is. So the guard
+    # must stand around the handler: `decide`, an authorizer and FastAPI's `Depends` see no response, and refuse it.
+    needs_handler = False
     # What a Lambda authorizer must know before its answer may be cached for a whole stage. A guard that looks at nothing but
     # the credential, or the principal, says False.
     reads_request = True  # the decision may depend on path, method, address or a rate

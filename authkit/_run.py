@@ -7,6 +7,7 @@ A guard is a coroutine that does no I/O of its own. What blocks is written once,
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from functools import partial
 from types import coroutine
@@ -163,6 +164,18 @@ def _returning(fn: Callable[[], Any]) -> Any:
         return fn()
     except StopIteration as error:
         raise RuntimeError("a blocking call raised StopIteration") from error
+
+
+def aside(fn: Callable[[], object]) -> None:
+    """Call `fn`, which may block and gives nothing: here, or on a thread of ours if an event loop runs in this one.
+
+    Raises: `Unavailable`, and nothing is called, if too many calls wait; what `fn` raises, if it was called here.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        fn()
+    else:
+        _pool("io").submit(fn)
 
 
 class _Pool:

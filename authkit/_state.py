@@ -33,6 +33,9 @@ class State:
     shadow: str | None = None
     hash_key: bytes | None = None
     handler: Any = None  # the one that a refusal keeps from running
+    kept: dict[Any, Any] | None = None  # what guards remember from their decision until their response hook
+    limits: Any = None  # the rate limit that has counted it, or a tuple of them
+    closing: list[Callable[[], None]] | None = None  # what is to be called when the response is finished
     ended: bool = False  # the outermost chain is done with this request
     ns: int = 0  # nanoseconds spent in guards
 

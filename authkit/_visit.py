@@ -5,15 +5,19 @@ from __future__ import annotations
 from . import _audit, _refusal
 from ._state import State
 from .decision import ALLOW, Allow, Deny
+from .errors import ConfigurationError
 from .http import Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from ._chain import Chain
     from .decision import Decision
     from .hosts._host import Host
 
-_REPEATABLE = ("set-cookie", "vary", "www-authenticate")  # fields of which a response may have several
+# Fields of which a response may have several: two limits tell about both.
+_REPEATABLE = ("set-cookie", "vary", "www-authenticate", "ratelimit", "ratelimit-policy")
 
 
 class Visit:
@@ -22,6 +26,8 @@ class Visit:
     # Class attributes are the defaults, as in `State`.
     headers: list[tuple[str, str]] | None = None
     outer_headers: list[tuple[str, str]] | None = None
+    closing: list[Callable[[], None]] | None = None
+    held = False
     postponed = False
     hooked = False
 
@@ -62,11 +68,11 @@ class Visit:
             item.after(self.request, response)
         self._add_headers(response)
 
-    def _add_headers(self, response: Response) -> None:
+    def _add_headers(self, response: Response, said: Mapping[str, str] | None = None) -> None:
         for name, value in self.headers or ():
             if name.lower() in _REPEATABLE:
                 response.headers.add(name, value)
-            else:
+            elif not said or name not in said:  # what the refusal itself says stands
                 response.headers[name] = value
         self.state.status = response.status
 
@@ -88,7 +94,7 @@ class Visit:
                 _audit.warn("render raised %s; the standard refusal was sent", type(error).__name__)
                 response = standard
         self._hook(response, "on a refusal")
-        self._add_headers(response)
+        self._add_headers(response, deny.headers)
         state.status = response.status = deny.status  # hooks set headers
         return response
 
@@ -117,8 +123,29 @@ class Visit:
         self.postponed = False
         self.end()
 
+    @property
+    def holding(self) -> bool:
+        return self.closing is not None
+
+    def hold(self) -> Callable[[], None]:
+        self.held = True
+        return self._close
+
+    def _close(self) -> None:
+        """The response is finished: guards let go of what they held for it. Once."""
+        closing, self.closing = self.closing, None
+        for close in closing or ():
+            try:
+                close()
+            except Exception as error:
+                _audit.warn("a guard could not let go of what it held: %s", type(error).__name__)
+
     def end(self) -> None:
         state = self.state
+        if state.closing is not None:
+            self.closing, state.closing = [*(self.closing or ()), *state.closing], None
+        if self.closing is not None and not self.held:
+            self._close()
         if self.outermost and not self.postponed and not state.ended:
             state.ended = True
             if self.heard or state.outcome != "allow" or state.shadow is not None or state.listeners:
@@ -133,7 +160,9 @@ def _denial(decision: Decision) -> Deny:
 
 
 async def decide(chain: Chain, request: Request) -> Decision:
-    """The decision about a request with no host, and its audit event."""
+    """The decision about a request with no host, and its audit event. Raises: `ConfigurationError` if a handler is needed."""
+    if chain.needs_handler:
+        raise ConfigurationError("a guard of this chain looks at the response, or holds something until it is finished")
     state, around = State(), request.state
     request.state = state
     state.listeners = chain.listeners

@@ -186,6 +186,8 @@ class _Door:
             state = visit.state
             try:
                 decision = run(chain.judge(request, state))
+                if state.closing is not None:
+                    visit.closing, state.closing = state.closing, None
                 if decision is not ALLOW:
                     state.handler = handler
                     return host.refuse(request, visit.refusal(decision))
@@ -222,6 +224,8 @@ class _Door:
             state = visit.state
             try:
                 decision = await arun(chain.judge(request, state))
+                if state.closing is not None:
+                    visit.closing, state.closing = state.closing, None
                 if decision is not ALLOW:
                     state.handler = handler
                     return await host.arefuse(request, visit.refusal(decision))

@@ -1,33 +1,30 @@
-"""How often a caller may come: `rate_limit`."""
+"""How often a caller may come, and how many requests of one may run at once: `rate_limit`."""
 
 from __future__ import annotations
 
-from itertools import count
-from math import ceil
-
-from .._audit import warn
-from .._guard import Guard
-from .._run import blocking
 from ..address import ClientAddress
-from ..decision import ALLOW, Allow, Deny
-from ..errors import ConfigurationError, Unavailable
+from ..errors import ConfigurationError
 from ..stores import MemoryStore, Rate, Store
+from ..stores._store import ALGORITHMS
+from ._rate_fields import Fields
+from ._rate_guard import Limit, RateLimit
+from ._rate_keys import parts_of, reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
+    from typing import Literal, TypeAlias
 
-    from ..decision import Decision
-    from ..http import Request
-    from ..stores._store import Taken
+    from ..http import Request, Response
 
-_LONGEST_KEY = 64  # characters; a longer one is counted under its digest, so that nobody chooses how much memory it takes
+    Key: TypeAlias = Literal["ip", "principal", "global"] | Callable[[Request], str | None]
+
+__all__ = ["RateLimit", "rate_limit"]
+
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
-_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_MOST_AT_ONCE = 1_000_000
 
 _process_store: MemoryStore | None = None
-_unnamed = count(1)
 
 
 def _own_store() -> MemoryStore:
@@ -37,156 +34,15 @@ def _own_store() -> MemoryStore:
     return _process_store
 
 
-class RateLimit(Guard):
-    """Made by `rate_limit`. Its keys and its answers; the counting is the store's."""
-
-    name = "rate_limit"
-
-    def __init__(
-        self,
-        rates: tuple[Rate, ...],
-        *,
-        key: str | Callable[[Request], str],
-        client: ClientAddress,
-        cost: int | Callable[[Request], int],
-        name: str | None,
-        exempt: Callable[[Request], bool] | None,
-        store: Store,
-        on_error: str,
-        legacy_headers: bool,
-    ) -> None:
-        self._by = key if isinstance(key, str) else "callable"
-        named = {"ip": self._by_address, "principal": self._by_principal, "global": _everybody}
-        self._key = named.get(self._by, self._by_callable)
-        self._callable = key
-        self._client = client
-        self._cost = cost
-        self._fixed = cost if isinstance(cost, int) else None
-        self._exempt = exempt
-        self._on_error = on_error
-        self._legacy = legacy_headers
-        self._rates = rates
-        self._limiter = store.limiter(name or f"rate_limit#{next(_unnamed)}", rates)  # "#": a name nobody can give
-        self._local = MemoryStore().limiter("local", rates) if on_error == "local" else None
-        self._blocks = store.blocks
-        self._failing = self._warned = False
-        labels = _labels(name, rates)
-        self._labels = tuple(f'"{label}";r=' for label in labels)
-        self._policy = ", ".join(f'"{label}";q={rate.count};w={rate.period}' for label, rate in zip(labels, rates, strict=True))
-
-    def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
-        if self._by == "principal" and not any(guard.identifies for guard in before):
-            raise ConfigurationError('rate_limit(key="principal") stands before any guard that says who is calling')
-        self._client.settle()
-
-    async def check(self, request: Request) -> Decision:
-        if self._exempt is not None and self._exempt(request) is True:
-            return ALLOW
-        key = self._key(request)
-        cost = self._fixed if self._fixed is not None else self._ask_cost(request)
-        try:
-            taken = await blocking(self._limiter.take, key, cost) if self._blocks else self._limiter.take(key, cost)
-        except Unavailable as error:
-            if not self._failing:
-                self._failing = True
-                warn("rate_limit: the store failed (%s); on_error=%s", error, self._on_error)
-            if self._on_error == "deny":
-                raise
-            if self._local is None:
-                return ALLOW
-            taken = self._local.take(key, cost)
-        else:
-            self._failing = False
-        if not taken[0]:
-            return Allow(headers=self._fields(taken))
-        headers = self._fields(taken)
-        headers["retry-after"] = str(max(1, _ceil(taken[0])))
-        return Deny(429, "rate_limited", headers=headers)
-
-    def _fields(self, taken: Taken) -> dict[str, str]:
-        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11), and the older ones if asked for."""
-        states = taken[1]
-        if len(states) == 1:
-            left, following = states[0]
-            limit = f"{self._labels[0]}{left};t={_ceil(following)}"
-        else:
-            limit = ", ".join(f"{label}{left};t={_ceil(due)}" for label, (left, due) in zip(self._labels, states, strict=True))
-        fields = {"ratelimit": limit, "ratelimit-policy": self._policy}
-        if self._legacy:
-            import time
-
-            rate, (left, following) = min(zip(self._rates, states, strict=True), key=lambda pair: pair[1][0])
-            fields["x-ratelimit-limit"] = str(rate.count)
-            fields["x-ratelimit-remaining"] = str(left)
-            fields["x-ratelimit-reset"] = str(_ceil(time.time() + following))
-        return fields
-
-    def _by_address(self, request: Request) -> str:
-        client = self._client
-        if not self._warned and client.suspects_proxy(request):
-            self._warned = True
-            warn("rate_limit counts by the peer, which is probably a proxy: set AUTHKIT_TRUSTED_PROXIES or client=")
-        address = client.locate(request)
-        return "no address" if address is None else address.bucket
-
-    def _by_principal(self, request: Request) -> str:
-        principal = request.principal
-        if principal is None:  # an optional login that was not used
-            return "anonymous " + self._by_address(request)
-        return _bounded(f"principal {principal.issuer}\0{principal.subject}")
-
-    def _by_callable(self, request: Request) -> str:
-        key = self._callable(request)  # type: ignore[operator]
-        if not isinstance(key, str) or not key:
-            raise TypeError("the key of a rate limit is a text that is not empty")
-        return _bounded("key " + key)
-
-    def _ask_cost(self, request: Request) -> int:
-        cost = self._cost(request)  # type: ignore[operator]
-        if type(cost) is not int or cost < 0:
-            raise TypeError("the cost of a request is a whole number, 0 or more")
-        return cost
-
-
-def _everybody(request: Request) -> str:
-    return "everybody"
-
-
-def _bounded(key: str) -> str:
-    if len(key) <= _LONGEST_KEY:
-        return key
-    from hashlib import sha256
-
-    return "digest " + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _ceil(seconds: float) -> int:
-    """Whole seconds, rounded up; what rounding left over is no second."""
-    return ceil(seconds - 1e-6)
-
-
-def _labels(name: str | None, rates: tuple[Rate, ...]) -> list[str]:
-    """The policy names. Several limits need different ones."""
-    if len(rates) == 1:
-        return [name or "default"]
-    labels = []
-    for rate in rates:
-        unit, word = next((unit, word) for unit, word in _UNITS if rate.period % unit == 0)
-        times = rate.period // unit
-        labels.append(f"{name + ':' if name else ''}{rate.count}-per-{word if times == 1 else f'{times}-{word}s'}")
-    if len(set(labels)) != len(labels):
-        raise ConfigurationError("rate_limit: two of the limits are the same")
-    return labels
-
-
 def rate_limit(
     *limits: str,
-    key: Literal["ip", "principal", "global"] | Callable[[Request], str] = "ip",
+    key: Key | tuple[Key, ...] = "ip",
     client: ClientAddress | None = None,
+    ipv6_prefix: int = 64,
     burst: int | None = None,
     cost: int | Callable[[Request], int] = 1,
     name: str | None = None,
-    deduct_when: Callable[..., bool] | None = None,
+    deduct_when: Callable[[Request, Response | None], bool] | None = None,
     exempt: Callable[[Request], bool] | None = None,
     store: Store | None = None,
     lease: int | None = None,
@@ -194,55 +50,87 @@ def rate_limit(
     on_error: Literal["deny", "local", "insecure_allow"] = "deny",
     legacy_headers: bool = False,
 ) -> RateLimit:
-    """Admit at most so many requests a time: `rate_limit("10/second", "1000/hour")`; what is over any of them gets 429.
+    """Admit so many requests a time: `rate_limit("10/second", "1000/hour", "20 concurrent")`; over any of them it is 429.
 
-    `key`: what is counted: the client's address (IPv6: its /64), the principal (an anonymous one by address), everybody
-    together, or `key(request)`. `burst`: how many may come at once (default: the limit); a window never admits more than burst
-    plus limit. `cost`: permits a request takes. `name`: of the policy in the headers; limits of one name, rates and store
-    share their buckets, without it they are this guard's own. `exempt(request)`: True passes uncounted. `store`: where it is
-    counted, by default in this process. A refused request takes nothing. `on_error`, where the store fails: 503, a limiter of
-    this process meanwhile, or (`insecure_allow`) no limit at all. `legacy_headers`: the `X-RateLimit-*` fields as well.
+    What a refused request would have taken, of any limit, it has not taken. "20 concurrent": at most so many requests of a key
+    at once, each until its response is finished, streamed or failed or left by its client.
 
-    Raises: `ConfigurationError` for what is no limit, for `key="principal"` before any guard that identifies, and for
-    `deduct_when`, `lease` and the window algorithms, which are not available in this version.
+    - `key`: who is counted together: the client's address, the principal (an anonymous one by address), everybody,
+      `key(request)`, or several of these as a tuple: `("ip", by_path)`. `authkit.limits` has `by_header` and `by_path`.
+    - `client`: how the address is found. `ipv6_prefix`: the bits of an IPv6 address that are one client.
+    - `algorithm`: in any period, a token bucket admits at most `burst` (default: the limit) plus the limit, a sliding window
+      the limit, a fixed window (that begins with the clock's own minutes and hours) twice the limit.
+    - `cost`: permits that a request takes: a number, or `cost(request)`; 0 is free.
+    - `deduct_when(request, response)`: False gives the permits back that the request took before it was handled: what must not
+      count, say everything but a failed login. `response` is None if the handler raised. What it raises counts.
+    - `exempt(request)`: exactly True passes uncounted.
+    - `name`: of the policy in the headers; limits of one name, rates and store share their buckets. Without it they are this
+      guard's own; two programs on one store need names.
+    - `store`: where it is counted, by default in this process. Whoever was refused is refused here until it may come back.
+      `lease`: take so many permits from the store at a time (see docs/limits.md for what that costs in exactness).
+    - `on_error`, where the store fails: 503, a limiter of this process meanwhile, or (`insecure_allow`) no limit at all.
+    - `legacy_headers`: the `X-RateLimit-*` fields as well, of the tightest limit.
+
+    With "concurrent" or `deduct_when` the guard stands around a handler: `decide`, `Depends` and an authorizer refuse it.
+
+    Raises: `ConfigurationError` for what is no limit; when the chain is sealed, for `key="principal"` before any guard that
+    identifies.
     """
-    if not limits:
-        raise ConfigurationError('rate_limit needs at least one limit, like "10/second"')
-    if algorithm != "token-bucket":
-        known = algorithm in ("sliding-window", "fixed-window")
-        raise ConfigurationError("rate_limit: algorithm is " + ("not available in this version" if known else "token-bucket"))
-    if deduct_when is not None or lease is not None:
-        raise ConfigurationError(
-            f"rate_limit: {'lease' if deduct_when is None else 'deduct_when'} is not available in this version"
-        )
-    if key not in ("ip", "principal", "global") and not callable(key):
-        raise ConfigurationError('rate_limit: key is "ip", "principal", "global" or a callable')
+    rates, concurrent = _parsed(limits, burst)
+    parts = parts_of(key)
     if client is not None and not isinstance(client, ClientAddress):
         raise ConfigurationError("rate_limit: client is a ClientAddress")
-    if burst is not None and len(limits) != 1:
-        raise ConfigurationError("rate_limit: burst= goes with one limit")
+    if type(ipv6_prefix) is not int or not 16 <= ipv6_prefix <= 128:
+        raise ConfigurationError("rate_limit: ipv6_prefix is a whole number from 16 to 128")
     if name is not None and not (type(name) is str and 0 < len(name) <= 64 and _NAME.issuperset(name)):
         raise ConfigurationError("rate_limit: name is 1 to 64 letters, digits and -_.:/")
-    if exempt is not None and not callable(exempt):
-        raise ConfigurationError("rate_limit: exempt is a callable")
+    for what, given in (("exempt", exempt), ("deduct_when", deduct_when)):
+        if given is not None and not callable(given):
+            raise ConfigurationError(f"rate_limit: {what} is a callable")
+    if not rates and (deduct_when is not None or lease is not None or cost != 1):
+        raise ConfigurationError("rate_limit: cost=, deduct_when= and lease= go with a limit by time")
     if store is not None and not isinstance(store, Store):
         raise ConfigurationError("rate_limit: store is a Store")
+    if algorithm not in ALGORITHMS:
+        raise ConfigurationError(f"rate_limit: algorithm is one of {', '.join(ALGORITHMS)}")
     if on_error not in ("deny", "local", "insecure_allow"):
         raise ConfigurationError('rate_limit: on_error is "deny", "local" or "insecure_allow"')
-    rates = tuple(Rate.parse(limit, burst) for limit in limits)
     if not callable(cost):
         if type(cost) is not int or cost < 1:
             raise ConfigurationError("rate_limit: cost is a whole number of at least 1, or a callable")
         if any(cost > rate.burst for rate in rates):
             raise ConfigurationError("rate_limit: cost is above the limit, so that no request would ever pass")
+    fields = Fields(name, rates, concurrent, legacy_headers)
+    client = ClientAddress() if client is None else client
+    store = _own_store() if store is None else store
     return RateLimit(
-        rates,
-        key=key,
-        client=ClientAddress() if client is None else client,
+        Limit(name, rates, concurrent, algorithm, store, parts, ipv6_prefix),
+        key=reader(parts, client, ipv6_prefix),
+        client=client,
         cost=cost,
-        name=name,
+        deduct_when=deduct_when,
         exempt=exempt,
-        store=_own_store() if store is None else store,
+        lease=lease,
         on_error=on_error,
-        legacy_headers=legacy_headers,
+        fields=fields,
     )
+
+
+def _parsed(limits: tuple[str, ...], burst: int | None) -> tuple[tuple[Rate, ...], int | None]:
+    """The limits by time, and how many may be in at once."""
+    rates, concurrent = [], None
+    for limit in limits:
+        words = limit.lower().split() if isinstance(limit, str) else []
+        if words[1:] != ["concurrent"]:
+            rates.append(limit)
+        elif concurrent is not None or not (words[0].isascii() and words[0].isdigit() and len(words[0]) <= 7):
+            raise ConfigurationError('rate_limit: "20 concurrent" is a whole number, and stands once')
+        else:
+            concurrent = int(words[0])
+    if concurrent is not None and not 1 <= concurrent <= _MOST_AT_ONCE:
+        raise ConfigurationError(f'rate_limit: "concurrent" is from 1 to {_MOST_AT_ONCE:,}')
+    if not limits:
+        raise ConfigurationError('rate_limit needs at least one limit, like "10/second"')
+    if burst is not None and len(rates) != 1:
+        raise ConfigurationError("rate_limit: burst= goes with one limit")
+    return tuple(Rate.parse(limit, burst) for limit in rates), concurrent

@@ -15,6 +15,7 @@ from starlette.responses import Response as StarletteResponse
 from .._run import arun
 from .._state import current
 from ..decision import ALLOW, Challenge, Deny
+from ..errors import ConfigurationError
 from ._starlette_refusal import stop
 from .asgi import answering
 from .starlette import HOST, StarletteRequest
@@ -148,6 +149,8 @@ def _scopes_granted(state: State, wanted: list[str]) -> Decision:
 
 def make(guard: Any, visit: Callable[..., Any]) -> Dependency:
     chain = guard.as_chain()
+    if chain.needs_handler:
+        raise ConfigurationError("a guard that looks at the response is no dependency: put it on the endpoint or the app")
     early = tuple(int(part) for part in fastapi.__version__.split(".")[:2]) < (0, 118)
     if chain.identifies:
         return (BearerYielding if early else BearerDependency)(chain, visit)

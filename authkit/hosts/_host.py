@@ -26,6 +26,15 @@ if TYPE_CHECKING:
         def apply(self, response: Response) -> None:
             """Run the response hooks, add the guards' headers, and note the status."""
 
+        @property
+        def holding(self) -> bool:
+            """Whether something is held until the response is finished."""
+            raise NotImplementedError
+
+        def hold(self) -> Callable[[], None]:
+            """The response goes on after `enter` has returned: what to call when it is finished, from any thread, and often."""
+            raise NotImplementedError
+
         def failed(self) -> None:
             """The handler raised after `enter` had returned: run the hooks without a response."""
 
@@ -89,7 +98,8 @@ class Host:
             reply.apply(response)
             if list(response.headers.items()) != before:
                 result = self.update(request, result, response)
-        return self.in_context(result, reply.state)
+        result = self.in_context(result, reply.state)
+        return self.held(result, reply) if reply.holding else result
 
     def view(self, request: Request, result: Any) -> Response:
         """A neutral view of the handler's result: its status and headers (the body is not copied)."""
@@ -101,6 +111,10 @@ class Host:
 
     def in_context(self, result: Any, state: State) -> Any:
         """The result, made so that the principal is still there while a streamed body is produced."""
+        return result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        """The result; where it streams, made so that `reply.hold()` is called at its end, however it ends."""
         return result
 
 

@@ -6,7 +6,7 @@ from .._state import State, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Any
 
 
@@ -40,6 +40,32 @@ class InState:
                 current.reset(token)
 
 
+class Holding(InState):
+    """The same, and calls `done` at its end, be it the last part, an error, or that nobody wants more."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, source: Any, state: State, done: Callable[[], None]) -> None:
+        super().__init__(source, state)
+        self._done = done
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except BaseException:
+            self._done()
+            raise
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._done()
+
+    def __del__(self) -> None:  # a server that forgot to close it
+        self._done()
+
+
 class AsyncInState:
     """The same for an async iterator."""
 
@@ -67,3 +93,29 @@ class AsyncInState:
                 await close()
             finally:
                 current.reset(token)
+
+
+class AsyncHolding(AsyncInState):
+    """As `Holding`."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, source: Any, state: State, done: Callable[[], None]) -> None:
+        super().__init__(source, state)
+        self._done = done
+
+    async def __anext__(self) -> Any:
+        try:
+            return await super().__anext__()
+        except BaseException:
+            self._done()
+            raise
+
+    async def aclose(self) -> None:
+        try:
+            await super().aclose()
+        finally:
+            self._done()
+
+    def __del__(self) -> None:
+        self._done()

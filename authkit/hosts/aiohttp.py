@@ -15,7 +15,7 @@ from ..http import Headers, Request, Response
 from . import wsgi
 from ._fields import changes
 from ._host import Host, replace_headers
-from ._stream import AsyncInState
+from ._stream import AsyncHolding, AsyncInState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,6 +185,13 @@ class Aiohttp(Host):
         source = getattr(body, "_iter", None)  # aiohttp's payload of an async iterable
         if source is not None:
             body._iter = AsyncInState(source, state)
+        return result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        body: Any = getattr(result, "body", None)
+        source = getattr(body, "_iter", None)
+        if source is not None:
+            body._iter = AsyncHolding(source, reply.state, reply.hold())
         return result
 
 

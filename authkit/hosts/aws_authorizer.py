@@ -42,6 +42,8 @@ def authorizer(guard: Any, *, cached: bool = True, simple: bool = True) -> Calla
     for item in _leaves(guard):
         if item.needs_body:
             raise ConfigurationError(f"guard {item.name!r} reads the body, and API Gateway sends none to an authorizer")
+        if item.needs_handler:
+            raise ConfigurationError(f"guard {item.name!r} looks at the response, and an authorizer sees none")
     if cached and guard.reads_request:
         names = ", ".join(repr(item.name) for item in _leaves(guard) if item.reads_request) or "except_for"
         raise ConfigurationError(

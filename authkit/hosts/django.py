@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ._host import Args, Kwargs
+    from ._host import Args, Kwargs, Reply
 
 
 class DjangoRequest(wsgi.WsgiRequest):
@@ -171,6 +171,11 @@ class Django(Host):
             kind = AsyncInState if result.is_async else InState
             result._iterator = kind(result._iterator, state)
             result._resource_closers = [_InState(closer, state) for closer in result._resource_closers]
+        return result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        if getattr(result, "streaming", False):
+            result._resource_closers.append(reply.hold())  # what Django calls when it closes the response, sent or not
         return result
 
 

@@ -108,7 +108,15 @@ class Flask(Host):
                     made.headers.add(name, value)
             if changed or callable(result[0] if isinstance(result, tuple) else result):
                 result = made  # a WSGI app as a value was run to make the response: not twice
-        return self.in_context(result, reply.state)
+        result = self.in_context(result, reply.state)
+        return self.held(result, reply) if reply.holding else result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        app = sys.modules["flask"].current_app
+        made = result if isinstance(result, app.response_class) else app.make_response(result)
+        if not isinstance(made.response, (list, tuple)):
+            made.call_on_close(reply.hold())
+        return made
 
     def view(self, request: Request, result: Any) -> Response:
         response = Response(result.status_code)

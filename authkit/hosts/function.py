@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ..http import Headers, Request, Response
 from ._host import Host
-from ._stream import AsyncInState, InState
+from ._stream import AsyncHolding, AsyncInState, Holding, InState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .._state import State
-    from ._host import Args, Kwargs
+    from ._host import Args, Kwargs, Reply
 
 
 class Function(Host):
@@ -49,6 +49,11 @@ class Function(Host):
         if hasattr(result, "__next__"):
             return InState(result, state)
         return AsyncInState(result, state) if hasattr(result, "__anext__") else result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        if isinstance(result, InState):
+            return Holding(result, reply.state, reply.hold())
+        return AsyncHolding(result, reply.state, reply.hold()) if isinstance(result, AsyncInState) else result
 
 
 HOST = Function()

@@ -144,7 +144,7 @@ class Starlette(Host):
                 request.native._send = answering(request.native._send, reply)
             return await handler(*args, **kwargs)
         result = await handler(*args, **kwargs)
-        if not kwargs and not reply.wanted:  # nearly every endpoint of Starlette
+        if not kwargs and not reply.wanted and not reply.holding:  # nearly every endpoint of Starlette
             return self.in_context(result, reply.state)
         return self._finish_all(request, result, kwargs, reply)
 
@@ -188,6 +188,31 @@ class Starlette(Host):
                 result = _copy(result)
                 result.background = InStateTasks(result.background, state)
         return result
+
+    def held(self, result: Any, reply: Reply) -> Any:
+        if isinstance(result, StarletteResponse):
+            result = _copy(result)
+            result.__class__ = _holding(type(result))
+            result._authkit_done = reply.hold()
+        return result
+
+
+_holding_kinds: dict[type, type] = {}
+
+
+def _holding(kind: Any) -> type:
+    """This kind of response, calling `_authkit_done` when it has been sent, or has failed, or its client is gone."""
+    found = _holding_kinds.get(kind)
+    if found is None:
+
+        async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await kind.__call__(self, scope, receive, send)
+            finally:
+                self._authkit_done()
+
+        found = _holding_kinds[kind] = type(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
+    return found
 
 
 def _copy(response: StarletteResponse) -> Any:

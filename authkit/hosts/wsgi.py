@@ -12,7 +12,7 @@ from ..errors import BodyTooLarge, BodyUnavailable, MalformedRequest
 from ..http import Headers, Request, Response
 from ._fields import changed_lines
 from ._host import Host, replace_headers
-from ._stream import InState
+from ._stream import Holding, InState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -314,11 +314,13 @@ class Wsgi(Host):
         if isinstance(result, (list, tuple)):
             return result
         if not start.called:
-            return _Late(result, start, reply)
-        wrapper = request.native.get("wsgi.file_wrapper")
-        if hasattr(result, "read") or (isinstance(wrapper, type) and isinstance(result, wrapper)):
-            return result  # a file: the server sends it its own way, and no code of the app's runs
-        return InState(result, reply.state)
+            result = _Late(result, start, reply)
+        elif not reply.holding:
+            wrapper = request.native.get("wsgi.file_wrapper")
+            if hasattr(result, "read") or (isinstance(wrapper, type) and isinstance(result, wrapper)):
+                return result  # a file: the server sends it its own way, and no code of the app's runs
+            return InState(result, reply.state)
+        return Holding(result, reply.state, reply.hold()) if reply.holding else result
 
     def refuse(self, request: Request, response: Response) -> Any:
         assert isinstance(request, WsgiRequest)
