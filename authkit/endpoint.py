@@ -67,12 +67,14 @@ class Endpoint:
 
     def _serve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
         host, request = recognise(args, kwargs, only)
+        request.state = host.find_state(request)  # what guards around it have established
         return host.refuse(request, run(self.answer(request)))
 
     async def _aserve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
         host, request = recognise(args, kwargs, only)
         if request.lifespan:
             return await host.live(request, _live, _nothing)
+        request.state = host.find_state(request)
         return await host.arefuse(request, await arun(self.answer(request)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from .. import _credential, _refusal
+from .._audit import warn, write
 from .._run import arun, blocking, run
+from .._state import State
+from ..address import ClientAddress, parse
 from ..decision import Deny
 from ..endpoint import Endpoint, problem
 from ..errors import ConfigurationError, InvalidCredentials, InvalidToken, _Rejected
 from ..http import Response
+from ..stores import MemoryStore, Store
+from ._attempts import Attempts, LoginLimits, TooManyAttempts
 from ._bodies import texts
 from .names import canonical
 from .passwords import PasswordHasher
@@ -37,7 +42,14 @@ class Accounts:
     """People with passwords: `users` keeps them, `tokens` says who has logged in.
 
     `login` and `verify` are endpoints for any host. Passwords are hashed off the event loop, a few at a time; past that,
-    `Unavailable` (503). How often somebody may try is not limited here yet: put `rate_limit` in front.
+    `Unavailable` (503).
+
+    Wrong passwords are limited, for an account and for a network: `limits` says how many, `store` where they are counted (by
+    default in this process; a store that fails is stood in for by this process). Past them nothing is hashed, and the answer
+    is 429 with `Retry-After`, the same for names that exist and names that do not. Right ones are never counted, so that a
+    test may log in as often as it likes; one that fails often takes `limits=LoginLimits(account_here="1000/second", ...)`, or
+    `insecure_unlimited=True`, which lets anybody guess as fast as the machine hashes. While it is being looked at, a right
+    one counts too: of one account and network, so many as may fail at once. `client`: how an address is found.
 
     Raises: `ConfigurationError` for `create_on_first_login` and `prefix`, which are not available in this version.
     """
@@ -50,6 +62,10 @@ class Accounts:
         *,
         create_on_first_login: bool = False,
         prefix: str = "",
+        store: Store | None = None,
+        limits: LoginLimits | None = None,
+        client: ClientAddress | None = None,
+        insecure_unlimited: bool = False,
     ) -> None:
         if not callable(getattr(users, "find", None)) or not callable(getattr(users, "add", None)):
             raise ConfigurationError("users has the methods find and add: MemoryUsers(), say")
@@ -57,6 +73,16 @@ class Accounts:
             raise ConfigurationError("tokens is a Tokens")
         if create_on_first_login or prefix:
             raise ConfigurationError("create_on_first_login and prefix are not available in this version")
+        if store is not None and not isinstance(store, Store):
+            raise ConfigurationError("store is a Store")
+        if limits is not None and (not isinstance(limits, LoginLimits) or insecure_unlimited):
+            raise ConfigurationError("limits is a LoginLimits, and insecure_unlimited=True wants none")
+        if client is not None and not isinstance(client, ClientAddress):
+            raise ConfigurationError("client is a ClientAddress")
+        self._client = ClientAddress() if client is None else client
+        limits = LoginLimits() if limits is None else limits
+        self._attempts = None if insecure_unlimited else Attempts(limits, MemoryStore() if store is None else store)
+        self._warned = False
         self._users = users
         self._users_in_place = getattr(users, "in_place", False) is True
         self._replace_hash = getattr(users, "replace_hash", None)
@@ -73,19 +99,23 @@ class Accounts:
         """As `register`, on an event loop."""
         return await arun(self._register(username, password, roles, scopes))
 
-    def authenticate(self, username: str, password: str) -> User:
+    def authenticate(self, username: str, password: str, *, client: str | None = None) -> User:
         """The user whose password this is. The work is the same whether or not there is such a user.
+
+        `client`: the address that it comes from, as text, as `ClientAddress.resolve` gives it. Without it only the limit of the
+        account is in force, which strangers can use up as well as its owner.
 
         A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
         `users` has `replace_hash`.
 
-        Raises: `InvalidCredentials`, whose `reason` is for the log alone; `Unavailable`. Never returns None.
+        Raises: `InvalidCredentials`, whose `reason` is for the log alone, of it `TooManyAttempts`, before anything is hashed;
+        `Unavailable`. Never returns None.
         """
-        return run(self._authenticate(username, password))
+        return run(self._authenticate(username, password, client))
 
-    async def aauthenticate(self, username: str, password: str) -> User:
+    async def aauthenticate(self, username: str, password: str, *, client: str | None = None) -> User:
         """As `authenticate`, on an event loop."""
-        return await arun(self._authenticate(username, password))
+        return await arun(self._authenticate(username, password, client))
 
     async def _register(self, username: str, password: str, roles: Iterable[str], scopes: Iterable[str]) -> User:
         name = canonical(username)
@@ -100,8 +130,34 @@ class Accounts:
             raise RegistrationRefused("username_taken")
         return user
 
-    async def _authenticate(self, username: str, password: str) -> User:
+    async def _authenticate(self, username: str, password: str, client: str | None) -> User:
+        """As `_judge`, if there has not been too much of it: 0 hashes for who is over the limit."""
         name = canonical(username)
+        attempts = self._attempts
+        if attempts is None:
+            return await self._judge(name, password)
+        network = None if client is None else _network(client, attempts.limits.ipv6_prefix)
+        if not attempts.blocks:
+            attempt = attempts.begin(name, network)
+        else:
+            attempt = await blocking(attempts.begin, name, network)
+        try:
+            user = await self._judge(name, password)
+        except InvalidCredentials:
+            raise
+        except Exception:  # it was not judged
+            await self._counting(attempt.undo)
+            raise
+        await self._counting(attempt.succeeded)
+        return user
+
+    async def _counting(self, fn: Callable[[], None]) -> None:
+        if self._attempts is not None and self._attempts.blocks:
+            await blocking(fn)
+        else:
+            fn()
+
+    async def _judge(self, name: str | None, password: str) -> User:
         user = None if name is None else await self._asking(self._users.find, name)
         stored = None if user is None else user.password_hash
         await self._hasher.warm(stored)
@@ -134,10 +190,20 @@ class Accounts:
         return fn(*args) if self._users_in_place else await blocking(fn, *args)
 
     async def _login(self, request: Request) -> Response:
-        """POST {"username", "password"}: 200 {"user", "access_token", "token_type", "expires_in"}, or 401."""
+        """POST {"username", "password"}: 200 {"user", "access_token", "token_type", "expires_in"}, 401, or 429."""
         username, password = texts(request, "username", "password")
+        client = self._client
+        if client.waits:
+            await client.load()
+        if not self._warned and client.suspects_proxy(request):
+            self._warned = True
+            warn("login limits count by the peer, which is probably a proxy: set AUTHKIT_TRUSTED_PROXIES or client=")
+        address = client.resolve(request)
         try:
-            user = await self._authenticate(username, password)
+            user = await self._authenticate(username, password, address)
+        except TooManyAttempts as error:
+            _note(request, error.reason, address)
+            return problem(429, "rate_limited", {"retry-after": str(error.retry_after)})
         except InvalidCredentials:
             return problem(401, "invalid_credentials", {"www-authenticate": NO_CREDENTIAL})
         claims = None if user.subject == user.username else {"preferred_username": user.username}
@@ -162,6 +228,24 @@ class Accounts:
         except InvalidToken:
             return problem(401, "invalid_token", {"www-authenticate": 'Bearer error="invalid_token"'})
         return Response.json({"status": "valid", "user": principal.claims.get("preferred_username", principal.subject)})
+
+
+def _network(client: str, prefix: int) -> str:
+    """What of an address counts as one; a text that is no address counts as it is."""
+    address = parse(client)
+    if address is None:
+        return "?" + client[:64]
+    return address.text if address.bits == 32 else f"{address.value >> 128 - prefix:x}::/{prefix}"
+
+
+def _note(request: Request, reason: str, address: str | None) -> None:
+    """Tell the audit why a login was not looked at: in the event of the guards around it, or in one of its own."""
+    around: State | None = request.state
+    state = State() if around is None or around.ended else around
+    state.outcome, state.guard, state.reason, state.status = "deny", "login", reason, 429
+    state.client = state.client or address
+    if state is not around:
+        write(state, request)
 
 
 def _no_texts(name: str) -> Callable[[tuple[Any, ...]], None]:
