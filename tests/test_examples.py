@@ -207,6 +207,57 @@ def test_rotating_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert usage["PEPPER"]["current"] == 1
 
 
+def test_public_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHKIT_STORE", f"sqlite:///{tmp_path}/limits.db")
+    import httpx
+
+    from examples.public_api import app
+
+    async def exchange() -> None:
+        def client(peer: str, **headers: str) -> httpx.AsyncClient:
+            transport = httpx.ASGITransport(app, client=(peer, 50000))
+            return httpx.AsyncClient(transport=transport, base_url="https://api.example.com", headers=headers)
+
+        nginx = client("127.0.0.1", authorization=bearer()[1])
+        first = await nginx.get("/orders", headers={"x-forwarded-for": "198.51.100.1, 203.0.113.7"})
+        assert first.json() == {"orders_of": "alice"}
+        policies = '"address:20-per-second";q=20;w=1, "address:600-per-hour";q=600;w=3600, "user";q=100;w=60'
+        assert ", ".join(first.headers.get_list("ratelimit-policy")) == policies
+
+        async def until_refused(headers: list[dict[str, str]]) -> tuple[list[int], int]:
+            """The statuses before the 429, and what that says of when to come back."""
+            statuses = []
+            for each in headers:
+                answer = await nginx.get("/orders", headers=each)
+                if answer.status_code == 429:
+                    return statuses, int(answer.headers["retry-after"])
+                statuses.append(answer.status_code)
+            raise AssertionError(statuses)
+
+        # By address, whatever the client itself writes to the left of it, before any token is looked at.
+        spoofing = [{"x-forwarded-for": f"{n}.0.0.1, 203.0.113.8", "authorization": "Bearer x"} for n in range(700)]
+        before, wait = await until_refused(spoofing)
+        assert set(before) == {401}
+        assert 20 <= len(before) <= 600
+        assert wait >= 1
+        assert (await nginx.get("/orders", headers={"x-forwarded-for": "203.0.113.9"})).status_code == 200
+
+        # By user, from wherever they come.
+        bob = [{"authorization": bearer("bob")[1], "x-forwarded-for": f"203.{n // 250}.{n % 250}.9"} for n in range(700)]
+        before, wait = await until_refused(bob)
+        assert set(before) == {200}
+        assert len(before) >= 100
+        assert wait >= 1
+
+        # At the same time: one report of one user.
+        both = await asyncio.gather(nginx.get("/reports/2025"), nginx.get("/reports/2026"))
+        assert sorted(answer.status_code for answer in both) == [200, 429]
+        assert (await nginx.get("/reports/2026")).status_code == 200
+        assert (await nginx.get("/health")).status_code == 200
+
+    asgi_client.on_loop(exchange())
+
+
 def test_shared_limiter() -> None:
     """examples.shared_limiter: three processes admit together what the limit says, and in memory three times that."""
     from tests.servers.redis import redis_server

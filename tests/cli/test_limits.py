@@ -6,20 +6,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit import Principal, Request, chain, rate_limit
+from authkit import Allow, Principal, Request, chain, rate_limit
 from authkit._run import run
 from authkit._state import State
 from authkit.cli._exits import Wrong
 from authkit.cli._limit_key import key_of
 from authkit.cli._limits import spelled
 from authkit.limits import by_header, by_path
-from authkit.stores import Rate, SqliteStore
+from authkit.stores import Rate, RedisStore, SqliteStore
 from tests.cli.command import authkit, environment
 from tests.guards.test_rate import Known
+from tests.servers.redis import free_port, redis_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.redis import RedisServer
 
 PROGRAM = '''
 """A program with limits of every kind."""
@@ -49,6 +55,12 @@ def handler(request: Request) -> Response:
 
 nothing = 1
 '''
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -186,6 +198,25 @@ def test_a_stated_limit_is_the_same_as_the_programs(place: Path) -> None:
     said = authkit("limits", "reset", "ip:2001:db8:1:2::1", *stated, cwd=place)
     assert said.out == "address: all permits are there again (3 of 5, 18 of 20 were left)\n"
     assert left(place, "ip:2001:db8:1:2::77", "--app", "program:by_address") == {"address": [5, 20]}
+
+
+@pytest.mark.parametrize("algorithm", ["token-bucket", "sliding-window", "fixed-window"])
+def test_a_limit_on_a_server_is_looked_at_and_reset(algorithm: Any, redis: RedisServer, tmp_path: Path) -> None:
+    guard = rate_limit("5/day", name="api", store=RedisStore(redis.url), algorithm=algorithm)
+    assert [isinstance(guard.decide(Request.build(peer="203.0.113.7")), Allow) for _ in range(7)] == [True] * 5 + [False] * 2
+    stated = ("ip:203.0.113.7", "--limit", "5/day", "--name", "api", "--algorithm", algorithm)
+    assert left(tmp_path, *stated, AUTHKIT_STORE=redis.url) == {"api": [0]}
+    assert authkit("limits", "reset", *stated, "--store", redis.url, "--json", cwd=tmp_path).json["left_before"] == [0]
+    assert left(tmp_path, *stated, AUTHKIT_STORE=redis.url) == {"api": [5]}
+    again = rate_limit("5/day", name="api", store=RedisStore(redis.url), algorithm=algorithm)  # as in another process
+    assert isinstance(again.decide(Request.build(peer="203.0.113.7")), Allow)
+
+
+def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
+    stated = ("ip:203.0.113.7", "--limit", "5/day", "--name", "api", "--store", f"redis://127.0.0.1:{free_port()}")
+    for action in ("show", "reset"):
+        said = authkit("limits", action, *stated, "--json", cwd=tmp_path)
+        assert (said.code, said.json["error"]) == (5, "unavailable")
 
 
 def test_the_algorithm_and_the_burst_of_a_stated_limit_count(place: Path) -> None:
