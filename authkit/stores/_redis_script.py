@@ -162,7 +162,7 @@ return whole(wait) .. ' ' .. table.concat(said, ' ')
 """
 )
 
-# KEYS: the key, and for notes the epoch's. ARGV: now, what to do, time to live, and what that needs.
+# KEYS: the key. ARGV: now, what to do, time to live, and what that needs.
 NOTES = (
     _NOW
     + """
@@ -189,9 +189,8 @@ if act == 'adopt' then
   redis.call('SET', key, whole(now), 'PX', ten_years)
   return whole(now)
 end
-local epoch_key = KEYS[2] or key
-redis.call('SET', epoch_key, whole(now), 'NX', 'PX', ten_years)
 if act == 'epoch' then
+  redis.call('SET', key, whole(now), 'NX', 'PX', ten_years)
   if redis.call('PTTL', key) < ten_years / 2 then redis.call('PEXPIRE', key, ten_years) end
   return redis.call('GET', key)
 end
@@ -229,7 +228,7 @@ class Script:
         self._whole = b"$4\r\nEVAL\r\n" + bulk(body)
 
     def named(self, arguments: int, rest: bytes) -> bytes:
-        """The command with so many arguments (number of keys, keys, values), packed in `rest`."""
+        """The command with so many arguments (the number of keys, the key, values), packed in `rest`."""
         return b"*%d\r\n%b%b" % (arguments + 2, self._known, rest)
 
     def whole(self, arguments: int, rest: bytes) -> bytes:

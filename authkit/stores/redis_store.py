@@ -60,7 +60,7 @@ class RedisStore(Store):
         self._prefix = prefix.encode()
         self._route = route(way, timeout)
         self._clock = clock
-        self._looked = False
+        self._begun: set[int] = set()  # shards of which this process has asked the epoch
 
     def __repr__(self) -> str:
         return "<RedisStore>"
@@ -72,7 +72,7 @@ class RedisStore(Store):
         return RedisGate(self._run, self._now, self._prefix, name, limit)
 
     def get(self, key: str) -> bytes | None:
-        note, _ = self._places(key)
+        note, _ = self._place(key)
         reply = self._route.ask(note, b"*2\r\n" + packed(b"GET", note))
         if reply is None:
             return None
@@ -102,31 +102,30 @@ class RedisStore(Store):
     def _now(self) -> bytes:
         return _SERVERS if self._clock is None else packed(round(self._clock() * 1e6))
 
-    def _places(self, key: str) -> tuple[bytes, bytes]:
-        """Where the note of `key` is, and the epoch that tells whether what stood there was lost: both on one slot."""
+    def _place(self, key: str) -> tuple[bytes, int]:
+        """Where the note of `key` is, and its shard, whose epoch is on the same slot and lost with it."""
         name, shards = written(key), self._route.shards
         if shards == 1:
-            return b"%bn:%b" % (self._prefix, name), self._prefix + b"epoch"
+            return b"%bn:%b" % (self._prefix, name), 0
         from zlib import crc32
 
-        tag = b"%b{%d}" % (self._prefix, crc32(name) % shards)
-        return b"%bn:%b" % (tag, name), tag + b"epoch"
+        shard = crc32(name) % shards
+        return b"%b{%d}n:%b" % (self._prefix, shard, name), shard
 
     def _note(self, key: str, values: bytes, count: int) -> bool:
-        reply = self._run(NOTES_SCRIPT, self._places(key), count, self._now() + values)
+        place, shard = self._place(key)
+        if shard not in self._begun:
+            self._epoch(shard, b"epoch")  # an epoch that began with the first question would be later than this note
+            self._look(place)
+            self._begun.add(shard)
+        reply = self._run(NOTES_SCRIPT, place, count, self._now() + values)
         if reply not in (0, 1):
             raise StoreUnavailable("redis answered a note with something else")
-        if not self._looked:
-            self._looked = True
-            self._look(key)
         return bool(reply)
 
-    def _look(self, key: str) -> None:
+    def _look(self, place: bytes) -> None:
         """Warn once of a server that drops notes before their time when its memory is full."""
-        try:
-            reply = self._route.ask(self._places(key)[0], b"*2\r\n" + packed(b"INFO", b"memory"))
-        except StoreUnavailable:  # what was noted is noted
-            return
+        reply = self._route.ask(place, b"*2\r\n" + packed(b"INFO", b"memory"))
         lines = reply.split(b"\r\n") if isinstance(reply, bytes) else []  # some do not tell everybody
         if b"maxmemory:0" not in lines and any(
             line.startswith(b"maxmemory_policy:") and line != b"maxmemory_policy:noeviction" for line in lines
@@ -140,13 +139,12 @@ class RedisStore(Store):
             raise StoreUnavailable("redis answered an epoch with something else")
         return int(reply) / 1e6
 
-    def _run(self, script: Script, keys: bytes | tuple[bytes, ...], count: int, values: bytes) -> Any:
-        """What a script answers for its keys, which are on one slot, and so many values."""
-        keys = keys if isinstance(keys, tuple) else (keys,)
-        number, rest = 1 + len(keys) + count, packed(len(keys), *keys) + values
-        reply = self._route.ask(keys[0], script.named(number, rest))
+    def _run(self, script: Script, key: bytes, count: int, values: bytes) -> Any:
+        """What a script answers for a key and so many values."""
+        rest = packed(1, key) + values
+        reply = self._route.ask(key, script.named(2 + count, rest))
         if isinstance(reply, Refused) and reply.code == "NOSCRIPT":  # a new server, or SCRIPT FLUSH: nothing was run
-            reply = self._route.ask(keys[0], script.whole(number, rest))
+            reply = self._route.ask(key, script.whole(2 + count, rest))
         if isinstance(reply, Refused):
             raise StoreUnavailable(f"redis answered {reply.code}")
         return reply

@@ -82,31 +82,72 @@ def test_a_shard_that_lost_its_data_makes_the_store_a_new_one(emptied):
         born = lost
 
 
+class Move:
+    """A slot on its way from the node that has a key to another one."""
+
+    def __init__(self, nodes, key):
+        self.source = next(node for node in nodes[:3] if key in node.say("KEYS", "*"))
+        self.target = next(node for node in nodes[:3] if node is not self.source)
+        self.slot = self.source.say("CLUSTER", "KEYSLOT", key)
+        self._tell(self.target, "IMPORTING", self.source)
+        self._tell(self.source, "MIGRATING", self.target)
+
+    def _tell(self, node, what, other):
+        node.say("CLUSTER", "SETSLOT", self.slot, what, other.say("CLUSTER", "MYID"))
+
+    def move(self, *keys):
+        for key in keys or self.source.say("CLUSTER", "GETKEYSINSLOT", self.slot, 1000):
+            self.source.say("MIGRATE", "127.0.0.1", self.target.port, key, 0, 5000)
+
+    def end(self):
+        for node in (self.target, self.source):
+            self._tell(node, "NODE", self.target)
+
+    def back(self):
+        """Where it was, for the other tests."""
+        self.source, self.target = self.target, self.source
+        self._tell(self.target, "IMPORTING", self.source)
+        self._tell(self.source, "MIGRATING", self.target)
+        self.move()
+        self.end()
+
+
 def test_a_slot_that_moves_is_followed(emptied):
     """ASK while it moves, MOVED afterwards; nothing is forgotten."""
     store = RedisStore(urls("cluster", emptied[:3]), timeout=5)
     limiter = store.limiter("a", rates("100/hour"))
     assert limiter.take("k")[0] == 0
-    source = next(node for node in emptied[:3] if node.say("DBSIZE"))
-    target = next(node for node in emptied[:3] if node is not source)
-    (key,) = source.say("KEYS", "*")
-    slot = source.say("CLUSTER", "KEYSLOT", key)
-    ids = {node: node.say("CLUSTER", "MYID").decode() for node in (source, target)}
-    target.say("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
-    source.say("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    (key,) = (key for node in emptied[:3] for key in node.say("KEYS", "*"))
+    move = Move(emptied, key)
     assert limiter.take("k")[1][0][0] == 98
-    source.say("MIGRATE", "127.0.0.1", target.port, key, 0, 5000)
+    move.move()
     assert limiter.take("k")[1][0][0] == 97
-    for node in (target, source):
-        node.say("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
-    assert limiter.take("k")[1][0][0] == 96
-    assert limiter.take("k")[1][0][0] == 95
-    for first, second in ((source, "IMPORTING"), (target, "MIGRATING")):  # and back, for the other tests
-        first.say("CLUSTER", "SETSLOT", slot, second, ids[target if first is source else source])
-    target.say("MIGRATE", "127.0.0.1", source.port, key, 0, 5000)
-    for node in (source, target):
-        node.say("CLUSTER", "SETSLOT", slot, "NODE", ids[source])
+    move.end()
+    assert [limiter.take("k")[1][0][0] for _ in range(2)] == [96, 95]
+    move.back()
     assert limiter.take("k")[1][0][0] == 94
+
+
+def test_notes_are_taken_while_their_slot_moves(emptied):
+    """Each call has one key: those that moved and those that did not are both served."""
+    store, other = (RedisStore(urls("cluster", emptied[:3]), timeout=5) for _ in range(2))
+    assert all(store.add(f"k{n}", 600, b"1") for n in range(40))
+    born = store.epoch()
+    epoch = b"authkit:{3}epoch"
+    move = Move(emptied, epoch)
+    for step in range(2):
+        for one in (store, other):
+            assert not any(one.add(f"k{n}", 600) for n in range(40))
+            assert all(one.add(f"{step} {id(one)} {n}", 600) for n in range(40))
+            assert one.epoch() == born
+        notes = [key for key in move.source.say("CLUSTER", "GETKEYSINSLOT", move.slot, 1000) if key != epoch]
+        move.move(*(notes if step else notes[::2]))
+    move.move()
+    move.end()
+    assert [one.epoch() for one in (store, other)] == [born, born]
+    assert all(store.get(f"k{n}") == b"1" for n in range(40))
+    move.back()
+    assert all(store.get(f"k{n}") == b"1" for n in range(40))
 
 
 def test_a_master_that_hangs_costs_its_own_keys_only(emptied):
