@@ -45,7 +45,7 @@ def place(url: str | None, *, make: bool = False) -> Place:
     from ..settings import get
     from ..stores import open_store
 
-    if url is not None and ("@" in url or "password" in url):
+    if url is not None and not url.startswith(_SQLITE) and ("@" in url or "password" in url):
         raise Wrong(f"other users see a command line: put a URL with credentials into {SETTING}")
     stated = get(SETTING) if url is None else url
     if stated is None:
@@ -64,6 +64,8 @@ def kind_of(url: str) -> str:
 
 def shown(url: str) -> str:
     """`url` without user, password and query. What is not clearly free of them is not shown."""
+    if url.startswith(_SQLITE):
+        return url
     scheme, _, rest = url.partition("://")
     if not rest:
         return url.partition(":")[0] + ":"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit import Allow, Principal, Request, chain, rate_limit
+from authkit import Allow, Principal, Request, chain, cli, rate_limit
 from authkit._run import run
 from authkit._state import State
 from authkit.cli._exits import Wrong
@@ -19,7 +20,7 @@ from authkit.cli._limits import spelled
 from authkit.limits import by_header, by_path
 from authkit.stores import Rate, RedisStore, SqliteStore
 from tests.cli.command import authkit, environment
-from tests.guards.test_rate import Known
+from tests.guards.rate_parts import Known
 from tests.servers.redis import free_port, redis_server
 
 if TYPE_CHECKING:
@@ -271,10 +272,18 @@ def test_a_limit_that_cannot_be_looked_at_from_here_says_why(app: str, why: str,
     ],
     ids=lambda words: " ".join(words) if isinstance(words, list) else "",
 )
-def test_what_cannot_be_meant_is_refused(words: list[str], code: int, place: Path) -> None:
-    said = authkit("limits", "show", *words, "--json", cwd=place)
-    assert said.code == code
-    assert set(said.json) == {"error", "message"}
+def test_what_cannot_be_meant_is_refused(
+    words: list[str], code: int, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    try:
+        assert cli.main(["limits", "show", *words, "--json"]) == code
+    finally:
+        sys.modules.pop("program", None)
+    said = capsys.readouterr()
+    assert set(json.loads(said.out)) == {"error", "message"}
+    assert said.err.removeprefix("loading\n").startswith("authkit: ")
     assert "Traceback" not in said.err
 
 

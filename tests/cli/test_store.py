@@ -182,6 +182,7 @@ def test_credentials_of_the_setting_are_used_and_never_shown(tmp_path: Path) -> 
     [
         ("memory:", "memory:", "memory"),
         ("sqlite:///auth.db", "sqlite:///auth.db", "sqlite"),
+        ("sqlite:////home/me@work/auth.db", "sqlite:////home/me@work/auth.db", "sqlite"),
         ("rediss://u:p@h:6380/3?client_name=x", "rediss://h:6380/3", "redis"),
         ("redis+sentinel://u:p@a,b:26379/main/1", "redis+sentinel://a,b:26379/main/1", "redis"),
         ("redis://:p@ss@h", "redis://...", "redis"),
