@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigurationError
+from ._open import open_store
 from ._rate import Rate
 from ._store import Gate, Limiter, Store
 from .memory import MemoryStore
 
-__all__ = ["Gate", "Limiter", "MemoryStore", "Rate", "Store", "open_store"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .dynamo import DynamoStore as DynamoStore
+    from .redis_store import RedisStore as RedisStore
+    from .sqlite import SqliteStore as SqliteStore
+
+# Loaded on first use.
+_PLACES = {"DynamoStore": "dynamo", "RedisStore": "redis_store", "SqliteStore": "sqlite"}
+
+__all__ = ["DynamoStore", "Gate", "Limiter", "MemoryStore", "Rate", "RedisStore", "SqliteStore", "Store", "open_store"]
 
 
-def open_store(url: str) -> Store:
-    """The store that `url` names. `memory:` is this process's own, a new one at each call.
+def __getattr__(name: str) -> object:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    Raises: `ConfigurationError` for a scheme that is unknown or not available in this version.
-    """
-    scheme, colon, rest = str(url).partition(":")
-    if colon and scheme == "memory":
-        if rest:
-            raise ConfigurationError("a memory store has no address: write memory:")
-        return MemoryStore()
-    if colon and scheme in ("sqlite", "redis", "rediss", "dynamodb"):
-        raise ConfigurationError(f"{scheme}: stores are not available in this version")
-    raise ConfigurationError("a store is named by a URL; this version knows memory:")
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
