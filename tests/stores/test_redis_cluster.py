@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import redis
 
 from authkit.errors import StoreUnavailable
 from authkit.stores.redis_store import RedisStore
@@ -46,6 +47,14 @@ class TestClusterStore(SharedStoreContract):
     def recipe(self, emptied):
         url = urls("cluster", emptied[:2])
         return f"__import__('authkit.stores', fromlist=['']).RedisStore({url!r}, timeout=5)"
+
+
+def test_a_cluster_client_gives_its_nodes(emptied):
+    client = redis.RedisCluster("127.0.0.1", emptied[4].port)
+    store = RedisStore(client, timeout=5)
+    assert [store.add(f"k{n % 20}", 60) for n in range(40)] == [True] * 20 + [False] * 20
+    client.close()
+    store.close()
 
 
 def test_keys_are_spread_over_the_masters(emptied):
@@ -194,11 +203,14 @@ def test_a_master_that_is_replaced_by_the_sentinels_is_found():
         counts = [sum(admitted(limiter, times=2) for limiter in limiters)]
         answers_within(store.epoch)
         born = store.epoch()
+        client = redis.Sentinel([("127.0.0.1", sentinel.port) for sentinel in sentinels]).master_for(SERVICE)
+        same = RedisStore(client, timeout=TIMEOUT)
+        assert answers_within(same.epoch) == born
         assert master.say("WAIT", 2, 5000) == 2
         sentinels[0].freeze()  # one sentinel that hangs, too
         master.kill()
         assert [answers_within(lambda one=one: one.take("k", 0), 15)[1][0][0] for one in limiters] == [18] * 3
-        assert store.epoch() == born
+        assert store.epoch() == answers_within(same.epoch) == born
         assert {info(node, "INFO", "replication")["role"] for node in replicas} == {"master", "slave"}
         in_threads(4, lambda n: counts.extend(admitted(limiter, times=20) for limiter in limiters))
         assert sum(counts) == 60
