@@ -4,14 +4,14 @@ Exit codes, which are public API (`authkit help exit-codes` prints them):
 
     0  ok            done, and nothing found
     1  failed        a finding of level error, a value that does not verify, or a test that failed: the old value stays
-    2  usage         wrong options, or a setting or a place that is refused as it is: nothing was done
-    3  refused       a value that may still be in use would be dropped: --force does it all the same
+    2  usage         wrong options, or a setting or a place that is refused as it is
+    3  refused       a value that may still be in use would be dropped, and neither --force nor a yes was given
     4  not_found     there is no secret, version, limit or file of that name
-    5  unavailable   the place does not answer or cannot be written: the old value stays
+    5  unavailable   the place does not answer or cannot be written: history says how far it came
     6  busy          another rotation of the same place is under way
    70  internal      a defect in authkit
   130  interrupted   by the keyboard
-  141  closed        whoever read the output stopped reading
+  141  closed        the output could not be written; what was to be done is done
   143  terminated    by a signal
 
 Whatever fails says so in one line on stderr, without a traceback and without a value. With `--json` every command prints one

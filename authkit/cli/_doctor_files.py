@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GIT_SECONDS = 10
+_EMPTY = (".lock", ".history.jsonl", ".example", ".sample", ".template", ".dist")  # files beside a .env that hold no value
 
 
 def files(source: str) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def files(source: str) -> Iterator[Finding]:
     elif kind == "files" and os.path.isdir(path):
         for entry in sorted(os.listdir(path)):
             if not entry.startswith("."):  # what a mount keeps for itself
-                yield from _mode(os.path.join(path, entry))
+                yield from _mode(os.path.join(path, entry), readable="note")  # Docker and Kubernetes mount them so
 
 
 def _dotenv(path: str) -> Iterator[Finding]:
@@ -36,8 +37,9 @@ def _dotenv(path: str) -> Iterator[Finding]:
             f"name another, or: authkit secrets set NAME --source dotenv:{path}",
         )
         return
-    yield from _mode(path)
-    yield from _git(path)
+    for one in (path, *_beside(path)):
+        yield from _mode(one)
+        yield from _git(one)
     if os.path.islink(path):
         yield Finding("warning", "symlink", path, "the file is a symbolic link, which a rotation refuses to replace",
                       f"name the file itself: {os.path.realpath(path)}")  # fmt: skip
@@ -47,7 +49,14 @@ def _dotenv(path: str) -> Iterator[Finding]:
     yield from _overridden(path)
 
 
-def _mode(path: str) -> Iterator[Finding]:
+def _beside(path: str) -> list[str]:
+    """The files beside `path` that hold values: those that a service reads, for whatever stage, and a copy that was kept."""
+    directory, name = os.path.split(path)
+    found = [entry for entry in os.listdir(directory or ".") if entry.startswith(f"{name}.") and not entry.endswith(_EMPTY)]
+    return [os.path.join(directory, entry) for entry in sorted(found)]
+
+
+def _mode(path: str, *, readable: str | None = None) -> Iterator[Finding]:
     if os.name != "posix":
         return
     try:
@@ -60,7 +69,8 @@ def _mode(path: str) -> Iterator[Finding]:
     if status.st_mode & 0o022:
         yield Finding("error", "writable", path, "others can write the file, and with it the secrets", f"chmod 600 {path}")
     elif status.st_mode & 0o004:
-        yield Finding(_grave(), "readable", path, "every user of this machine can read the file", f"chmod 600 {path}")
+        severity = readable or _grave()
+        yield Finding(severity, "readable", path, "every user of this machine can read the file", f"chmod 600 {path}")
     if status.st_uid not in (os.geteuid(), 0):
         yield Finding("error", "foreign_owner", path, "the file belongs to another user", f"chown it to {os.geteuid()}")
     directory = os.path.dirname(os.path.abspath(path))
@@ -81,7 +91,7 @@ def _git(path: str) -> Iterator[Finding]:
     if tracked == 0:
         yield Finding("error", "tracked_by_git", path, "git has the file, and so has everybody with a clone", mend)
     elif tracked == 1 and _asked(path, "check-ignore", "--quiet", "--", name) == 1:
-        yield Finding("warning", "not_ignored_by_git", path, "the next git add takes the file in", f"echo {name} >> .gitignore")
+        yield Finding("warning", "not_ignored_by_git", path, "the next git add takes the file in", "echo '.env*' >> .gitignore")
 
 
 def _asked(path: str, *question: str) -> int | None:
@@ -104,7 +114,8 @@ def _overridden(path: str) -> Iterator[Finding]:
         return
     try:
         both = sorted(set(DotenvTarget(path).names()) & set(DotenvTarget(f"{path}.local").names()))
-    except AuthkitError:  # the place itself is looked at, and tells
+    except AuthkitError as error:
+        yield Finding("error", "refused", f"{path}.local", str(error), "mend what the message names")
         return
     for name in both:
         yield Finding("warning", "overridden", name, f"{path}.local has it too, and wins: a rotation in {path} changes nothing",

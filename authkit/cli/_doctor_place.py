@@ -28,9 +28,7 @@ def place(source: str, max_age: int, now: float, ignored: Collection[str] = ()) 
     except AuthkitError as error:
         return [_failed(source, error)]
     found = [finding for name in names for finding in _secret(rotation, target, name, max_age, now)]
-    if source != "env":
-        found = [finding._replace(mend=_at(finding.mend, source)) for finding in found]
-    return found
+    return [finding._replace(mend=_at(finding.mend, source)) for finding in found]
 
 
 def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int, now: float) -> Iterator[Finding]:
@@ -41,11 +39,12 @@ def _secret(rotation: Rotation, target: RotationTarget, name: str, max_age: int,
         versions = target.read(name)
         status = rotation.status(name, max_age=max_age)
     except AuthkitError as error:
-        yield _failed(name, error)
+        if looks_secret(name) or isinstance(error, Unavailable):  # `DEBUG=` is a setting that is off
+            yield _failed(name, error)
         return
     if looks_secret(name) or status.state != "steady" or status.since:
         yield from judged(name, versions, now)
-        yield from _standing(name, status, max_age, now)
+        yield from _standing(name, status, _interrupted(rotation, name), max_age, now)
         if status.due is None and _untouched(str(target)) > max_age:
             message = f"the file was not changed for {span(_untouched(str(target)))}: the value is older than {span(max_age)}"
             yield Finding("warning", "overdue", name, message, f"authkit secrets rotate {name}")
@@ -62,14 +61,20 @@ def _untouched(target: str) -> float:
         return 0.0
 
 
-def _standing(name: str, status: Status, max_age: int, now: float) -> Iterator[Finding]:
+def _interrupted(rotation: Rotation, name: str) -> str:
+    """What began last: the command that takes it up again."""
+    begun = [str(change.get("action")) for change in rotation.history(name) if change.get("step") == "begin"]
+    return {"roll_back": "rollback", "create": "set"}.get(begun[-1], begun[-1]) if begun else "rotate"
+
+
+def _standing(name: str, status: Status, begun: str, max_age: int, now: float) -> Iterator[Finding]:
     if status.state == "interrupted":
         yield Finding(
             "error",
             "interrupted",
             name,
-            "a rotation began and did not end, unless one is at work now",
-            f"authkit secrets rotate {name}",
+            f"a {begun} began and did not end, unless one is at work now",
+            f"authkit secrets {begun} {name}",
         )
     elif status.state == "pending":
         since = status.since.get("pending")
@@ -87,4 +92,8 @@ def _failed(subject: str, error: AuthkitError) -> Finding:
 
 
 def _at(mend: str, source: str) -> str:
-    return f"{mend} --source {quote(source)}" if mend.startswith("authkit ") and source != "dotenv:.env" else mend
+    if not mend.startswith("authkit ") or source == "dotenv:.env":
+        return mend
+    if source == "env":
+        return "change it where the process is started: the environment is read here and never changed"
+    return ", then: ".join(f"{command} --source {quote(source)}" for command in mend.split(", then: "))

@@ -9,14 +9,14 @@ from ..errors import AuthkitError, SecretNotFound, Unavailable
 EXITS = {
     "ok": (0, "done, and nothing found"),
     "failed": (1, "a finding of level error, a value that does not verify, or a test that failed: the old value stays"),
-    "usage": (2, "wrong options, or a setting or a place that is refused as it is: nothing was done"),
-    "refused": (3, "a value that may still be in use would be dropped: --force does it all the same"),
+    "usage": (2, "wrong options, or a setting or a place that is refused as it is"),
+    "refused": (3, "a value that may still be in use would be dropped, and neither --force nor a yes was given"),
     "not_found": (4, "there is no secret, version, limit or file of that name"),
-    "unavailable": (5, "the place does not answer or cannot be written: the old value stays"),
+    "unavailable": (5, "the place does not answer or cannot be written: history says how far it came"),
     "busy": (6, "another rotation of the same place is under way"),
     "internal": (70, "a defect in authkit"),
     "interrupted": (130, "by the keyboard"),
-    "closed": (141, "whoever read the output stopped reading"),
+    "closed": (141, "the output could not be written; what was to be done is done"),
     "terminated": (143, "by a signal"),
 }
 

@@ -32,7 +32,7 @@ class Output:
         if self.as_json:
             import json
 
-            sys.stdout.write(json.dumps(found, indent=2) + "\n")
+            _write(json.dumps(found, indent=2) + "\n")
 
     def line(self, text: str, tone: str | None = None) -> None:
         """One line, in the colour of its tone ("good", "bad", "warn", "faint")."""
@@ -43,8 +43,7 @@ class Output:
             import click
 
             text = click.style(text, fg=TONES[tone])
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()  # a rotation shows each step when it is done, and so does one that is killed
+        _write(text + "\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under their headings; on a pipe aligned with spaces, so that `awk` and `grep` can read them."""
@@ -58,7 +57,7 @@ class Output:
         widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
         for line in lines:
             text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            sys.stdout.write(text.rstrip() + "\n")
+            _write(text.rstrip() + "\n")
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
@@ -68,6 +67,24 @@ class Output:
             return
         with needs("rich.console", INSTALL).Console(stderr=True).status(printable(text)):
             yield
+
+
+lost: list[str] = []  # why what was to be printed was not; told when all is done
+
+
+def _write(text: str) -> None:
+    """To stdout at once: a rotation shows each step when it is done, and so does one that is killed.
+
+    Nobody listens, or the disk is full: that is no reason to stop half-way.
+    """
+    if lost:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        lost.append("" if isinstance(error, BrokenPipeError) else os.strerror(error.errno or 0))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
 
 
 def printable(text: str) -> str:

@@ -21,7 +21,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = _invoke(arguments)
         sys.stdout.flush()
-        return code
+        return _closed() or code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more on its way out
         return EXITS["closed"][0]
@@ -41,6 +41,16 @@ def _invoke(arguments: list[str]) -> int:
     with root.group.make_context("authkit", list(arguments)) as context:
         code = root.group.invoke(context)
         return code if isinstance(code, int) else 0
+
+
+def _closed() -> int:
+    """The exit code where the output was lost on the way, else 0."""
+    output = sys.modules.get(f"{__package__}._output")
+    if output is None or not output.lost:
+        return 0
+    if output.lost[0]:  # with nobody at the other end of a pipe there is nobody to tell
+        sys.stderr.write(f"authkit: the output could not be written ({output.lost[0]}); nothing else failed\n")
+    return EXITS["closed"][0]
 
 
 def _complain(name: str, message: str, *, as_json: bool) -> int:
@@ -68,9 +78,14 @@ def _prepare() -> None:
         sys.stderr.write(f"authkit: warning: {printable(str(message))}\n")
 
     try:
-        signal.signal(signal.SIGTERM, stop)  # so that temporary files and locks are left in order
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, stop)  # so that temporary files and locks are left in order
     except ValueError:  # not the main thread, so not our process either
         pass
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     warnings.showwarning = show
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -16,6 +16,12 @@ LEAST_RSA = 3072  # bits
 KINDS = {"oct": "hmac", "RSA": "rsa", "EC": "ec", "OKP": "ed25519"}  # a JWK's kty: our word for it
 ALGORITHMS = ("HS256", "RS256", "ES256", "ES384", "EdDSA")  # those that a key has by its kind alone
 
+# How keys begin that only their vendor can make: Stripe, GitHub, GitLab, Slack, AWS, Google, SendGrid, npm, OpenAI and others.
+_VENDORS = (
+    *("sk_", "pk_", "rk_", "sk-", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xapp-", "AKIA"),
+    *("ASIA", "AIza", "ya29.", "GOCSPX-", "SG.", "npm_", "pypi-", "dop_v1_", "shpat_", "hvs.", "eyJ"),
+)
+
 
 class Shape(NamedTuple):
     """The options of `generate` that make another one of the sort."""
@@ -29,8 +35,8 @@ def shape_of(value: Sealed) -> Shape:
     """The shape of a value that is in use, so that its successor fits where it is used: never shorter, never of another kind.
 
     A symmetric secret is "hmac" unless it is a webhook's: what is random enough for a signature is so for a password.
-    Raises: `ConfigurationError` for a key of which no other can be made by its looks: a set, a public one, one of an algorithm
-    that PEM cannot say.
+    Raises: `ConfigurationError` for what nobody can generate by its looks: a set of keys, a public one, one of an algorithm
+    that PEM cannot say; an address, a JSON document, several lines, or what a vendor has issued.
     """
     pair = key_pair(value)
     if pair is not None:
@@ -40,6 +46,11 @@ def shape_of(value: Sealed) -> Shape:
             "the current value is a key of a sort that is not made here: say --kind, or give one with --value-from"
         )
     text = _ascii(value)
+    if _is_given(text):
+        raise ConfigurationError(
+            "the current value looks like one that was given, not generated (an address, a JSON document, a vendor's key): "
+            "give the next one with --value-from, name one member of a JSON secret, or say --kind"
+        )
     if text.startswith("whsec_"):
         return Shape("webhook")
     if re.fullmatch(r"(?:[0-9a-f]{2}){32,1024}", text):
@@ -48,6 +59,11 @@ def shape_of(value: Sealed) -> Shape:
     size = len(text) * 3 // 4
     size += -(-size * 4 // 3) < len(text)  # as text it is not to be shorter
     return Shape("hmac", min(1024, max(LEAST_HMAC, size)), "base64" if standard else "base64url")
+
+
+def _is_given(text: str) -> bool:
+    """Whether a value is of a sort that has its meaning elsewhere: a random one in its place would only break something."""
+    return "://" in text or "\n" in text.strip() or text.lstrip().startswith(("{", "[")) or text.startswith(_VENDORS)
 
 
 def key_pair(value: Sealed) -> Shape | None:

@@ -49,4 +49,26 @@ def rotate(as_json: bool, **wanted: Any) -> int:
     """
     from ._rotation import Wanted, carry_out
 
-    return carry_out(Output(as_json), Wanted(**wanted))
+    code = carry_out(Output(as_json), Wanted(**wanted))
+    if code == 0 and not wanted["dry_run"] and wanted["source"].startswith("dotenv:"):
+        _warn_if_hidden(wanted["source"], wanted["name"])
+    return code
+
+
+def _warn_if_hidden(source: str, name: str) -> None:
+    """Say so if a service that reads these files gets another value: `.env.local` has the name too, and wins."""
+    import warnings
+
+    from ..errors import AuthkitError
+    from ..secrets.versions import SecretVersions, sealed
+    from ._place import source_of, target_of
+    from ._values import same
+
+    try:
+        read, kept = source_of(source).fetch(name), target_of(source).read(name)
+    except AuthkitError:
+        return
+    if not isinstance(read, SecretVersions) or not same(sealed(read.current), sealed(kept.current)):
+        warnings.warn(
+            f"{source.partition(':')[2]}.local has {name} too, and wins: a service there does not see this change", stacklevel=2
+        )

@@ -13,6 +13,8 @@ from ._options import Duration, json_option, name_argument, names, source_option
 from ._output import Output
 
 if TYPE_CHECKING:
+    from ..secrets.rotation import RotationTarget
+    from ..secrets.rotation.engine import Rotation
     from ..secrets.rotation.outcome import Status
 
 SHORT = 24  # characters of a cell; enough to tell one rotation's id from another's
@@ -34,11 +36,24 @@ def status(name: str | None, source: str, max_age: int | None, as_json: bool) ->
     out = Output(as_json)
     rotation, target = rotation_of(source)
     with out.progress(f"reading {source}"):
-        found = [rotation.status(each, max_age=max_age) for each in ([name] if name is not None else target.names())]
+        found = [rotation.status(name, max_age=max_age)] if name is not None else _readable(rotation, target, max_age)
     now = time.time()
     columns = ("name", "state", "versions", "previous until", "current since", "due")
     out.table(columns, [_row(each, now) for each in found])
     out.document({"source": source, "secrets": [_document(each) for each in found]})
+
+
+def _readable(rotation: Rotation, target: RotationTarget, max_age: int | None) -> list[Status]:
+    """Every secret of the place that can be one: in a file of settings some values are empty. `doctor` tells of those."""
+    from ..errors import ConfigurationError
+
+    found = []
+    for name in target.names():
+        try:
+            found.append(rotation.status(name, max_age=max_age))
+        except ConfigurationError:
+            continue
+    return found
 
 
 def _row(status: Status, now: float) -> tuple[str, ...]:

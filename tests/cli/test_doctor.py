@@ -136,8 +136,31 @@ def test_a_file_in_a_directory_that_is_open_to_all_is_found(place: Path) -> None
 def test_a_symbolic_link_and_a_kept_backup_are_found(place: Path) -> None:
     (place / ".env").rename(place / "real")
     (place / ".env").symlink_to("real")
-    (place / ".env.bak").write_text("")
+    (place / ".env.bak").touch(0o600)
     assert {code: finding.severity for code, finding in found().items()} == {"symlink": "warning", "backup_kept": "warning"}
+
+
+def test_the_files_beside_a_dotenv_are_looked_at_too(place: Path) -> None:
+    """A service reads `.env.local` and `.env.{stage}`, and a backup holds the same values."""
+    for name in (".env.local", ".env.production", ".env.bak"):
+        (place / name).write_text("A_KEY=1\n")
+        (place / name).chmod(0o666)
+        assert found()["writable"].subject.endswith(name)
+        (place / name).unlink()
+    (place / ".env.example").write_text("A_KEY=\n")
+    assert found() == {}
+
+
+def test_a_setting_that_is_empty_is_no_finding_and_hides_no_secret(place: Path) -> None:
+    with (place / ".env").open("a") as file:
+        file.write("DEBUG=\n")
+    assert found() == {}
+    said = authkit("secrets", "status", "--json", cwd=place)
+    assert said.code == 0
+    assert "DEBUG" not in [secret["name"] for secret in said.json["secrets"]]
+    with (place / ".env").open("a") as file:
+        file.write("PAY_KEY=\n")
+    assert found()["refused"].subject == "PAY_KEY"
 
 
 def test_what_git_has_is_an_error_and_what_it_would_take_a_warning(place: Path) -> None:

@@ -141,3 +141,11 @@ def test_a_backup_is_kept_only_when_asked_for(place: Path) -> None:
 def test_only_when_asked_is_the_new_value_shown(place: Path) -> None:
     said = rotate(place, "--reveal")
     assert said.out.splitlines()[0] == values(place)["current"]
+
+
+def test_a_change_that_no_service_will_see_is_warned_of(place: Path) -> None:
+    (place / ".env.local").touch(0o600)
+    (place / ".env.local").write_text("API_KEY=another-value-only-for-this-machine-17\n")
+    said = authkit("secrets", "rotate", "API_KEY", "--force", cwd=place)
+    assert said.code == 0
+    assert ".env.local has API_KEY too" in said.err
