@@ -12,10 +12,17 @@ if TYPE_CHECKING:
     from ..address import Address
     from ..http import Request
 
-FORMS = "ip:ADDRESS, principal:SUBJECT, global, header (with --value-from), key:TEXT, or raw:TEXT for the store's own"
+FORMS = "ip:ADDRESS, principal:SUBJECT, account:NAME, global, header (its value with --value-from), key:TEXT or raw:TEXT"
 BARE = ("global", "header")  # words that say it all
-TOLD = ("ip", "principal", "key", "raw", *BARE)
-FITTING = {"ip": {"ip"}, "principal": {"principal", "ip"}, "global": {"global"}, "header": {"header", "ip"}, "key": {"key"}}
+TOLD = ("ip", "principal", "account", "key", "raw", *BARE)
+FITTING = {
+    "ip": {"ip"},
+    "principal": {"principal", "ip"},
+    "account": {"account"},
+    "global": {"global"},
+    "header": {"header", "ip"},
+    "key": {"key"},
+}
 
 
 def key_of(
@@ -42,8 +49,13 @@ def key_of(
     if parts is None:
         parts = tuple(kind for kind, _ in told)
     sorts = [sort_of(part) for part in parts]
-    if len(told) != len(sorts) or any(kind not in FITTING[sort] for (kind, _), sort in zip(told, sorts, strict=True)):
+    if len(told) != len(sorts) or any(kind not in FITTING.get(sort, ()) for (kind, _), sort in zip(told, sorts, strict=True)):
         raise Wrong(f"this limit counts by {' and '.join(sorts)}: a KEY for each, in this order, is {FORMS}")
+    if "account" in sorts[1:]:
+        raise Wrong("a login is account:NAME, or account:NAME ip:ADDRESS")
+    if sorts[:1] == ["account"]:
+        rest = [key_of(words[1:], parts[1:], prefix=prefix)] if parts[1:] else []
+        return " ".join([_account(told[0][1]), *rest])
     state, address = State(), None
     headers: dict[str, str] = {}
     readers: list[Any] = []
@@ -86,7 +98,7 @@ def sort_of(part: Any) -> str:
 
     if isinstance(part, by_header):
         return "header"
-    return part if part in FITTING else "key"
+    return part if isinstance(part, str) else "key"
 
 
 def _address(text: str) -> Address:
@@ -96,6 +108,18 @@ def _address(text: str) -> Address:
     if found is None:
         raise Wrong("what follows ip: is one address")
     return found
+
+
+def _account(username: str) -> str:
+    """An account as `Accounts` counts its logins."""
+    from hashlib import blake2b
+
+    from ..accounts.names import canonical
+
+    name = canonical(username)
+    if name is None:
+        raise Wrong("what follows account: can be no user name")
+    return blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _principal(subject: str, issuer: str | None) -> Any:

@@ -8,8 +8,9 @@ from ..errors import ConfigurationError
 from ._exits import NotFound, Wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from ..accounts._attempts import Attempts
     from ..stores import Limiter, Rate, Store
     from ..stores._store import Algorithm
 
@@ -81,11 +82,28 @@ def _stated(asked: Asked) -> Limit:
 
 def _found(app: str) -> list[Limit]:
     """Each once, in the order in which the program has them."""
+    from ..accounts import Accounts
     from ..guards.rate import RateLimit
-    from ._program import guards_of
+    from ._program import guards_in, things_of
 
-    limits = [Limit(*guard.limit) for guard in guards_of(app) if isinstance(guard, RateLimit)]
+    things = things_of(app)
+    limits = [Limit(*guard.limit) for guard in guards_in(things) if isinstance(guard, RateLimit)]
+    for thing in things:
+        if isinstance(thing, Accounts) and thing._attempts is not None:
+            limits += _of_logins(thing._attempts)
     return [limit for place, limit in enumerate(limits) if limit not in limits[:place]]
+
+
+def _of_logins(attempts: Attempts) -> Iterator[Limit]:
+    """The three limits of `Accounts`, under the names that they have in its store."""
+    said, store = attempts.limits, attempts._shared._store
+    parts: tuple[tuple[str, tuple[Rate, ...], tuple[str, ...]], ...] = (
+        ("here", said.account_here, ("account", "ip")),
+        ("account", said.account, ("account",)),
+        ("address", said.address, ("ip",)),
+    )
+    for what, rates, counted in parts:
+        yield Limit(f"{said.name}:{what}", rates, None, "token-bucket", store, counted, said.ipv6_prefix)
 
 
 def spelled(rate: Rate) -> str:

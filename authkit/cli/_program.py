@@ -1,4 +1,4 @@
-"""The guards of a program, found by importing it: `module:name`, or all that stand in `module`."""
+"""What a program has, found by importing it: `module:name`, or all that stands in `module`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?", re.ASCII)
 
 
-def guards_of(place: str) -> list[Guard]:
-    """Every guard there, each once: of a guard, a chain, a guarded handler or app, or of all of these in a module.
+def things_of(place: str) -> list[Any]:
+    """The object of that name, or every one that stands in a module.
 
     The working directory is looked in first, as `python -m` does. What the program prints goes to stderr.
     Raises: `Wrong` for a program that cannot be imported, whatever the reason; `NotFound` for a name that is not in it.
@@ -34,11 +34,13 @@ def guards_of(place: str) -> list[Guard]:
         if not hasattr(found, name):
             raise NotFound("there is nothing of the name that --app gives in its module")
         found = getattr(found, name)
-    things = [found] if path else list(vars(found).values())
-    guards: dict[int, Guard] = {}
-    for thing in things:
-        guards |= {id(guard): guard for guard in _within(_outermost(thing))}
-    return list(guards.values())
+    return [found] if path else list(vars(found).values())
+
+
+def guards_in(things: Iterable[Any]) -> list[Guard]:
+    """Every guard among them, each once: of a guard, a chain, a guarded handler or app."""
+    guards = (guard for thing in things for guard in _within(_outermost(thing)))
+    return list({id(guard): guard for guard in guards}.values())
 
 
 def _imported(module: str) -> Any:

@@ -54,9 +54,9 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 def show(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_json: bool, **asked: Any) -> None:
     """Say what a limit has left for a key, and take nothing.
 
-    KEY is ip:ADDRESS, principal:SUBJECT, global, header (its value with --value-from), key:TEXT for what a callable returns, or
-    raw:TEXT; one for each part of a key of several. Without it, the limits of --app are listed. What a process holds by lease
-    counts as used.
+    KEY is ip:ADDRESS, principal:SUBJECT, account:NAME (of the logins of Accounts), global, header (its value with
+    --value-from), key:TEXT for what a callable returns, or raw:TEXT; one for each part of a key of several. Without it, the
+    limits of --app are listed. What a process holds by lease counts as used.
     """
     out = Output(as_json)
     limits = chosen(Asked(**asked))
@@ -64,17 +64,10 @@ def show(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_js
         out.table(("name", "limits", "algorithm", "counts by"), [_listed(limit) for limit in limits])
         out.document({"limits": [_document(limit) for limit in limits]})
         return
-    found, misfit = [], None
-    for limit in limits:
-        try:
-            limiter, place = limit.limiter(), _key(limit, key, issuer, value_from)
-        except Wrong as error:  # another limit of the same program, that counts by something else
-            misfit = error
-            continue
+    found = []
+    for limit, place in _fitting(limits, key, issuer, value_from):
         with out.progress("asking the store"):
-            found.append((limit, limiter.take(place, 0)))
-    if misfit is not None and not found:
-        raise misfit
+            found.append((limit, limit.limiter().take(place, 0)))
     out.table(("name", "limit", "left", "one more in"), [row for limit, taken in found for row in _rows(limit, taken)])
     out.document({"limits": [_document(limit, taken) for limit, taken in found]})
 
@@ -91,11 +84,10 @@ def reset(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_j
     limits = chosen(Asked(**asked))
     if not key:
         raise Wrong("whose? give a KEY, such as ip:203.0.113.7")
-    if len(limits) > 1:
-        raise Wrong(f"which one? --name is one of {names_of(limits)}")
-    [limit] = limits
+    [(limit, place), *others] = _fitting(limits, key, issuer, value_from)
+    if others:
+        raise Wrong(f"which one? --name is one of {names_of([limit, *(other for other, _ in others)])}")
     limiter = limit.limiter()
-    place = _key(limit, key, issuer, value_from)
     with out.progress("asking the store"):
         before = limiter.take(place, 0)
         limiter.reset(place)
@@ -104,19 +96,39 @@ def reset(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_j
     out.document({"name": limit.name, "algorithm": limit.algorithm, "left_before": [left for left, _ in before[1]]})
 
 
-def _key(limit: Limit, words: tuple[str, ...], issuer: str | None, value_from: str | None) -> str:
+def _fitting(
+    limits: list[Limit], words: tuple[str, ...], issuer: str | None, value_from: str | None
+) -> list[tuple[Limit, str]]:
+    """The limits that count by such a key, and the key of each; at least one. Raises: `Wrong`."""
+    from functools import cache
+
     from ..settings import get
     from ._limit_key import key_of
-    from ._values import given
 
+    @cache  # a pipe is read once
     def value() -> str:
-        if value_from is None:
-            raise Wrong("the header's value comes with --value-from")
-        found = given(value_from, "the header")()
-        return found if isinstance(found, str) else found.decode("latin-1")
+        return _header(value_from)
 
     issuer = get("AUTHKIT_ISSUER") if issuer is None else issuer
-    return key_of(words, limit.parts, prefix=limit.prefix, issuer=issuer, value=value)
+    found, misfit = [], None
+    for limit in limits:
+        try:
+            limit.limiter()
+            found.append((limit, key_of(words, limit.parts, prefix=limit.prefix, issuer=issuer, value=value)))
+        except Wrong as error:  # it cannot be looked at, or counts by something else
+            misfit = error
+    if misfit is not None and not found:
+        raise misfit
+    return found
+
+
+def _header(value_from: str | None) -> str:
+    from ._values import given
+
+    if value_from is None:
+        raise Wrong("the header's value comes with --value-from")
+    found = given(value_from, "the header")()
+    return found if isinstance(found, str) else found.decode("latin-1")
 
 
 def _listed(limit: Limit) -> tuple[str, str, str, str]:

@@ -57,6 +57,25 @@ def handler(request: Request) -> Response:
 nothing = 1
 '''
 
+PEOPLE = """
+from authkit.accounts import Accounts, LoginLimits, MemoryUsers
+from authkit.stores import SqliteStore
+from authkit.testing import TokenMint
+
+limits = LoginLimits(account_here="5/hour", account=("30/day", "100/day"), address=("30/day", "300/day"), name="staff")
+accounts = Accounts(MemoryUsers(), TokenMint().tokens, store=SqliteStore("limits.db"), limits=limits)
+"""
+GUESSING = """
+from authkit.errors import InvalidCredentials
+from people import accounts
+
+for _ in range(3):
+    try:
+        accounts.authenticate("Alice", "a guess", client="203.0.113.7")
+    except InvalidCredentials:
+        pass
+"""
+
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
@@ -199,6 +218,21 @@ def test_a_stated_limit_is_the_same_as_the_programs(place: Path) -> None:
     said = authkit("limits", "reset", "ip:2001:db8:1:2::1", *stated, cwd=place)
     assert said.out == "address: all permits are there again (3 of 5, 18 of 20 were left)\n"
     assert left(place, "ip:2001:db8:1:2::77", "--app", "program:by_address") == {"address": [5, 20]}
+
+
+def test_the_logins_of_an_account_are_looked_at_and_reset(tmp_path: Path) -> None:
+    (tmp_path / "people.py").write_text(PEOPLE)
+    subprocess.run([sys.executable, "-c", GUESSING], cwd=tmp_path, env=environment(), check=True)
+    app = ("--app", "people:accounts")
+    assert left(tmp_path, "account:ALICE", *app) == {"staff:account": [27, 97]}
+    assert left(tmp_path, "account:alice", "ip:203.0.113.7", *app) == {"staff:here": [2]}
+    assert left(tmp_path, "ip:203.0.113.7", *app) == {"staff:address": [27, 297]}
+    assert left(tmp_path, "account:bob", *app) == {"staff:account": [30, 100]}
+    for key in (["account:alice"], ["account:alice", "ip:203.0.113.7"]):
+        assert authkit("limits", "reset", *key, *app, cwd=tmp_path).code == 0
+    assert left(tmp_path, "account:alice", *app) == {"staff:account": [30, 100]}
+    assert left(tmp_path, "account:alice", "ip:203.0.113.7", *app) == {"staff:here": [5]}
+    assert authkit("limits", "show", "account:a\u200b", *app, cwd=tmp_path).code == 2
 
 
 @pytest.mark.parametrize("algorithm", ["token-bucket", "sliding-window", "fixed-window"])
@@ -354,6 +388,8 @@ def test_words_that_a_part_cannot_mean_are_wrong() -> None:
         ([], ("ip",)),
         (["header"], None),
         (["raw:a", "ip:::1"], None),
+        (["ip:::1", "account:alice"], None),
+        (["account:a", "account:b"], None),
     ):
         with pytest.raises(Wrong):
             key_of(words, parts)
