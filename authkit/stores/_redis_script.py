@@ -30,26 +30,28 @@ local found = redis.call('GET', key)
 -- Whether a key reaches further into the future than it could: the clock went back. It is shortened, also where it refuses, so
 -- that nobody waits for longer than a period.
 local ahead = false
+local function texts(numbers, less)
+  local words = {}
+  for i = 1, #numbers do words[i] = whole(numbers[i] - (less and less[i] or 0)) end
+  return table.concat(words, ' ')
+end
 
 if kind == 't' then
   -- For each rate: when its bucket is full again, in whole units and parts of one (1 / den). Of these: unit (in us), den,
   -- what the bucket holds, what this cost takes. Says: refused, then for each rate the time that it is from full.
-  local held, state, said, refused, longest = {}, {}, {}, false, 0
+  local held, before, after, present, refused, longest = {}, {}, {}, {}, false, 0
   if found then
     for digits in string.gmatch(found, '%d+') do held[#held + 1] = tonumber(digits) end
   end
-  local before, was = {}, {}
   for i = 4, #ARGV, 6 do
     local unit, den = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
     local most, most_part = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
     local take, take_part = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
-    local at = math.floor(now / unit)
-    local place = #state
-    local full, part = held[place + 1], held[place + 2]
+    local at, place = math.floor(now / unit), #after + 1
+    local full, part = held[place], held[place + 1]
     if not full or full < at then full, part = at, 0 end
     if full - at > most or (full - at == most and part > most_part) then full, part, ahead = at + most, most_part, true end
-    local old, old_part = full, part
-    before[place + 1], before[place + 2] = whole(full - at), whole(part)
+    before[place], before[place + 1] = full, part
     if cost < 0 then
       full, part = full - take, part - take_part
       if part < 0 then full, part = full - 1, part + den end
@@ -59,21 +61,17 @@ if kind == 't' then
       if part >= den then full, part = full + 1, part - den end
       if full - at > most or (full - at == most and part > most_part) then refused = true end
     end
-    was[place + 1], was[place + 2] = whole(old), whole(old_part)
-    state[place + 1], state[place + 2] = whole(full), whole(part)
-    said[place + 1], said[place + 2] = whole(full - at), whole(part)
+    after[place], after[place + 1] = full, part
+    present[place], present[place + 1] = at, 0
     if full > at or part > 0 then longest = math.max(longest, (full - at + 1) * unit) end
   end
-  if refused then
-    if ahead then redis.call('SET', key, table.concat(was, ' '), 'PX', ms(longest)) end
-    return '1 ' .. table.concat(before, ' ')
-  end
+  local state = refused and before or after
   if longest == 0 then
     if found then redis.call('DEL', key) end
-  elseif ahead or cost ~= 0 then
-    redis.call('SET', key, table.concat(state, ' '), 'PX', ms(longest))
+  elseif ahead or (cost ~= 0 and not refused) then
+    redis.call('SET', key, texts(state), 'PX', ms(longest))
   end
-  return '0 ' .. table.concat(said, ' ')
+  return (refused and '1 ' or '0 ') .. texts(state, present)
 end
 
 -- The windows. Says: the time to wait, then for each rate how many are left, and when there is one more.
@@ -131,7 +129,6 @@ else
   if found then
     for digits in string.gmatch(found, '%d+') do held[#held + 1] = tonumber(digits) end
   end
-  local used = {}
   for i = 4, #ARGV, 2 do
     local count, period = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
     local window, place = math.floor(now / period), i - 4
@@ -140,7 +137,7 @@ else
     if of < window then n = 0 elseif of > window then ahead = true end
     if cost < 0 then n = math.max(0, n + cost)
     elseif n + cost > count then wait = math.max(wait, (window + 1) * period - now) end
-    state[place + 1], state[place + 2] = whole(window), n
+    state[place + 1], state[place + 2] = window, n
   end
   for i = 4, #ARGV, 2 do
     local count, period, place = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), i - 4
@@ -148,10 +145,10 @@ else
     if wait == 0 and cost > 0 then n = n + cost end
     local due = n > 0 and (math.floor(now / period) + 1) * period - now or 0
     longest = math.max(longest, due)
-    state[place + 2] = whole(n)
+    state[place + 2] = n
     said[#said + 1] = whole(count - n) .. ' ' .. whole(due)
   end
-  state = table.concat(state, ' ')
+  state = texts(state)
 end
 if longest == 0 then
   if found then redis.call('DEL', key) end
