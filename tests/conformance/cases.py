@@ -510,7 +510,9 @@ def _addresses() -> Iterator[Case]:
         return allow_ips("198.51.100.0/24", client=ClientAddress(["127.0.113.0/24"]))
 
     forged = (("X-Forwarded-For", "198.51.100.7"),)
-    yield Case(name="a forged header, and no proxy", guard=unconfigured, sent=(Sent(headers=forged),), by="allow_ips", **refused)
+    yield Case(
+        name="a forged header, and no proxy", guard=unconfigured, sent=(Sent(headers=forged),), by="allow_ips", **refused
+    )
     yield Case(
         name="a forged header, past the proxies",
         guard=behind_proxies,
@@ -562,6 +564,114 @@ def _addresses() -> Iterator[Case]:
     )
 
 
+def _limits() -> Iterator[Case]:
+    def store() -> MemoryStore:
+        return MemoryStore(clock=Clock(NOW), wall=Clock(NOW))
+
+    def two_stages() -> Guard:
+        by_ip = rate_limit("9/minute", client=PEER, store=store())
+        return chain(by_ip, require_auth(TOKENS), rate_limit("1/minute", key="principal", store=store()))
+
+    alice = Sent(headers=(("Authorization", f"Bearer {ALICE}"),))
+    policies = '"default-2";q=1;w=60, "default";q=9;w=60'
+    yield Case(
+        name="the principal is over its limit, the address is not",
+        guard=two_stages,
+        sent=(alice, alice),
+        status=429,
+        code="rate_limited",
+        headers={
+            **PROBLEM,
+            "retry-after": "60",
+            "ratelimit-policy": policies,
+            "ratelimit": '"default-2";r=0;t=60, "default";r=7;t=7',
+        },
+        by="rate_limit",
+        reason="rate_limited",
+        remembers=True,
+    )
+    yield Case(
+        name="another principal at that address",
+        guard=two_stages,
+        sent=(alice, Sent(headers=(("Authorization", f"Bearer {GRACE}"),))),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers={"ratelimit": '"default";r=7;t=7, "default-2";r=0;t=60'},
+        remembers=True,
+    )
+    yield Case(
+        name="a bad token counts for its address",
+        guard=two_stages,
+        sent=(Sent(headers=(("Authorization", "Bearer x.y.z"),)),),
+        status=401,
+        headers={**U401, "ratelimit": '"default";r=8;t=7'},
+        remembers=True,
+    )
+
+    def windowed() -> Guard:
+        return rate_limit("2/minute", "3/hour", client=PEER, name="w", algorithm="sliding-window", store=store())
+
+    yield Case(
+        name="the request over a sliding window",
+        guard=windowed,
+        sent=(Sent(), Sent(), Sent()),
+        status=429,
+        headers={
+            **PROBLEM,
+            "retry-after": "60",
+            "ratelimit-policy": '"w:2-per-minute";q=2;w=60, "w:3-per-hour";q=3;w=3600',
+            "ratelimit": '"w:2-per-minute";r=0;t=60, "w:3-per-hour";r=1;t=3600',
+        },
+        remembers=True,
+    )
+
+    def forgiving() -> Guard:
+        def counts(request: Request, response: Response | None) -> bool:
+            return response is None or response.status != 200
+
+        return rate_limit("1/minute", client=PEER, deduct_when=counts, store=store())
+
+    yield Case(
+        name="what need not count has not",
+        guard=forgiving,
+        sent=(Sent(), Sent(), Sent()),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers={"ratelimit": '"default";r=0;t=60'},
+        remembers=True,
+    )
+
+    def one_at_a_time() -> Guard:
+        return rate_limit("1 concurrent", client=PEER, store=store())
+
+    yield Case(
+        name="one after the other, where one may be in at once",
+        guard=one_at_a_time,
+        sent=(Sent(), Sent(), Sent()),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers={"ratelimit-policy": '"default";q=1;qu="concurrent-requests"', "ratelimit": '"default";r=0'},
+        remembers=True,
+    )
+
+    def old_style() -> Guard:
+        return rate_limit("5/minute", client=PEER, legacy_headers=True, store=store())
+
+    yield Case(
+        name="a limit that tells in the older fields too",
+        guard=old_style,
+        sent=(Sent(),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        headers={"x-ratelimit-limit": "5", "x-ratelimit-remaining": "4"},
+        remembers=True,
+    )
+
+
 def _webhooks() -> Iterator[Case]:
     body = json.dumps({"action": "opened"}, indent=3).encode()
 
@@ -593,4 +703,4 @@ def _webhooks() -> Iterator[Case]:
     yield Case(name="a webhook without a signature", guard=hook, sent=(unsigned,), status=401, by="verify_webhook")
 
 
-CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _webhooks) for case in part()]
+CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks) for case in part()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authkit import Guard
+from authkit import ConfigurationError, Guard
 
 from . import frameworks as frameworks  # adds its hosts to the table
 from .cases import CASES, Case
@@ -35,6 +35,10 @@ _shared = cache(_guarded)  # as in a service, one guard answers many requests; a
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("host", sorted(HOSTS))
 def test_the_same_on_every_host(host: str, case: Case, audit: Heard) -> None:
+    if host == "fastapi_dependency" and case.guard().needs_handler:  # a dependency is over before there is a response
+        with pytest.raises(ConfigurationError, match="response"):
+            HOSTS[host].make(case.guard(), Handler())
+        return
     guarded, handler = (_guarded if case.remembers else _shared)(host, case.guard)
     call = HOSTS[host].call
     for sent in case.sent[:-1]:
