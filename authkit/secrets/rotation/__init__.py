@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .journal import Journal as Journal
     from .outcome import NewValueRefused as NewValueRefused
     from .outcome import Outcome as Outcome
+    from .outcome import PendingFound as PendingFound
     from .outcome import Plan as Plan
     from .outcome import RotationRefused as RotationRefused
     from .outcome import Status as Status
@@ -28,7 +29,7 @@ _PLACES = {
     "dotenv_file": ("DotenvTarget",),
     "engine": ("Rotation",),
     "journal": ("Journal",),
-    "outcome": ("NewValueRefused", "Outcome", "Plan", "RotationRefused", "Status", "StillInGrace"),
+    "outcome": ("NewValueRefused", "Outcome", "PendingFound", "Plan", "RotationRefused", "Status", "StillInGrace"),
     "parameterstore": ("ParameterStoreTarget",),
     "secretsmanager": ("SecretsManagerTarget",),
     "targets": ("open_journal", "open_target"),
@@ -43,6 +44,7 @@ __all__ = [
     "NewValueRefused",
     "Outcome",
     "ParameterStoreTarget",
+    "PendingFound",
     "Plan",
     "Rotation",
     "RotationFunction",

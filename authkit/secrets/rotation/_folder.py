@@ -191,6 +191,12 @@ class Folder:
                     self._system.unlink(found, dir_fd=self.fd)
 
 
+def spelled(path: str) -> str:
+    """One spelling of the path of a file, by whichever links its directory is reached. The file itself may be no link."""
+    folder, base = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), base)
+
+
 def refusal_of(status: os.stat_result, *, private: bool = False) -> str | None:
     """Why a file is not replaced or written to, or None. `private`: nobody but its owner may even read it."""
     if stat.S_ISLNK(status.st_mode):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from ..versions import Sealed, SecretVersions
 
+RECENT = 600.0  # seconds in which a promotion that was not told counts as that of the run which is now repeated
+WAYS_OUT = "take_pending=True promotes that one, discard=True drops it"
+NOT_STAGED_HERE = "a value of {name} is pending that was not staged from here: it may be under test; " + WAYS_OUT
 LONGEST = 10 * 365 * 86_400.0  # seconds; more is a mistake in the unit
 
 
@@ -43,6 +46,11 @@ def why_in_grace(versions: SecretVersions, entries: Iterable[Mapping[str, Any]],
         return None
     left = math.ceil(until - now)
     return f"the previous value is accepted for {left} s more: wait, retire it, or force the rotation", int(until)
+
+
+def recent(begun: _record.Begun, versions: SecretVersions, now: float) -> bool:
+    """Whether a rotation that was promoted and not ended is the one that is asked for now: its grace is not over."""
+    return now < max(begun.end_of(versions), float(begun.begin["time"]) + RECENT)
 
 
 def judged(test: Callable[[Sealed], object], value: Sealed) -> str | None:

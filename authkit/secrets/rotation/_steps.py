@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from hmac import compare_digest
-
-from ..versions import as_bytes
 from .outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..versions import Sealed
     from .journal import Journal
+    from .target import RotationTarget
 
 
 class Steps:
     """What one call does to one secret. It has an id of its own until it takes up that of one that was interrupted."""
 
-    def __init__(self, journal: Journal, *, action: str, name: str, target: str) -> None:
+    def __init__(self, journal: Journal, *, action: str, name: str, target: RotationTarget) -> None:
         self._journal = journal
         self._action, self._name, self._target = action, name, target
         self._rotation: str | None = None
@@ -36,21 +33,20 @@ class Steps:
             from uuid import uuid4
 
             self._rotation = uuid4().hex
-        self._journal.write(
-            action=self._action, step=step, name=self._name, target=self._target, rotation=self._rotation, **more
-        )
+        place = self._target.place(self._name)
+        self._journal.write(action=self._action, step=step, name=self._name, target=place, rotation=self._rotation, **more)
         self._done.append(step)
 
-    def do(self, step: str, change: Callable[[], None], **more: Any) -> None:
-        """Change the place, then tell it: a line says what was done, never what might be."""
-        change()
+    def do(self, step: str, change: Callable[[], Mapping[str, Any] | None], **more: Any) -> None:
+        """Change the place, then tell it: a line says what was done, never what might be. What `change` gives is told too."""
+        found = change() or {}
         self._changed = True
-        self.tell(step, **more)
+        self.tell(step, **more, **found)
 
     def outcome(self, *, resumed: bool = False, previous_until: float | None = None) -> Outcome:
         return Outcome(
             name=self._name,
-            target=self._target,
+            target=str(self._target),
             action=self._action,
             rotation=self._rotation,
             steps=tuple(self._done),
@@ -58,8 +54,3 @@ class Steps:
             resumed=resumed,
             previous_until=previous_until,
         )
-
-
-def same_value(one: Sealed, other: Sealed) -> bool:
-    """Whether two values are the same bytes, in constant time."""
-    return compare_digest(as_bytes(one()) or b"", as_bytes(other()) or b"")

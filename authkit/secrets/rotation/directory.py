@@ -71,7 +71,7 @@ class FilesTarget(FamilyTarget):
                 yield
 
     def __str__(self) -> str:
-        return f"files:{self._path}"
+        return f"files:{os.path.realpath(self._path)}"
 
     def __repr__(self) -> str:
         return f"FilesTarget({self._path!r})"

@@ -12,7 +12,7 @@ from ..source import versions_named
 from ..versions import is_blank, sealed
 from . import _dotenv_text as _text
 from ._family import ENDS, FamilyTarget, check_name
-from ._folder import MAX_BYTES, Folder, told
+from ._folder import MAX_BYTES, Folder, spelled, told
 from ._lock import Holder, locked
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ class DotenvTarget(FamilyTarget):
                 yield
 
     def __str__(self) -> str:
-        return f"dotenv:{self._path}"
+        return f"dotenv:{spelled(self._path)}"
 
     def __repr__(self) -> str:
         return f"DotenvTarget({self._path!r})"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+BESIDE = ".history.jsonl"  # follows the name of the file or the directory
 LINE = 4096  # bytes; a line is written by one call, so that two writers never mix theirs
 
 
@@ -82,13 +83,18 @@ class Journal:
             self._system.fsync(folder.fd)
 
     def entries(self, name: str | None = None, target: str | None = None) -> list[dict[str, Any]]:
-        """The lines, oldest first; those on `name` and `target` alone, where given. No file: none."""
-        found = []
-        for line in self._lines():
-            entry = _read(line)
-            if entry is not None and name in (None, entry.get("name")) and target in (None, entry.get("target")):
-                found.append(entry)
-        return found
+        """The lines, oldest first; those on `name` and `target` alone, where given. No file: none.
+
+        A journal that lies beside the file or the directory that it is named after goes with it where that is moved.
+        """
+        key = None if target is None else self._key(target)
+        read = [entry for entry in map(_read, self._lines()) if entry is not None]
+        return [entry for entry in read if name in (None, entry["name"]) and key in (None, self._key(entry["target"]))]
+
+    def _key(self, target: str) -> str:
+        kind, _, path = target.partition(":")
+        base = os.path.basename(path)
+        return f"{kind}:{base}" if kind in ("dotenv", "files") and self._base == base + BESIDE else target
 
     def _lines(self) -> list[bytes]:
         if not os.path.isdir(self._folder):
@@ -125,7 +131,7 @@ def state_file(name: str, environ: Mapping[str, str] | None = None) -> str:
     home = (os.environ if environ is None else environ).get("XDG_STATE_HOME", "")
     if not os.path.isabs(home):
         home = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(home, "authkit", re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") + ".history.jsonl")
+    return os.path.join(home, "authkit", re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") + BESIDE)
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

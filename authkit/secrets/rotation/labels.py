@@ -73,10 +73,12 @@ class LabelledSecret:
         self._calls = calls
         self._id = secret_id
         self._warned = False
+        self.arn: str | None = None  # once it was described
 
     def describe(self) -> Labels | None:
         """None if there is no such secret."""
         answer = self._calls("DescribeSecret", SecretId=self._id, expect=(_MISSING,))
+        self.arn = answer.fields.get("ARN")
         if answer.code is not None:
             return None
         if answer.fields.get("DeletedDate") is not None:

@@ -23,6 +23,10 @@ class StillInGrace(RotationRefused):
         self.until = until
 
 
+class PendingFound(RotationRefused):
+    """Another value is pending than the one that would be promoted: somebody else staged it, and may be testing it."""
+
+
 class NewValueRefused(RotationRefused):
     """The test did not accept the new value. Current and previous are what they were."""
 
@@ -48,7 +52,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What was done. `action`: "create", "rotate", "retire", "roll_back", "discard"; `steps`: those done in this run, in order.
+    """What was done. `action`: "create", "publish", "rotate", "retire", "roll_back", "discard"; `steps`: those
+    done in this run, in order.
 
     `changed`: whether this run changed the place. `resumed`: whether it finished what another run had begun.
     `rotation`: the id under which the journal has it. `previous_until`: epoch seconds until which the old value is accepted.

@@ -13,7 +13,7 @@ from ..parameterstore import parameter_path
 from ..source import versions_named
 from ..versions import SecretVersions, as_bytes, is_blank, sealed
 from ._aws_calls import AwsCalls
-from ._steps import same_value
+from ._same import same_value
 from .target import Busy, RotationTarget
 
 TYPE_CHECKING = False
@@ -32,11 +32,12 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 class _Kept:
     """The parameters of one secret at one moment, what is blank left out. `version`: the number of NAME's last change."""
 
-    __slots__ = ("values", "version")
+    __slots__ = ("values", "version", "pending")
 
-    def __init__(self, values: dict[str, Sealed], version: int) -> None:
+    def __init__(self, values: dict[str, Sealed], version: int, pending: str | None) -> None:
         self.values = {end: value for end, value in values.items() if not is_blank(value())}
         self.version = version
+        self.pending = pending  # what tells NAME__PENDING from another one of that name, before or after it
 
     def same(self, one: str, other: str) -> bool:
         """Whether both are there and equal."""
@@ -77,6 +78,7 @@ class ParameterStoreTarget(RotationTarget):
         self._calls = AwsCalls("ssm", region=region, endpoint=endpoint, role=role, client=client, sleep=sleep, random=random)
         self._key = key
         self._where = f"ssm:{self._prefix}" + (f"@{region}" if region else "")
+        self._arn: str | None = None  # of the prefix, once one of its parameters was read
         self._held = local()  # .version: NAME's version when this thread took the lock
 
     def names(self) -> list[str]:
@@ -99,6 +101,17 @@ class ParameterStoreTarget(RotationTarget):
         versions = versions_named(name, lambda wanted, optional: shown.get(wanted[len(name) :]), str(self))
         assert versions is not None
         return versions
+
+    def ids(self, name: str) -> tuple[str | None, str | None]:
+        """Their version numbers, and when they were made."""
+        kept = self._get(name)
+        return (None, None) if kept is None else (str(kept.version), kept.pending if PENDING in kept.values else None)
+
+    def place(self, name: str) -> str:
+        """By the ARN of the prefix, which names the account and the region; as it is spelled where NAME is not there yet."""
+        if self._arn is None:
+            self._get(name)
+        return self._where if self._arn is None else f"ssm:{self._arn}"
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
@@ -198,7 +211,9 @@ class ParameterStoreTarget(RotationTarget):
         found = {one["Name"][len(full) :]: one for one in told}
         if "" not in found:
             return None
-        kept = _Kept({end: one["Value"] for end, one in found.items()}, found[""]["Version"])
+        arn = str(found[""].get("ARN") or "")
+        self._arn = arn.removesuffix(name) if arn.endswith(full) else None
+        kept = _Kept({end: one["Value"] for end, one in found.items()}, found[""]["Version"], _id(found.get(PENDING)))
         if "" not in kept.values:
             raise ConfigurationError(f"the secret {name} is blank in {self}")
         if found[""].get("Type") != "SecureString":
@@ -249,6 +264,13 @@ class ParameterStoreTarget(RotationTarget):
 
     def __str__(self) -> str:
         return self._where
+
+
+def _id(told: dict[str, Any] | None) -> str | None:
+    if told is None:
+        return None
+    made = told.get("LastModifiedDate")
+    return f"{told.get('Version')} of {'?' if made is None else made.timestamp()}"
 
 
 def _text(value: Sealed) -> Sealed:

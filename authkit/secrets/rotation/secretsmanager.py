@@ -13,8 +13,8 @@ from .._aws import part_of_arn
 from ..versions import SecretVersions, is_blank
 from ._aws_calls import AwsCalls
 from ._members import Members
+from ._same import same_value
 from ._seen import Seen
-from ._steps import same_value
 from .labels import PENDING, PREVIOUS, STEP, LabelledSecret, Labels, first_token
 from .target import Busy, RotationTarget
 
@@ -82,6 +82,17 @@ class SecretsManagerTarget(RotationTarget):
         seen = self._look(name)
         self._check_there(name, seen)
         return seen.versions(name)
+
+    def ids(self, name: str) -> tuple[str | None, str | None]:
+        """Of the versions that AWSCURRENT and AWSPENDING are on, whichever members they differ in."""
+        labels = self._secret.describe()
+        return (None, None) if labels is None else (labels.current, labels.pending)
+
+    def place(self, name: str) -> str:
+        """By its ARN, which names the account and the region; of a secret that is not there yet as it is spelled."""
+        if self._secret.arn is None:
+            self._secret.describe()
+        return self._where if self._secret.arn is None else f"aws:{self._secret.arn}"
 
     def history(self) -> list[dict[str, Any]]:
         """The versions that AWS still has, newest first: `version`, `created` (epoch seconds), `labels`. Never a value."""

@@ -63,5 +63,14 @@ class RotationTarget(ABC):
     def discard(self, name: str) -> None:
         """Drop the pending value. There is none: nothing changes."""
 
+    def ids(self, name: str) -> tuple[str | None, str | None]:
+        """What tells the current and the pending value from any other, such as the ids of their versions: nothing computed from
+        a value. None: there is no such value, or the place has no ids."""
+        return None, None
+
+    def place(self, name: str) -> str:
+        """By what a journal knows the place of `name`: the same however it was spelled, another for another place."""
+        return str(self)
+
     def __str__(self) -> str:
         return type(self).__name__

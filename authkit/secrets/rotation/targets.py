@@ -39,12 +39,15 @@ def open_target(spec: str, *, backup: bool = False) -> RotationTarget:
 
 
 def open_journal(spec: str) -> Journal:
-    """The journal that belongs to `spec`: `PATH.history.jsonl` beside a file or a directory, else under `$XDG_STATE_HOME`."""
-    from .journal import Journal, state_file
+    """The journal that belongs to `spec`: `PATH.history.jsonl` beside a file or a directory, else under `$XDG_STATE_HOME`,
+    one for all of AWS's secrets or parameters: how one is spelled says too little of where it is."""
+    from ._folder import spelled
+    from .journal import BESIDE, Journal, state_file
 
     kind, rest = _parts(spec)
-    beside = os.path.abspath(rest) + ".history.jsonl"
-    return Journal(beside if kind in ("dotenv", "files") else state_file(f"{kind}-{rest}"))
+    if kind in ("dotenv", "files"):
+        return Journal((spelled(rest) if kind == "dotenv" else os.path.realpath(rest)) + BESIDE)
+    return Journal(state_file(kind))
 
 
 def _parts(spec: str) -> tuple[str, str]:

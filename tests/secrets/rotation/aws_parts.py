@@ -20,7 +20,8 @@ class Killed(BaseException):
 
 
 class Mortal:
-    """A boto3 client that is killed at its k-th call, before it is sent or after it was answered; k None: never."""
+    """A boto3 client that is killed at its k-th call, before it is sent or after it was answered, and is dead from then on; k
+    None: never."""
 
     def __init__(self, client: Any, k: int | None, *, after: bool) -> None:
         self._client, self._k, self._after = client, k, after
@@ -30,6 +31,8 @@ class Mortal:
     def __getattr__(self, action: str) -> Any:
         def call(**asked: Any) -> Any:
             self.calls += 1
+            if self._k is not None and self.calls > self._k:
+                raise Killed
             due = self.calls == self._k
             if due and not self._after:
                 raise Killed

@@ -50,6 +50,11 @@ class Failing:
 
         return call
 
+    def die(self) -> None:
+        """Now."""
+        self._dead = True
+        raise Died
+
     def bury(self) -> None:
         for file in self.open_files:
             os.close(file)
