@@ -30,7 +30,7 @@ from authkit import (
     verify_webhook,
 )
 from authkit.access import role
-from authkit.address import ClientAddress
+from authkit.address import ClientAddress, Networks
 from authkit.stores import MemoryStore
 from tests.conformance import cases, frameworks
 from tests.conformance.exchange import Got, Handler, Sent
@@ -117,6 +117,15 @@ def office() -> Guard:
     return allow_ips("127.0.113.0/24", client=PEER)
 
 
+def listed() -> Guard:
+    return deny_ips("192.0.2.0/24", Networks.call(lambda: ["127.0.113.64/26", "2001:db8::/32"]), client=PEER)
+
+
+def behind_a_proxy() -> Guard:
+    proxies = ClientAddress([Networks.call(lambda: ["127.0.113.0/24"])])
+    return allow_ips(Networks.call(lambda: ["198.51.100.0/24"]), client=proxies)
+
+
 def hook() -> Guard:
     return verify_webhook("github", secret=cases.SECRET)
 
@@ -134,6 +143,8 @@ REFUSED: dict[str, tuple[Callable[[], Guard], Sent]] = {
     "a denied address": (everything, cases.bearer(cases.GRACE, peer="127.0.113.66")),
     "an address outside": (office, Sent(peer="127.51.100.1")),
     "no address": (office, Sent(peer=None)),
+    "an address in a list that changes": (listed, Sent(peer="127.0.113.66")),
+    "a forged entry before a proxy's": (behind_a_proxy, Sent(headers=(("X-Forwarded-For", "198.51.100.7, 203.0.113.5"),))),
     "none of several credentials": (either, Sent()),
     "a path that looks exempt": (exempting, Sent(path="/public/a;b")),
     "a path that is not exempt": (exempting, Sent(path="/healthy")),
@@ -141,6 +152,8 @@ REFUSED: dict[str, tuple[Callable[[], Guard], Sent]] = {
     "a bad token, optional": (optional, cases.bearer(BAD["expired"])),
     "a forged webhook": (hook, HOOK),
 }
+# A first reading that a fault keeps from ending has whoever needs it wait for half a minute; here its list is known.
+LISTED = {"an address in a list that changes", "a forged entry before a proxy's"}
 # These run their endpoints in threads of their own, which are not traced here.
 TRACED = sorted(set(HOSTS) - {"starlette_sync", "fastapi_sync", "flask_async"})
 STEPS = [pytest.param(61, id="some lines"), pytest.param(1, id="every line", marks=pytest.mark.soak)]
@@ -190,7 +203,7 @@ def test_no_line_that_raises_opens_a_handler(host: str, name: str, step: int, rn
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [name for name in REFUSED if name not in LISTED])
 def test_no_line_that_raises_while_a_chain_is_sealed_opens_a_handler(name: str, step: int, rng: random.Random) -> None:
     """Each fault meets the first request of a chain; the second is judged by what the fault has left of it."""
     make, sent = REFUSED[name]
