@@ -12,6 +12,7 @@ import pytest
 from authkit.cli._store import kind_of, shown
 from authkit.stores import open_store
 from tests.cli.command import at_a_terminal, authkit
+from tests.servers.aws import AWS_ENV
 from tests.servers.redis import free_port, redis_server
 
 if TYPE_CHECKING:
@@ -81,6 +82,17 @@ def test_a_server_is_shown_and_adopted(redis: RedisServer, tmp_path: Path) -> No
     adopted = authkit("store", "adopt", redis.url, "--force", "--json", cwd=tmp_path).json
     assert adopted["previous_epoch"] == before["epoch"] < adopted["epoch"]
     assert authkit("store", "show", redis.url, "--json", cwd=tmp_path).json["epoch"] == adopted["epoch"] == epoch_of(redis.url)
+
+
+def test_a_table_is_shown_and_adopted(moto: str, tmp_path: Path) -> None:
+    url = f"dynamodb://limits?region=eu-west-1&endpoint={moto}"
+    with opened(url) as store:
+        assert authkit("store", "show", url, cwd=tmp_path, **AWS_ENV).code == 5  # there is no such table yet
+        store.create_table()  # type: ignore[attr-defined]
+    before = authkit("store", "show", url, "--json", cwd=tmp_path, **AWS_ENV).json
+    assert (before["kind"], before["reachable"], before["store"]) == ("dynamodb", True, "dynamodb://limits")
+    adopted = authkit("store", "adopt", url, "--force", "--json", cwd=tmp_path, **AWS_ENV).json
+    assert adopted["previous_epoch"] == before["epoch"] < adopted["epoch"] == epoch_of(url)
 
 
 def test_a_store_that_does_not_answer_is_said_so_with_its_exit_code(tmp_path: Path) -> None:
