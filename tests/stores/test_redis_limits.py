@@ -6,7 +6,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authkit.stores import Rate
@@ -53,7 +53,6 @@ numbers = st.one_of(st.integers(1, 100), st.integers(1, 10**9), st.sampled_from(
     burst=numbers,
     steps=st.lists(st.tuples(st.integers(0, 10**13), st.floats(0, 1.2)), min_size=1, max_size=12),
 )
-@settings(max_examples=40)
 def test_a_bucket_is_exact_for_any_rate(running, count, period, burst, steps):
     """Where it fills within 200 years. Beyond, never more than that."""
     rate = Rate(min(count, period * 1_000_000), period, burst)
