@@ -24,6 +24,7 @@ _THROTTLED = frozenset(("ProvisionedThroughputExceededException", "TransactionCo
 _FAILED = "ConditionalCheckFailedException"
 _FIRST_WAIT = 0.025  # seconds before the second attempt at most; twice as long before each further one
 _LONGEST_WAIT = 0.2  # seconds
+_MADE_WITHIN = 60.0  # seconds for a new table
 _CALM = 4  # looks at an item that others change, at once; further ones come after a random wait
 _PAUSE = 0.05  # seconds at most
 _SAID = {
@@ -108,7 +109,12 @@ class Table:
                 )
             except client.exceptions.ResourceInUseException:
                 pass
-            client.get_waiter("table_exists").wait(TableName=self._name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+            deadline, wait = self.monotonic() + _MADE_WITHIN, 0.01
+            while client.describe_table(TableName=self._name)["Table"]["TableStatus"] not in ("ACTIVE", "UPDATING"):
+                if self.monotonic() > deadline:
+                    raise StoreUnavailable("the table is still being made")
+                self.sleep(wait)
+                wait = min(1.0, wait * 1.5)
             ttl = {"Enabled": True, "AttributeName": TTL}
             try:
                 client.update_time_to_live(TableName=self._name, TimeToLiveSpecification=ttl)
