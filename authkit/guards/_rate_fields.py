@@ -28,7 +28,7 @@ _MOST_KEPT = 4096  # answers: those of a hundred permits a minute are a hundred
 class Fields:
     """The fields of one guard. `concurrent`: how many may be in at once, if that is a limit of it."""
 
-    __slots__ = ("labels", "_rates", "_concurrent", "_legacy", "_clock", "_items", "_policy", "_kept", "_plain")
+    __slots__ = ("labels", "_rates", "_concurrent", "_legacy", "_clock", "_items", "_policy", "_kept", "_single")
 
     def __init__(
         self,
@@ -42,7 +42,6 @@ class Fields:
         self._concurrent = concurrent
         self._legacy = legacy
         self._clock = clock
-        self._plain = len(rates) == 1 and concurrent is None and not legacy
         self._use(_labels(name, rates, concurrent))
 
     def _use(self, labels: tuple[str, ...]) -> None:
@@ -52,6 +51,8 @@ class Fields:
         if self._concurrent is not None:
             policy.append(f'"{labels[-1]}";q={self._concurrent};qu="concurrent-requests"')
         self._policy = ", ".join(policy)
+        plain = len(self._rates) == 1 and self._concurrent is None and not self._legacy
+        self._single = self._items[0] if plain else None
         self._kept: dict[tuple[int, int], Allow] = {}
 
     def tell_apart(self, taken: Collection[str]) -> None:
@@ -65,7 +66,7 @@ class Fields:
 
     def allowed(self, states: States, places: int | None = None) -> Allow:
         """The decision to admit, with its fields. `places`: how many more may be in at once."""
-        if not self._plain:
+        if self._single is None:
             return Allow(headers=self.mapping(states, places))
         left, following = states[0]
         seconds = ceil(following - 1e-6)
@@ -74,12 +75,16 @@ class Fields:
         if found is None:
             if len(kept) >= _MOST_KEPT:
                 self._kept = kept = {}
-            found = kept[left, seconds] = Allow(headers=FrozenDict(self.mapping(states, None)))
+            fields = {"ratelimit": f"{self._single}{left};t={seconds}", "ratelimit-policy": self._policy}
+            found = kept[left, seconds] = Allow(headers=FrozenDict(fields))
         return found
 
     def mapping(self, states: States, places: int | None) -> dict[str, str]:
         """The fields by name."""
-        items = [f"{item}{left};t={whole(due)}" for item, (left, due) in zip(self._items, states, strict=False)]
+        items = [
+            f"{item}{left};t={ceil(due - 1e-6)}"
+            for item, (left, due) in zip(self._items, states)  # noqa: B905  # strict= costs time
+        ]
         if places is not None:
             items.append(f"{self._items[-1]}{places}")
         fields = {"ratelimit": ", ".join(items), "ratelimit-policy": self._policy}

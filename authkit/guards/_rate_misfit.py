@@ -22,13 +22,13 @@ def misfit(environ: Mapping[str, str], argv: Sequence[str], modules: Mapping[str
     """
     if environ.get("AWS_LAMBDA_FUNCTION_NAME"):
         return "every instance of this Lambda function counts by itself"
-    workers = max(
-        _whole(environ.get("WEB_CONCURRENCY")),
-        _stated(argv) if _is_server(argv) else 0,
-        _stated(environ.get("GUNICORN_CMD_ARGS", "").split()) if "gunicorn" in modules else 0,
-        _whole(getattr(modules.get("uwsgi"), "numproc", 0)),
-        _siblings(modules.get("gunicorn.arbiter")),
+    stated = (  # in the order in which servers go by them
+        (_stated(argv) if _is_server(argv) else 0)
+        or (_stated(environ.get("GUNICORN_CMD_ARGS", "").split()) if "gunicorn" in modules else 0)
+        or _whole(environ.get("WEB_CONCURRENCY"))
     )
+    seen = max(_whole(getattr(modules.get("uwsgi"), "numproc", 0)), _siblings(modules.get("gunicorn.arbiter")))
+    workers = max(stated, seen)
     return "each of several worker processes counts by itself" if workers > 1 else None
 
 
