@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 
-from .. import _credential
+from .. import _credential, _verifiers
 from .._guard import Guard
-from .._run import blocking, may_await
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal, identified
 from ..errors import ConfigurationError, InvalidToken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Protocol, TypeVar, overload
 
+    from .._verifiers import Asked
     from ..decision import Decision
     from ..http import Request
 
     H = TypeVar("H", bound=Callable[..., Any])
 
     class Verifier(Protocol):
-        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, and `issuer`."""
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, and `issuer`.
+
+        Of a subclass the method that it overrides is asked; one that overrides `averify` alone serves async handlers only.
+        """
 
         def verify(self, token: str, /) -> Principal: ...
 
@@ -84,6 +87,7 @@ class RequireAuth(Guard):
         self._authenticators: list[Any] = []
         self._by_issuer: dict[str, Any] = {}
         self._without_issuer: Any = None
+        self._asked: dict[int, Asked] = {}  # by the id of the verifier, which `_plain` holds
         for verifier in verifiers:
             if hasattr(verifier, "authenticate") and not isinstance(verifier, type):  # it judges more than the bearer string
                 self._authenticators.append(verifier)
@@ -104,6 +108,7 @@ class RequireAuth(Guard):
             else:
                 self._by_issuer[issuer] = verifier
             plain.append(verifier)
+            self._asked[id(verifier)] = _verifiers.asked(verifier)
         self._plain = plain
         # What more than a bearer string is judged by may be anything in the request: a signature over method and path, say.
         whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
@@ -111,9 +116,9 @@ class RequireAuth(Guard):
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
-            self._only = _in_place(plain[0])
+            self._only = _verifiers.in_place(plain[0])
             if not self._elsewhere and self._max_age is None and not self._amr:
-                self._recall = _recall(plain[0])
+                self._recall = _verifiers.recalled(plain[0])
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         if self._from_settings and not self._plain:
@@ -209,7 +214,7 @@ class RequireAuth(Guard):
         if found is not None:
             return _credential.TWO_CREDENTIALS
         verifier = self._chosen(request, token)
-        found = await _verified(verifier, token)
+        found = await self._asked[id(verifier)](token)
         if not isinstance(found, Principal):  # None would be taken for "no credential was sent"
             raise _no_principal()
         return found
@@ -254,32 +259,6 @@ class RequireAuth(Guard):
 
 def _no_principal() -> TypeError:
     return TypeError("a verifier returns a Principal or raises InvalidToken")
-
-
-async def _verified(verifier: Any, token: str) -> Principal:
-    if getattr(verifier, "in_place", False):
-        principal: Principal = verifier.verify(token)
-        return principal
-    verifying: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "verifying", None)
-    if verifying is not None:  # ours: it waits as whoever drives us can
-        return await verifying(token)
-    averify: Callable[[str], Awaitable[Principal]] | None = getattr(verifier, "averify", None)
-    if averify is not None and await may_await():
-        return await averify(token)
-    return await blocking(verifier.verify, token)
-
-
-def _in_place(verifier: Any) -> Callable[[str], Any] | None:
-    """The verifier's `verify`, if it says that it never waits (`in_place = True`)."""
-    return verifier.verify if getattr(verifier, "in_place", False) is True else None
-
-
-def _recall(verifier: Any) -> Callable[[str], Principal | None] | None:
-    """The verifier's `recall`, if that speaks for its `verify`: one that a subclass has overridden checks something more."""
-    if "verify" in getattr(verifier, "__dict__", ()) or getattr(verifier, "in_place", None) is None:  # None: it is not ours
-        return None
-    owner = next((kind for kind in type(verifier).__mro__ if "verify" in vars(kind)), object)
-    return verifier.recall if "recall" in vars(owner) else None
 
 
 def _name(setting: str, value: str | None) -> str | None:
