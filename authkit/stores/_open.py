@@ -6,69 +6,102 @@ from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._store import Store
 
+_ANY = "a store is named by a URL: memory:, sqlite:///..., redis://..., rediss://... or dynamodb://..."
+_MEMORY = "a memory store has no address: write memory:"
 _SQLITE = "a store file is sqlite:///relative/path.db or sqlite:////absolute/path.db"
-_DYNAMO = "a table is dynamodb://NAME?region=eu-west-1&endpoint=https://...; an endpoint of http:// is for this machine only"
-_REDIS = ("redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
+_DYNAMO = (
+    "a table is dynamodb://NAME?region=eu-west-1; its options are region, endpoint and shards, each once; an endpoint is an "
+    "https:// URL without path, http:// for this machine only"
+)
+_REDIS = frozenset(f"{scheme}{kind}" for scheme in ("redis", "rediss") for kind in ("", "+cluster", "+sentinel")) | {"unix"}
 
 
 def open_store(url: str) -> Store:
     """The store that `url` names. Does no I/O.
 
     `memory:` is this process's own, a new one at each call. `sqlite:///auth.db` is a file, of the working directory at this
-    moment; `sqlite:////var/lib/app/auth.db` one by its whole path. `redis://`, `rediss://` (TLS), `redis+cluster://` and
-    `redis+sentinel://` are what `RedisStore` takes. `dynamodb://table` takes `region`, `endpoint` and `shards` as its query.
+    moment; `sqlite:////var/lib/app/auth.db` one by its whole path. `redis://`, `rediss://` (TLS), `redis+cluster://`,
+    `redis+sentinel://` and `unix://` are what `RedisStore` takes. `dynamodb://table` takes `region`, `endpoint` and `shards` as
+    its query.
     Raises: `ConfigurationError` for every other scheme, and for an option that there is not. It never repeats the URL, which
-    may hold a password.
+    may hold a password, nor does its traceback.
     """
+    make = _maker(url)
+    del url
+    if isinstance(make, str):
+        raise ConfigurationError(make)
+    return make()
+
+
+def _maker(url: str) -> Callable[[], Store] | str:
+    """What makes the store, or what is wrong. It raises nothing, because its locals hold the URL."""
     scheme, colon, rest = url.partition(":") if isinstance(url, str) else ("", "", "")
-    if colon and scheme == "memory":
-        if rest:
-            raise ConfigurationError("a memory store has no address: write memory:")
-        from .memory import MemoryStore
-
-        return MemoryStore()
-    if colon and scheme == "sqlite":
+    if not colon:
+        return _ANY
+    if scheme == "memory":
+        return _MEMORY if rest else _memory
+    if scheme == "sqlite":
         return _sqlite(rest)
-    if colon and scheme == "dynamodb":
+    if scheme == "dynamodb":
         return _dynamo(rest)
-    held = [url]
-    del url, rest  # a traceback may show what is here
-    if colon and scheme in _REDIS:
-        from .redis_store import RedisStore
-
-        return RedisStore(held.pop())
-    held.clear()
-    raise ConfigurationError("a store is named by a URL: memory:, sqlite:///..., redis://..., rediss://... or dynamodb://...")
+    if scheme in _REDIS:
+        held = [url]
+        return lambda: _redis(held)
+    return _ANY
 
 
-def _sqlite(rest: str) -> Store:
+def _memory() -> Store:
+    from .memory import MemoryStore
+
+    return MemoryStore()
+
+
+def _redis(held: list[str]) -> Store:
+    from .redis_store import RedisStore
+
+    return RedisStore(held.pop())
+
+
+def _sqlite(rest: str) -> Callable[[], Store] | str:
     from urllib.parse import unquote
 
-    if not rest.startswith("///") or rest == "///" or "?" in rest or "#" in rest:
-        raise ConfigurationError(_SQLITE)
-    from .sqlite import SqliteStore
+    path = unquote(rest[3:], errors="surrogateescape")
+    if not rest.startswith("///") or not path or path == ":memory:" or "\0" in path or "?" in rest or "#" in rest:
+        return _SQLITE
 
-    return SqliteStore(unquote(rest[3:], errors="surrogateescape"))
+    def make() -> Store:
+        from .sqlite import SqliteStore
+
+        return SqliteStore(path)
+
+    return make
 
 
-def _dynamo(rest: str) -> Store:
+def _dynamo(rest: str) -> Callable[[], Store] | str:
     from urllib.parse import parse_qsl
 
     name, _, query = rest.removeprefix("//").partition("?")
-    if not rest.startswith("//") or "#" in query:
-        raise ConfigurationError(_DYNAMO)
+    if not rest.startswith("//") or "@" in rest or "#" in rest:
+        return _DYNAMO
     try:
-        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=3) if query else []
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=3) if query else []
     except ValueError:
-        raise ConfigurationError(_DYNAMO) from None
+        return _DYNAMO
     options = dict(pairs)
-    if len(options) != len(pairs) or not options.keys() <= {"region", "endpoint", "shards"}:
-        raise ConfigurationError("the options of a table are region, endpoint and shards, each once")
-    shards = options.get("shards", "1")
+    shards = options.pop("shards", "1")
+    region, endpoint = options.pop("region", None), options.pop("endpoint", None)
+    if options or len({option for option, _ in pairs}) != len(pairs):
+        return _DYNAMO
     if not (shards.isascii() and shards.isdigit() and len(shards) <= 4):
-        raise ConfigurationError("shards is a whole number")
-    from .dynamo import DynamoStore
+        return _DYNAMO
 
-    return DynamoStore(name, region=options.get("region"), endpoint=options.get("endpoint"), shards=int(shards))
+    def make() -> Store:
+        from .dynamo import DynamoStore
+
+        return DynamoStore(name, region=region, endpoint=endpoint, shards=int(shards))
+
+    return make
