@@ -57,9 +57,10 @@ def judged(name: str, versions: SecretVersions, now: float, kind: str | None = N
     return found
 
 
-def fit(value: Sealed, kind: str | None) -> str | None:
-    """Why a new value is not fit to become current, or None. In words that hold nothing of it."""
-    return next((says for (severity, _), says in _wrong(value, kind) if severity == "error"), None)
+def fit(value: Sealed, kind: str | None, *, weak_too: bool = True) -> str | None:
+    """Why a new value is not fit to become current, or None. In words that hold nothing of it. `weak_too`: also a weak one."""
+    found = (says for (severity, code), says in _wrong(value, kind) if severity == "error" and (weak_too or code != "weak"))
+    return next(found, None)
 
 
 def strength(value: Sealed) -> float:

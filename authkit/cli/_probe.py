@@ -1,12 +1,12 @@
-"""The test of a new value before it becomes current: the user's own command, or our own judgement."""
+"""The test of a new value before it becomes current: our own judgement, and the user's own command."""
 
 from __future__ import annotations
 
-import os
+import re
 import shlex
-import signal
-import subprocess
 from typing import TYPE_CHECKING
+
+import click
 
 from ..secrets.versions import as_bytes
 from ._exits import Wrong
@@ -15,33 +15,53 @@ from ._judge import fit
 if TYPE_CHECKING:
     from ..secrets.versions import Sealed
 
+VALUE = "AUTHKIT_NEW_VALUE"  # the variable that a test finds the value in, whatever the secret is called
 LAST_LINES = 10
-MAX_OUTPUT = 65_536  # bytes
 MASK = b"********"
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Variables that say what a shell, a loader or an interpreter runs, or where a program looks for its files.
+_STEERING = re.compile(
+    r"(LD|DYLD|BASH|PYTHON|PERL|RUBY|NODE|JAVA|JDK|MALLOC|GCONV|GLIBC|LC|XDG)_.*|(PYTHON|PERL|RUBY|BASH|CLASSPATH).*|_JAVA_.*"
+    r"|GIT_(SSH|EXEC|CONFIG|DIR|WORK|ASKPASS|EDITOR|PAGER|PROXY|EXTERNAL|TEMPLATE).*|SSL_CERT_.*|(HTTPS?|ALL|NO|FTP)_PROXY"
+    r"|PATH|HOME|SHELL|ENV|IFS|CDPATH|PS[0-9]|PROMPT_COMMAND|SHELLOPTS|TERM|TERMINFO|LANG|LANGUAGE|TZ|TMPDIR|TMP|TEMP|USER"
+    r"|LOGNAME|PWD|OLDPWD|EDITOR|VISUAL|PAGER|BROWSER|DISPLAY|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|NLSPATH|SYSTEMROOT|COMSPEC"
+    r"|PATHEXT|WINDIR",
+    re.IGNORECASE,
+)
 
 
 class Check:
-    """Our own judgement: not a sample, strong enough, and a key that verifies what it signs if it is a key."""
+    """Our own judgement: not a sample, strong enough, and a key that verifies what it signs if it is a key.
 
-    def __init__(self, kind: str | None) -> None:
+    `given`: somebody chose the value, and a weak one is only warned of: it may be a PIN that a vendor sets.
+    """
+
+    def __init__(self, kind: str | None, *, given: bool = False) -> None:
         self.kind = kind
+        self.given = given
         self.why = ""
 
     def __call__(self, pending: Sealed) -> bool:
-        self.why = fit(pending, self.kind) or ""
+        self.why = fit(pending, self.kind, weak_too=not self.given) or ""
+        weak = fit(pending, self.kind) if self.given and not self.why else None
+        if weak is not None:
+            click.echo(f"authkit: warning: {weak}", err=True)
         return not self.why
 
 
 class CommandTest:
     """A command that exits with 0 if the value works. It is started without a shell and without stdin.
 
-    The value is in its environment under the secret's name, and nowhere else. Of a test that fails the last lines are kept,
-    without the value. Raises: `Wrong` for a command that cannot be split or a name that no variable can have.
+    The value is in its environment as AUTHKIT_NEW_VALUE, and under the secret's name too where that can be a variable's and
+    steers nothing (PATH, LD_PRELOAD); nowhere else. When the command has ended, was given up, or authkit ends, so does whatever
+    it has started, unless that has left the process group. Of a test that fails the last lines are kept, without the value.
+    `check`: what is judged first. Raises: `Wrong` for a command that cannot be split.
     """
 
-    def __init__(self, command: str, name: str, seconds: float) -> None:
-        self.name = name
+    def __init__(self, command: str, name: str, seconds: float, check: Check | None = None) -> None:
+        self.names = {VALUE, name} if _PLAIN.fullmatch(name) and not _STEERING.fullmatch(name) else {VALUE}
         self.seconds = seconds
+        self.check = check
         self.why = ""
         self.said: list[str] = []
         try:
@@ -50,63 +70,49 @@ class CommandTest:
             self.words = []
         if not self.words:
             raise Wrong("--test is one command: the program and its arguments, quoted as a shell wants them")
-        if "=" in name or "\0" in name:
-            raise Wrong(f"{name} cannot be the name of an environment variable, which --test wants")
 
     def __call__(self, pending: Sealed) -> bool:
+        from ._process import ended
+
+        if self.check is not None and not self.check(pending):
+            self.why = self.check.why
+            return False
         raw = as_bytes(pending())
         if raw is None or b"\0" in raw:
             self.why = "the value cannot stand in an environment variable"
             return False
         del raw
+        masked = _forms(pending)
+        longest = max(len(form()) for form in masked)
         try:
-            process = _started(self.words, self.name, pending)
+            code, output, cut = ended(self.words, self.names, pending, self.seconds, longest)
         except OSError as error:
             self.why = f"the test cannot be started ({type(error).__name__})"
             return False
-        output = b""
-        try:
-            output = process.communicate(timeout=self.seconds)[0]
-        except subprocess.TimeoutExpired:
+        if code is None:
             self.why = f"the test was not done after {self.seconds:g} s"
-        finally:
-            _end(process)
-        if not self.why and process.returncode:
-            self.why = f"the test exited with {process.returncode}"
+        elif code:
+            self.why = f"the test exited with {code}"
         if self.why:
-            self.said = _without(output, pending)
+            self.said = _without(output, masked, longest if cut else 0)
         return not self.why
 
 
-def _started(words: list[str], name: str, value: Sealed) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, name: os.fsdecode(as_bytes(value()) or b"")}
-    return subprocess.Popen(  # noqa: S603
-        words,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+def _forms(value: Sealed) -> list[Sealed]:
+    """The value, the value as Python shows it, and each line of it that is long enough to say something."""
+    from ..secrets.versions import sealed
 
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The test and whatever it started, if it is still there."""
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        except AttributeError:  # Windows has no groups
-            process.kill()
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
-
-
-def _without(output: bytes, value: Sealed) -> list[str]:
-    """The last lines, with the value and each line of it masked."""
     raw = as_bytes(value()) or b""
-    for part in (raw, repr(value()).encode()[1:-1], *(line for line in raw.splitlines() if len(line) >= 8)):
-        output = output.replace(part, MASK)
-    return output[-MAX_OUTPUT:].decode("utf-8", "replace").splitlines()[-LAST_LINES:]
+    parts = (
+        raw,
+        repr(value()).encode("utf-8", "surrogateescape")[1:-1],
+        *(line for line in raw.splitlines() if len(line) >= 8),
+    )
+    return [sealed(part) for part in parts]
+
+
+def _without(output: bytes, masked: list[Sealed], partial: int) -> list[str]:
+    """The last lines, masked. `partial`: so many bytes at the beginning may be the rest of a value that was cut in two."""
+    for form in masked:
+        output = output.replace(form(), MASK)  # type: ignore[arg-type]  # bytes, every one
+    return output[partial:].decode("utf-8", "replace").splitlines()[-LAST_LINES:]

@@ -55,6 +55,7 @@ class Wanted(NamedTuple):
     test_limit: int
     dry_run: bool
     discard: bool
+    take_pending: bool
     backup: bool
     reveal: bool
     force: bool
@@ -66,12 +67,14 @@ def carry_out(out: Output, wanted: Wanted) -> int:
 
     rotation, target = rotation_of(wanted.source, backup=wanted.backup)
     test = _test(target, wanted)
+    options = {
+        "grace": wanted.grace, "force": wanted.force, "discard": wanted.discard, "take_pending": wanted.take_pending
+    }  # fmt: skip
     if wanted.dry_run:
-        plan = rotation.plan(wanted.name, grace=wanted.grace, test=True, force=wanted.force, discard=wanted.discard)
-        return _show(out, plan, wanted.source)
+        return _show(out, rotation.plan(wanted.name, test=True, **options), wanted.source)  # type: ignore[arg-type]
     make = maker(target, wanted)
     with out.progress(f"rotating {wanted.name}"):
-        outcome = _rotated(rotation, wanted, make, test)
+        outcome = _rotated(rotation, target, wanted, make, test, options)
     more = {}
     if wanted.reveal:
         from ..secrets.versions import sealed
@@ -95,12 +98,9 @@ def maker(target: RotationTarget, wanted: Wanted) -> Callable[[], Sealed]:
     if wanted.value_from is not None:
         if chosen:
             raise Wrong("--value-from brings the value: there is nothing to generate with --length, --alphabet or --encoding")
-        from ._values import given, same
+        from ._values import given
 
         value = given(wanted.value_from, wanted.name)
-        pending = None if versions.pending is None or wanted.discard else sealed(versions.pending)
-        if pending is not None and not same(pending, value):
-            raise Refused(f"another value of {wanted.name} is pending: --discard drops it")
         return lambda: value
     kind, length, encoding = wanted.kind, wanted.length, wanted.encoding
     if kind is None and not chosen:
@@ -127,15 +127,30 @@ def tell(out: Output, outcome: Outcome, source: str, more: dict[str, Any] | None
     out.document({"source": source, **asdict(outcome), **(more or {})})
 
 
-def _rotated(rotation: Rotation, wanted: Wanted, make: Callable[[], Sealed], test: Check | CommandTest) -> Outcome:
-    from ..secrets.rotation.outcome import NewValueRefused
+def _rotated(
+    rotation: Rotation,
+    target: RotationTarget,
+    wanted: Wanted,
+    make: Callable[[], Sealed],
+    test: Check | CommandTest,
+    options: dict[str, Any],
+) -> Outcome:
+    from ..secrets.rotation.outcome import NewValueRefused, PendingFound
 
     try:
-        return rotation.rotate(wanted.name, make, grace=wanted.grace, test=test, force=wanted.force, discard=wanted.discard)
+        return rotation.rotate(wanted.name, make, test=test, given=wanted.value_from is not None, **options)
+    except PendingFound as refused:
+        raise Refused(_as_options(str(refused))) from None
     except NewValueRefused as refused:
         for line in getattr(test, "said", ()):
             click.echo(f"    {line}", err=True)
-        raise Failed(f"{wanted.name}: {test.why or refused}: nothing was promoted") from None
+        left = "; it is pending still: --discard makes another" if target.read(wanted.name).pending is not None else ""
+        raise Failed(f"{wanted.name}: {test.why or refused}: nothing was promoted{left}") from None
+
+
+def _as_options(message: str) -> str:
+    """What the library says of its arguments, said of ours."""
+    return message.replace("take_pending=True", "--take-pending").replace("discard=True", "--discard")
 
 
 def _test(target: RotationTarget, wanted: Wanted) -> Check | CommandTest:
@@ -143,49 +158,34 @@ def _test(target: RotationTarget, wanted: Wanted) -> Check | CommandTest:
     from ._probe import Check, CommandTest
     from ._shape import key_pair
 
-    if wanted.test is not None:
-        return CommandTest(wanted.test, wanted.name, wanted.test_limit)
     pair = key_pair(sealed(target.read(wanted.name).current))
-    return Check(wanted.kind or (pair and pair.kind))  # what verifies with a key cannot do with anything else
+    kind = wanted.kind or (pair and pair.kind)  # what verifies with a key cannot do with anything else
+    check = Check(kind, given=wanted.value_from is not None)
+    return check if wanted.test is None else CommandTest(wanted.test, wanted.name, wanted.test_limit, check)
 
 
 def _show(out: Output, plan: Plan, source: str) -> int:
     if plan.refused is not None:
-        out.line(f"would be refused: {plan.refused}", "bad")
+        out.line(f"would be refused: {_as_options(plan.refused)}", "bad")
     for number, step in enumerate(plan.steps, 1):
         out.line(f"{number}. {step.step}: {step.says}")
     if plan.refused is None:
         out.line(f"the value before would be accepted until {moment(plan.previous_until, time.time())}", "faint")
     steps = [{"step": step.step, "says": step.says} for step in plan.steps]
     document = {"name": plan.name, "source": source, "target": plan.target, "dry_run": True, "steps": steps}
-    out.document(document | {"previous_until": plan.previous_until, "refused": plan.refused})
+    out.document(document | {"previous_until": plan.previous_until, "refused": plan.refused and _as_options(plan.refused)})
     return EXITS["ok" if plan.refused is None else "refused"][0]
 
 
 def publish(out: Output, wanted: Wanted) -> int:
     """Only stage the new value: it is published, and nothing is signed with it yet. The next rotation takes it."""
-    from os import urandom
-
-    from ..secrets.rotation.outcome import Outcome
-    from ._place import journal_of, target_of
+    from ._place import rotation_of
 
     if wanted.dry_run:
         raise Wrong("--dry-run is for what promotes: --publish-only changes nothing that is in use")
-    target, journal = target_of(wanted.source, backup=wanted.backup), journal_of(wanted.source)
+    rotation, target = rotation_of(wanted.source, backup=wanted.backup)
     make = maker(target, wanted)
-    with target.locked(wanted.name), out.progress(f"making the next {wanted.name}"):
-        pending = target.read(wanted.name).pending is not None
-        steps = ["discarded"] * (pending and wanted.discard)
-        if steps:
-            target.discard(wanted.name)
-        if steps or not pending:
-            target.stage(wanted.name, make())
-            steps.append("staged")
-        rotation = urandom(8).hex() if steps else None
-        for step in steps:
-            journal.write(action="publish", step=step, name=wanted.name, target=str(target), rotation=str(rotation))
-    done = Outcome(
-        name=wanted.name, target=str(target), action="publish", rotation=rotation, steps=tuple(steps), changed=bool(steps)
-    )
+    with out.progress(f"making the next {wanted.name}"):
+        done = rotation.stage(wanted.name, make, discard=wanted.discard)
     tell(out, done, wanted.source)
     return 0

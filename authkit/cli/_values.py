@@ -6,12 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from ..secrets.versions import as_bytes, is_blank, sealed
+from ..secrets.rotation._same import same_value
+from ..secrets.versions import is_blank, sealed
 from ._exits import NotFound, Wrong
 
 if TYPE_CHECKING:
     from ..secrets.versions import Sealed
 
+same = same_value
 LONGEST = 65_536  # bytes: what AWS Secrets Manager takes
 
 
@@ -24,13 +26,6 @@ def given(value_from: str | None, name: str) -> Sealed:
     if is_blank(value()):
         raise Wrong("the value is empty")
     return value
-
-
-def same(one: Sealed, other: Sealed) -> bool:
-    """Whether two values are the same bytes, in constant time."""
-    from hmac import compare_digest
-
-    return compare_digest(as_bytes(one()) or b"", as_bytes(other()) or b"\0")
 
 
 def _asked(name: str) -> Sealed:

@@ -82,6 +82,7 @@ def jwks(name: str, source: str, as_json: bool) -> None:
 @click.option("--publish-only", is_flag=True, help="Only publish the new key; run again without it to sign with it.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--discard", is_flag=True, help="Drop a pending key and make another, instead of taking it.")
+@click.option("--take-pending", is_flag=True, help="Promote a key that somebody else has staged.")
 @click.option("--backup", is_flag=True, help="Keep a copy of the file as it was.")
 @force_option
 @json_option

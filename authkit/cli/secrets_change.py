@@ -50,17 +50,18 @@ def set_(name: str, source: str, value_from: str | None, force: bool, as_json: b
 @name_argument
 @source_option
 @click.option("--grace", type=Duration(), default=GRACE, show_default=True, help="How long the value given up stays valid.")
+@click.option("--force", is_flag=True, help="Also right after a rollback: bring the newer value forward again.")
 @json_option
-def rollback(name: str, source: str, grace: int, as_json: bool) -> None:
+def rollback(name: str, source: str, grace: int, force: bool, as_json: bool) -> None:
     """Bring the previous value back.
 
-    What was current becomes previous, and is accepted until the grace is over.
+    What was current becomes previous, and is accepted until the grace is over. Asked twice it is done once, unless --force.
     """
     from ._place import rotation_of
     from ._rotation import tell
 
     out = Output(as_json)
-    tell(out, rotation_of(source)[0].roll_back(name, grace=grace), source)
+    tell(out, rotation_of(source)[0].roll_back(name, grace=grace, force=force), source)
 
 
 @click.command(cls=Command)

@@ -33,10 +33,11 @@ ENCODINGS = ("base64url", "base64", "hex")
 @click.option("--encoding", type=OneOf(ENCODINGS), help="How an hmac secret is written.")
 @value_option
 @click.option("--grace", type=Duration(), default=GRACE, show_default=True, help="How long the old value stays valid.")
-@click.option("--test", metavar="COMMAND", help="Promote only if COMMAND, with the new value in $NAME, exits with 0.")
+@click.option("--test", metavar="COMMAND", help="Promote only if COMMAND, with $AUTHKIT_NEW_VALUE, exits with 0.")
 @click.option("--test-limit", type=Duration(), default="60s", show_default=True, help="How long COMMAND may take.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--discard", is_flag=True, help="Drop a pending value and make another, instead of taking it.")
+@click.option("--take-pending", is_flag=True, help="Promote a value that somebody else has staged.")
 @click.option("--backup", is_flag=True, help="Keep a copy of the file as it was.")
 @click.option("--reveal", is_flag=True, help="Print the new value once it is current.")
 @force_option
@@ -45,7 +46,8 @@ def rotate(as_json: bool, **wanted: Any) -> int:
     """Replace a secret while it is in use.
 
     The new value is written as pending, tested, and made current; the old one is accepted until the grace is over. Killed at
-    any point and run again, it ends in the same place. Without --test the new value is judged by authkit.
+    any point and run again, it ends in the same place. The new value is judged by authkit, and by --test. Ended by a
+    signal it takes back what it staged.
     """
     from ._rotation import Wanted, carry_out
 

@@ -118,7 +118,7 @@ def test_after_a_rotation_old_tokens_hold_until_the_old_key_is_retired(place: Pa
 def test_a_key_can_be_published_before_it_signs(place: Path) -> None:
     [before] = authkit("keys", "jwks", "RING", cwd=place).json["keys"]
     said = authkit("keys", "rotate", "RING", "--publish-only", "--json", cwd=place)
-    assert (said.code, said.json["steps"]) == (0, ["staged"])
+    assert (said.code, said.json["steps"]) == (0, ["begin", "staged", "end"])
     again = authkit("keys", "rotate", "RING", "--publish-only", "--json", cwd=place)
     assert (again.code, again.json["changed"]) == (0, False)
     published = {key["kid"] for key in authkit("keys", "jwks", "RING", cwd=place).json["keys"]} - {before["kid"]}

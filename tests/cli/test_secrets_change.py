@@ -141,3 +141,12 @@ def test_a_directory_of_files_is_a_place_like_any_other(tmp_path: Path) -> None:
     assert authkit("secrets", "get", "API_KEY", "--reveal", "--version", "previous", *words, cwd=tmp_path).out == f"{GOOD}\n"
     assert authkit("secrets", "list", *words, cwd=tmp_path).out == "API_KEY\n"
     assert json.loads(authkit("secrets", "status", "--json", *words, cwd=tmp_path).out)["secrets"][0]["state"] == "grace"
+
+
+def test_a_rollback_is_undone_when_it_is_forced(place: Path) -> None:
+    new = authkit("secrets", "get", "API_KEY", "--reveal", cwd=place).out
+    assert authkit("secrets", "rollback", "API_KEY", cwd=place).code == 0
+    assert authkit("secrets", "get", "API_KEY", "--reveal", cwd=place).out == f"{OLD}\n"
+    assert authkit("secrets", "rollback", "API_KEY", "--json", cwd=place).json["changed"] is False
+    assert authkit("secrets", "rollback", "API_KEY", "--force", cwd=place).code == 0
+    assert authkit("secrets", "get", "API_KEY", "--reveal", cwd=place).out == new

@@ -120,6 +120,36 @@ def test_a_value_of_ones_own_does_not_pass_for_another_that_is_pending(place: Pa
     assert values(place) == {"current": good, "previous": OLD}
 
 
+def test_a_pending_value_of_somebody_else_is_refused_and_the_ways_out_are_named(place: Path) -> None:
+    pending = "p1Dtl-5hGm9v2Yk7PqL4dXwZ8rTbNfJp"
+    with (place / ".env").open("a") as file:
+        file.write(f"API_KEY__PENDING={pending}\n")
+    for said in (rotate(place), rotate(place, "--dry-run")):
+        assert said.code == 3
+        assert "--take-pending" in said.all
+        assert "--discard" in said.all
+    assert values(place) == {"current": OLD, "pending": pending}
+    assert rotate(place, "--take-pending").code == 0
+    assert values(place) == {"current": pending, "previous": OLD}
+
+
+def test_a_weak_value_that_is_pending_names_the_way_out(place: Path) -> None:
+    with (place / ".env").open("a") as file:
+        file.write("API_KEY__PENDING=4711\n")
+    said = rotate(place, "--take-pending")
+    assert said.code == 1
+    assert "--discard" in said.err
+    assert rotate(place, "--discard").code == 0
+
+
+def test_the_sample_check_also_holds_beside_a_test_and_a_weak_value_that_is_given_is_warned_of(place: Path) -> None:
+    said = rotate(place, "--value-from", "-", "--test", "true", stdin="changeme")
+    assert (said.code, values(place)) == (1, {"current": OLD})
+    said = rotate(place, "--value-from", "-", "--test", "true", stdin="4711-0815")
+    assert said.code == 0, said.err
+    assert "can be guessed" in said.err
+
+
 def test_the_test_command_decides(place: Path) -> None:
     said = rotate(place, "--test", python("import os, sys; print(os.environ['API_KEY']); sys.exit(7)"))
     assert said.code == 1
