@@ -48,7 +48,7 @@ def test_it_shows(argv, environ):
         (("/usr/bin/uvicorn", "app:app", "--workers"), {}),
         (("/usr/bin/uvicorn", "app:app", "--workers", "1"), {}),
         (("/usr/bin/gunicorn", "-w", "1", "app:app"), {"WEB_CONCURRENCY": "4"}),
-        (("/home/me/train.py", "--workers", "8"), {}),
+        (("/srv/train.py", "--workers", "8"), {}),
         (("pytest", "-w", "8"), {"GUNICORN_CMD_ARGS": "--workers 4"}),
     ],
     ids=str,
