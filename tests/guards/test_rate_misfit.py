@@ -110,7 +110,8 @@ def test_under_a_real_gunicorn_whose_file_says_three(tmp_path):
     )
     try:
         port = next(int(found[1]) for line in process.stderr if (found := LISTENING.search(line)))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        drain = threading.Thread(target=process.stderr.read, daemon=True)
+        drain.start()
         server = Address(socket.AF_INET, ("127.0.0.1", port))
         deadline = time.monotonic() + 20
         while b"several" not in (said := server.get("/").body):
@@ -119,3 +120,5 @@ def test_under_a_real_gunicorn_whose_file_says_three(tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
+        drain.join(10)
+        process.stderr.close()
