@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
-from .._run import arun, blocking
+from .._run import SingleFlight, arun, blocking, run
 from ..errors import ConfigurationError, InvalidToken
 from . import base64url, issue
 from .claims import validate
-from .followed import FOREVER, ring_of
+from .followed import FOREVER, Known, ring_of
 from .remembered import Remembered
 from .ring import KeyRing
 from .verify import MAX_TOKEN, SignedBy
@@ -99,6 +100,8 @@ class Tokens:
         self._state: _State | None = None
         if hasattr(key, "versions"):
             self._secret = key
+            self._known = Known(random)
+            self._flights = SingleFlight()
         else:
             self._state = _State(key if isinstance(key, KeyRing) else KeyRing(key), self._cache_size)
 
@@ -116,7 +119,35 @@ class Tokens:
         Raises: `ValueError` for what no verifier would accept, or for `claims` that only authkit may set;
         `ConfigurationError` if the key only verifies.
         """
-        state = self._current()
+        return self._issued(self._current(), subject, scopes, roles, claims, ttl)
+
+    async def aissue(
+        self,
+        subject: str,
+        *,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        claims: Mapping[str, Any] | None = None,
+        ttl: int | None = None,
+    ) -> str:
+        """`issue` on an event loop, which it does not block."""
+        return await arun(self.issuing(subject, scopes=scopes, roles=roles, claims=claims, ttl=ttl))
+
+    async def issuing(self, subject: str, **options: Any) -> str:
+        """`issue` for a guard's or endpoint's own coroutine, whether the host is sync or async."""
+        if type(self).issue is not Tokens.issue or "issue" in vars(self):  # a subclass's may ask somebody
+            return await blocking(partial(self.issue, subject, **options))
+        return self._issued(await self._loaded(), subject, **options)
+
+    def _issued(
+        self,
+        state: _State,
+        subject: str,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        claims: Mapping[str, Any] | None = None,
+        ttl: int | None = None,
+    ) -> str:
         key = state.ring.current
         if not key.can_sign:
             raise ConfigurationError("this key only verifies: issuing tokens wants the private key")
@@ -163,18 +194,18 @@ class Tokens:
 
     async def verifying(self, token: str) -> Principal:
         """`verify` for a guard's own coroutine, whether the host is sync or async."""
+        if type(self).verify is not Tokens.verify or "verify" in vars(self):  # a subclass's checks more, and may wait
+            return await blocking(self.verify, token)
         secret = self._secret
         if secret is None:
             return self.verify(token)
-        if type(self).verify is not Tokens.verify or "verify" in vars(self):  # a subclass's checks more, and may wait
-            return await blocking(self.verify, token)
-        state = self._follow(await secret.load())
+        state = await self._loaded()
         try:
             return self._judge(state, token)[0]
         except InvalidToken as error:
             if error.reason not in _ROTATED or not await secret.reload_after_failure(state.versions):
                 raise
-        return self._judge(self._follow(await secret.load()), token)[0]
+        return self._judge(await self._loaded(), token)[0]
 
     def recall(self, token: str) -> Principal | None:
         """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
@@ -219,23 +250,46 @@ class Tokens:
 
         Raises: `ConfigurationError` if the key is unfit, `SecretNotFound`, `Unavailable`.
         """
-        if self._secret is not None:
-            self._follow(await self._secret.load())
+        await self._loaded()
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JWK Set (RFC 7517 section 5), those of the next rotation included. Secrets are never in it."""
         return self._current().ring.jwks()
 
+    async def ajwks(self) -> dict[str, Any]:
+        """`jwks` on an event loop, which it does not block."""
+        return (await arun(self._loaded())).ring.jwks()
+
     def _current(self) -> _State:
         state = self._state
         return state if state is not None and self._secret is None else self._follow(self._secret.versions())
 
+    async def _loaded(self) -> _State:
+        """The state under what the secret says now, for a coroutine that anybody may drive."""
+        secret = self._secret
+        if secret is None:
+            return self._state  # type: ignore[return-value]  # as in verify
+        versions = await secret.load()
+        return self._holding(versions) or await self._making(versions)
+
     def _follow(self, versions: Versions) -> _State:
-        """The state under what the secret says now. It gives the same object until something changes."""
+        """The state under these versions. It gives the same object until something changes."""
+        return self._holding(versions) or run(self._making(versions))
+
+    def _holding(self, versions: Versions) -> _State | None:
         state = self._state
-        now = self._clock()
-        if state is None or state.versions is not versions or now >= state.until:
-            ring, version_of, until = ring_of(self._secret.name, versions, now)
+        return None if state is None or state.versions is not versions or self._clock() >= state.until else state
+
+    async def _making(self, versions: Versions) -> _State:
+        """Another state, made by one caller however many wait, and off the loop: a key pair takes long to read."""
+        if self._known.is_quick(versions):
+            return self._made(versions)
+        return await self._flights.do(id(versions), partial(self._made, versions))
+
+    def _made(self, versions: Versions) -> _State:
+        state = self._holding(versions)  # another flight may have just landed
+        if state is None:
+            ring, version_of, until = ring_of(self._secret.name, versions, self._clock(), self._known)
             state = self._state = _State(ring, self._cache_size, versions, version_of, until)
         return state
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ConfigurationError
-from . import base64url
-from .forms import as_jwk
+from . import base64url, forms
 from .keys import Key
 from .ring import KeyRing
 
@@ -41,7 +42,53 @@ if TYPE_CHECKING:
 FOREVER = float("inf")
 
 
-def ring_of(name: str, versions: Versions, now: float) -> tuple[KeyRing, dict[str, str], float]:
+class Known:
+    """The keys that values were found to make: a value that becomes previous, or stays when another ends, is not read again.
+
+    By a digest of the value under a key of our own, which says nothing of it. `random`: a number of bytes nobody can guess.
+    """
+
+    __slots__ = ("_key", "_found")
+
+    def __init__(self, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._key = random(32)
+        self._found: dict[bytes, list[Key]] = {}
+
+    def is_quick(self, versions: Versions) -> bool:
+        """Whether `ring_of` takes next to no time: what is not known is no key pair."""
+        return all(self._digest(value) in self._found or forms.is_quick(value) for value in _values(versions))
+
+    def keys(self, value: Callable[[], str | bytes | None]) -> list[Key] | str:
+        """As `_keys`, which is asked for what is new."""
+        material = value()
+        if material is None:
+            return _keys(value)
+        digest = self._digest(material)
+        found: list[Key] | str | None = self._found.get(digest)
+        if found is None:
+            found = _keys(value)
+            if not isinstance(found, str):
+                self._found[digest] = found
+        return found
+
+    def keep(self, versions: Versions) -> None:
+        """Forget every value that is none of these."""
+        wanted = {self._digest(value) for value in _values(versions)}
+        self._found = {digest: keys for digest, keys in self._found.copy().items() if digest in wanted}
+
+    def _digest(self, value: str | bytes) -> bytes:
+        from hashlib import blake2b
+
+        text = isinstance(value, str)  # which is another key than the same bytes are, where UTF-8 cannot say it
+        raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        return blake2b(raw, digest_size=32, key=self._key, person=b"text" if text else b"bytes").digest()
+
+
+def _values(versions: Versions) -> list[str | bytes]:
+    return [value for value in (versions.current, versions.previous, versions.pending) if value is not None]
+
+
+def ring_of(name: str, versions: Versions, now: float, known: Known | None = None) -> tuple[KeyRing, dict[str, str], float]:
     """The ring of the secret `name`, which version each `kid` is of, and until when (epoch seconds) the ring holds.
 
     `current` signs and verifies, `previous` verifies until its end, `pending` is published and verifies nothing of ours. A
@@ -51,18 +98,20 @@ def ring_of(name: str, versions: Versions, now: float) -> tuple[KeyRing, dict[st
     Raises: `ConfigurationError` if `current` makes no key. A previous or pending value that makes none is left out, with a
     warning: no token can have been signed with it, and the current one shall not fall with it.
     """
-    keys = _keys(lambda: versions.current)
+    known = Known() if known is None else known
+    keys = known.keys(lambda: versions.current)
     if isinstance(keys, str):
         raise ConfigurationError(f"the secret {name}: {keys}")
     previous, until = keys[1:], versions.previous_until
     if versions.previous is None or (until is not None and now >= until):
         until = FOREVER
     elif versions.previous != versions.current:
-        previous += _others(name, "previous", lambda: versions.previous, keys)
+        previous += _others(name, "previous", known.keys(lambda: versions.previous), keys)
     named = {key.kid: "previous" for key in previous} | {keys[0].kid: "current"}
     pending = []
     if versions.pending is not None and versions.pending not in (versions.current, versions.previous):
-        pending = _others(name, "pending", lambda: versions.pending, [keys[0], *previous])
+        pending = _others(name, "pending", known.keys(lambda: versions.pending), [keys[0], *previous])
+    known.keep(versions)
     everything = (*keys[:1], *previous, *pending)
     if len({key.algorithm.kty == "oct" for key in everything}) > 1:
         for key in everything:
@@ -70,9 +119,8 @@ def ring_of(name: str, versions: Versions, now: float) -> tuple[KeyRing, dict[st
     return KeyRing(keys[0], previous=previous, pending=pending), named, FOREVER if until is None else until
 
 
-def _others(name: str, version: str, value: Callable[[], str | bytes | None], known: list[Key]) -> list[Key]:
-    """The keys of a value that is not the one to sign with."""
-    keys = _keys(value)
+def _others(name: str, version: str, keys: list[Key] | str, known: list[Key]) -> list[Key]:
+    """The keys of a value that is not the one to sign with, but for those that are known."""
     if isinstance(keys, str):
         wrong = keys
     else:
@@ -98,7 +146,7 @@ def _keys(value: Callable[[], str | bytes | None]) -> list[Key] | str:
     """The keys that a value makes, the signing one first, or what is wrong with it: it raises nothing, its frames hold it."""
     material = value()
     try:
-        found = as_jwk(material if isinstance(material, str) else (material or b"").decode("utf-8", "replace"))
+        found = forms.as_jwk(material if isinstance(material, str) else (material or b"").decode("utf-8", "replace"))
         if found is None or "keys" not in found:
             return [Key(material)]  # type: ignore[arg-type]  # None is refused by Key
         members = found["keys"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._needs import needs
 from .._samples import is_sample
 from ..errors import ConfigurationError
+from ..secrets.versions import as_bytes
 from .algorithms import HMAC_BYTES
 
 TYPE_CHECKING = False
@@ -31,6 +32,14 @@ def as_jwk(text: str) -> dict[str, Any] | None:
 def is_pem(text: str) -> bool:
     """Whether `text` is armoured: PEM, or the SSH form of it (RFC 4716), however damaged."""
     return "-BEGIN " in text or "- BEGIN " in text or "-----END " in text
+
+
+def is_quick(value: str | bytes) -> bool:
+    """Whether it takes next to no time to find out what key `value` makes: it is neither PEM nor JSON nor DER, and not long."""
+    raw = as_bytes(value)
+    if raw is None:
+        return True  # and none
+    return len(raw) <= 256 and b"BEGIN " not in raw and raw.lstrip()[:1] not in (b"{", b"M", b"\x30")
 
 
 def check_hmac(secret: bytes, alg: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_RSA_PARTS = ("n", "e", "d", "p", "q", "dp", "dq", "qi")
 _COORDINATES = {"P-256": 32, "P-384": 48, "P-521": 66}
 
 
@@ -43,6 +44,8 @@ def read_secret(jwk: Mapping[str, Any]) -> bytes:
 def read_asymmetric(jwk: Mapping[str, Any]) -> Any:
     """The key of an RSA, EC or OKP JWK, as `cryptography` has it: private if the JWK is."""
     needs("cryptography.hazmat.primitives.serialization")  # jwt goes on without it, with fewer algorithms
+    if jwk.get("kty") == "RSA" and (private := _rsa_private(jwk)) is not None:
+        return private
     needs("jwt.algorithms")
     from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -54,6 +57,19 @@ def read_asymmetric(jwk: Mapping[str, Any]) -> Any:
         return readers[kty].from_jwk(dict(jwk))
     except Exception:  # the readers have several ways to say no, and their words may hold the material
         raise ConfigurationError(f"the {kty} JWK cannot be read") from None
+
+
+def _rsa_private(jwk: Mapping[str, Any]) -> Any | None:
+    """An RSA private key with all its parts (RFC 7518 section 6.3.2), not judged; None for any other, which takes longer."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
+
+    if "oth" in jwk:
+        return None
+    try:
+        n, e, d, p, q, dp, dq, qi = (int.from_bytes(base64url.decode(jwk[part]), "big") for part in _RSA_PARTS)
+        return RSAPrivateNumbers(p, q, d, dp, dq, qi, RSAPublicNumbers(e, n)).private_key(unsafe_skip_rsa_key_validation=True)
+    except Exception:  # a part is missing, or nonsense
+        return None
 
 
 def public_jwk(public: Any, algorithm: Algorithm) -> dict[str, Any]:

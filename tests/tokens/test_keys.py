@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -252,3 +253,24 @@ def test_traditional_pem_with_its_parameters_is_read() -> None:
 def test_a_key_shows_its_algorithm_and_kid_only() -> None:
     assert repr(Key(SECRET, kid="one")) == "<Key HS256 'one'>"
     assert sign(Key(SECRET), {}, {})
+
+
+@pytest.mark.parametrize("text", ["\ud800" * 40, "a secret of thirty-two bytes, and this \udfff"], ids=["only", "one"])
+def test_sec_01_text_that_utf_8_cannot_say_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="UTF-8") as caught:
+        Key(text)
+    assert caught.value.__context__ is None
+    assert "thirty" not in repr(caught.value)
+
+
+def test_bytes_that_the_environment_could_not_decode_are_a_key() -> None:
+    raw = b"\xff\xfe a secret of thirty-two bytes or more"
+    assert Key(raw.decode("utf-8", "surrogateescape")).kid == Key(raw).kid
+
+
+def test_a_key_that_was_refused_can_be_shown_in_a_traceback() -> None:
+    half = Key.__new__(Key)
+    assert repr(half) == "<Key>"
+    with pytest.raises(ConfigurationError) as caught:
+        Key("too short")
+    "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
