@@ -21,10 +21,10 @@ class EnvFile:
     """The values of one file, each behind a function, so that nothing that prints objects shows them.
 
     `broken`: the lines that cannot be served, by name (no value, or a quoting we do not know), or under None: a line that
-    does not parse and might define any name.
+    does not parse and might define any name. `written`: epoch seconds.
     """
 
-    __slots__ = ("path", "readable_by_others", "_values", "_broken", "_lines", "_literal")
+    __slots__ = ("path", "readable_by_others", "written", "_values", "_broken", "_lines", "_literal")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class EnvFile:
         broken: dict[str | None, int],
         lines: dict[str, int],
         literal: set[str],
+        written: float,
     ) -> None:
         self.path = path
         self.readable_by_others = readable_by_others
@@ -41,6 +42,7 @@ class EnvFile:
         self._broken = broken
         self._lines = lines
         self._literal = literal
+        self.written = written
 
     def find(self, name: str, optional: bool = False) -> Callable[[], str] | None:
         """The value of `name` behind a function, or None if the file does not define it.
@@ -162,7 +164,9 @@ def _parsed(path: str, status: os.stat_result, file: int) -> EnvFile | str:
         elif key is None:
             continue
         elif key in lines:
-            return f"defines {key} twice, in lines {lines[key]} and {line}"
+            # Without a value, or if it is no name, what was taken for a name may be a secret that was pasted alone.
+            named = key.isidentifier() and value and key in values and values[key]()
+            return f"defines {key if named else 'a name'} twice, in lines {lines[key]} and {line}"
         else:
             lines[key] = line
             written = original.string.partition("=")[2].lstrip()
@@ -173,7 +177,8 @@ def _parsed(path: str, status: os.stat_result, file: int) -> EnvFile | str:
                 values[key] = _behind(value)
                 if written.startswith("'"):
                     literal.add(key)
-    return EnvFile(path, bool(status.st_mode & 0o004) and os.name == "posix", values, broken, lines, literal)
+    readable_by_others = bool(status.st_mode & 0o004) and os.name == "posix"
+    return EnvFile(path, readable_by_others, values, broken, lines, literal, status.st_mtime)
 
 
 def _line(data: bytes, position: int) -> int:

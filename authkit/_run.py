@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     P = ParamSpec("P")
 
-WAIT_SECONDS = 30.0  # how long a follower waits for the leader of a single flight; every port has a shorter timeout
+WAIT_SECONDS = 30.0  # how long anybody waits for a flight in another thread; every port has a shorter timeout
 
 
 class Blocking:
@@ -40,12 +40,13 @@ class Blocking:
 
 
 class _Waiting:
-    """An awaitable request to wait for somebody else's result, without holding a thread on an event loop."""
+    """An awaitable request to wait for another thread's result, on an event loop without holding one. `seconds`: at most."""
 
-    __slots__ = ("future",)
+    __slots__ = ("future", "seconds")
 
-    def __init__(self, future: Future[Any]) -> None:
+    def __init__(self, future: Future[Any], seconds: float | None = None) -> None:
         self.future = future
+        self.seconds = WAIT_SECONDS if seconds is None else seconds
 
     def __await__(self) -> Generator[_Waiting, Any, Any]:
         return (yield self)
@@ -104,7 +105,7 @@ def _in_place(wanted: object) -> Any:
         return False
     if isinstance(wanted, _Waiting):
         try:
-            return wanted.future.result(WAIT_SECONDS)
+            return wanted.future.result(wanted.seconds)
         except TimeoutError:
             if wanted.future.done():
                 raise
@@ -150,7 +151,8 @@ def _on_loop(wanted: Blocking | _Waiting) -> Generator[Any, Any, Any]:
         raise TypeError("authkit runs on asyncio only; this event loop is another one (trio?)") from None
     if isinstance(wanted, _Waiting):
         try:
-            return (yield from asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wanted.future)), WAIT_SECONDS).__await__())
+            landing = asyncio.shield(asyncio.wrap_future(wanted.future))
+            return (yield from asyncio.wait_for(landing, wanted.seconds).__await__())
         except TimeoutError:
             if wanted.future.done():
                 raise
@@ -228,10 +230,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class SingleFlight:
-    """One computation per key at a time: the first caller computes, the others wait for its result, holding no thread.
+def _in_a_thread(fly: Callable[[], None]) -> bool:
+    """Call `fly` in a thread of its own, with the caller's context variables. False: there is none to be had."""
+    import contextvars
 
-    A failure is the result of everybody who waited for it; the next caller tries again. Safe after fork.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(fly,), name="authkit-flight", daemon=True)
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError):  # too many threads, or the interpreter is closing
+        return False
+    return True
+
+
+class SingleFlight:
+    """One computation per key at a time: the first caller has it made, the others wait for its result, holding no thread.
+
+    It is made in the caller's thread where that may block, otherwise in a thread of its own: on a pool it could stand behind
+    the very calls that wait for it. A failure is the result of everybody who waited for it; the next caller tries again.
+    Safe after fork.
     """
 
     def __init__(self) -> None:
@@ -239,10 +255,23 @@ class SingleFlight:
         self._flights: dict[Hashable, Future[Any]] = {}
         self._pid = os.getpid()
 
-    async def do(self, key: Hashable, fn: Callable[[], T], pool: str = "io") -> T:
-        """The result of `fn()`, computed once for all who ask for `key` meanwhile."""
+    async def do(
+        self,
+        key: Hashable,
+        fn: Callable[[], T],
+        *,
+        bounded: bool = False,
+        lead: float | None = None,
+        follow: float | None = None,
+    ) -> T:
+        """The result of `fn()`, computed once for all who ask for `key` meanwhile.
+
+        `bounded`: in a thread of its own in any case, so that a call that hangs keeps nobody for ever. `lead`, `follow`:
+        seconds that the first caller and the others wait for another thread (default: 30). Raises: `Unavailable` after that.
+        """
         from concurrent.futures import Future
 
+        apart = bounded or await may_await()
         if self._pid != os.getpid():  # a flight that was under way in the parent never lands here
             self._lock, self._flights, self._pid = threading.Lock(), {}, os.getpid()
         with self._lock:
@@ -251,28 +280,29 @@ class SingleFlight:
             if future is None:
                 future = self._flights[key] = Future()
         if not leads:
-            return await _Waiting(future)  # type: ignore[no-any-return]
-
-        started = False
-
-        def fly() -> None:
-            # Settled by the thread that computes, not by the leader's task: the leader may be cancelled meanwhile.
-            nonlocal started
-            started = True
+            return await _Waiting(future, follow)  # type: ignore[no-any-return]
+        # Settled by the thread that computes, not by the leader's task: the leader may be cancelled meanwhile.
+        fly = partial(self._fly, key, future, fn)
+        if not apart:
+            fly()
+        elif not _in_a_thread(fly):
             try:
-                result = _returning(fn)
+                await blocking(fly)
             except BaseException as error:
-                self._land(key, future, error)
-            else:
-                self._land(key, future, None, result)
+                if not future.done():
+                    self._land(
+                        key, future, error if isinstance(error, Unavailable) else Unavailable("the caller ahead gave up")
+                    )
+                raise
+        return await _Waiting(future, lead)  # type: ignore[no-any-return]
 
+    def _fly(self, key: Hashable, future: Future[Any], fn: Callable[[], Any]) -> None:
         try:
-            await blocking(fly, pool=pool)
+            result = _returning(fn)
         except BaseException as error:
-            if not started:  # the pool was full, or the leader was cancelled before a thread was free
-                self._land(key, future, error if isinstance(error, Unavailable) else Unavailable("the caller ahead gave up"))
-            raise
-        return future.result(0)  # type: ignore[no-any-return]
+            self._land(key, future, error)
+        else:
+            self._land(key, future, None, result)
 
     async def join(self, key: Hashable) -> bool:
         """Wait for what is under way for `key`, if anything is, whatever comes of it. False: that takes too long."""

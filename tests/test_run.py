@@ -16,7 +16,7 @@ import warnings
 import pytest
 
 from authkit import Unavailable
-from authkit._run import SingleFlight, _Pool, _pool, arun, blocking, may_await, run
+from authkit._run import Blocking, SingleFlight, _Pool, _pool, arun, blocking, may_await, run
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
@@ -456,10 +456,15 @@ async def test_a_cancelled_follower_takes_nobody_with_him():
 
 
 async def test_a_flight_that_never_started_is_unavailable_to_those_who_waited():
-    """The leader found the pool full, or was cancelled before a thread was free."""
+    """No thread was to be had but one of the pool, and that was full."""
     flight = SingleFlight()
     guard = flight.do("k", lambda: 1)
-    guard.send(None)  # it asks its driver for the call
+    guard.send(None)  # it asks who drives
+    before = threading.stack_size(1 << 45)  # more than there is
+    try:
+        assert isinstance(guard.send(True), Blocking)
+    finally:
+        threading.stack_size(before)
     follower = asyncio.create_task(_caught(arun(flight.do("k", lambda: 2))))
     await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="full"):
@@ -468,7 +473,35 @@ async def test_a_flight_that_never_started_is_unavailable_to_those_who_waited():
     other = flight.do("k", lambda: 3)
     other.send(None)
     other.close()
+    assert flight._flights == {}
     assert run(flight.do("k", lambda: 4)) == 4
+
+
+async def test_a_flight_stands_behind_nothing_that_waits_for_it():
+    """Every thread of the pool waits for it, and a call to the pool would be served after them."""
+    flight, release = SingleFlight(), threading.Event()
+    busy = [asyncio.create_task(_as_task(arun(_on_the_pool(release.wait, 10)))) for _ in range(32)]
+    await asyncio.sleep(0.01)
+    waiting = [asyncio.create_task(_as_task(arun(_on_the_pool(lambda: run(flight.do("k", lambda: 1)))))) for _ in range(32)]
+    assert await asyncio.wait_for(_as_task(arun(flight.do("k", lambda: 1))), 5) == 1
+    release.set()
+    assert await asyncio.gather(*waiting) == [1] * 32
+    await asyncio.gather(*busy)
+
+
+async def _on_the_pool(fn, *args):
+    return await blocking(fn, *args)
+
+
+def test_a_flight_that_hangs_keeps_nobody_longer_than_he_said():
+    flight, release = SingleFlight(), threading.Event()
+    for _ in range(2):
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="waited too long"):
+            run(flight.do("k", lambda: release.wait(10), bounded=True, lead=0.05, follow=0.05))
+        assert time.monotonic() - started < 2
+    release.set()
+    assert run(flight.join("k"))
 
 
 async def test_cancellations_at_any_moment_leave_nothing_behind(rng):

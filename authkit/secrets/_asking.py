@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import AuthkitError, ConfigurationError, SecretNotFound, SecretUnavailable, Unavailable
-from .source import SecretSource
+from ..errors import ConfigurationError, SecretNotFound, SecretUnavailable, Unavailable
+from .source import OneSecretUnavailable, SecretSource
 from .versions import Masked, SecretVersions, is_blank
 
 TYPE_CHECKING = False
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 class Answer(Masked):
     """What the chain said: `found` by name, and if the wanted one is not among them, the `failure` that says why."""
 
-    __slots__ = ("found", "failure", "weaker")
+    __slots__ = ("found", "failure", "weaker", "failed_too")
 
-    def __init__(self, found: Found, failure: Exception | None, weaker: bool) -> None:
+    def __init__(self, found: Found, failure: Exception | None, weaker: bool, failed_too: Sequence[str] = ()) -> None:
         self.found = found
         self.failure = failure
         self.weaker = weaker  # whether a source that failed was passed over
+        self.failed_too = failed_too  # the names that the question that failed was about as well
 
 
 class Chain(Masked):
     """The sources, the first one first."""
 
-    __slots__ = ("_sources", "batches")
+    __slots__ = ("_sources", "batches", "local")
 
     def __init__(self, sources: Sequence[SecretSource]) -> None:
         self._sources = tuple(sources)
         self.batches = any(map(_batches, sources))  # whether one call may bring several secrets
+        self.local = all(source.local for source in sources)
 
     def ask(self, names: Sequence[str], current_only: bool, pass_over: bool) -> Answer:
         """The secret `names[0]` from the first source that has it, and what that tells of the others. It may block.
@@ -46,7 +48,7 @@ class Chain(Masked):
             found, failure = _ask(source, [name, *others], current_only)
             if failure is not None:
                 if not pass_over or not isinstance(failure, Unavailable):
-                    return Answer(learned, failure, False)
+                    return Answer(learned, failure, False, others if _of_all(source, failure) else ())
                 _warn_passed_over(name, source, failure)
                 failed, others = failed or failure, []
             elif found is not None:
@@ -72,7 +74,7 @@ class Chain(Masked):
         return still_open
 
     def __repr__(self) -> str:
-        return ", ".join(map(str, self._sources))
+        return ", ".join(map(_shown, self._sources))
 
 
 def _batches(source: SecretSource) -> bool:
@@ -86,16 +88,16 @@ def _ask(source: SecretSource, names: Sequence[str], current_only: bool) -> tupl
         answer = _checked(source.fetch_many(names, current_only=current_only), names)
     except SecretNotFound:
         return None, None
+    except OneSecretUnavailable as error:  # made anew, as the other two: what it was raised from may hold anything
+        return None, OneSecretUnavailable(_words(error), retry_after=_seconds(error))
     except SecretUnavailable as error:
-        return None, error
-    except Unavailable as error:
-        return None, SecretUnavailable(str(error), retry_after=error.retry_after)
-    except (AuthkitError, Warning) as error:
-        return None, error
-    except Exception as error:  # its message and its chain may hold anything: only its kind and place are told
-        return None, SecretUnavailable(f"{source} failed for the secret {name}: {_kind_and_place(error)}")
+        return None, SecretUnavailable(_words(error), retry_after=_seconds(error))
+    except ConfigurationError as error:
+        return None, ConfigurationError(_words(error))
+    except Exception as error:  # of this not even the message is repeated: only its kind and place are told
+        return None, SecretUnavailable(f"{_shown(source)} failed for the secret {name}: {_kind_and_place(error)}")
     if name not in answer:
-        return None, ConfigurationError(f"{source} gave no text for the secret {name}, or only white space")
+        return None, ConfigurationError(f"{_shown(source)} gave no text for the secret {name}, or only white space")
     complete = not current_only or not _batches(source)
     return {name: (versions, complete) for name, versions in answer.items()}, None
 
@@ -112,6 +114,30 @@ def _checked(answer: Mapping[str, Any], names: Sequence[str]) -> dict[str, Secre
     return found
 
 
+def _of_all(source: SecretSource, failure: Exception) -> bool:
+    """Whether a failure is one of the whole question, and not only of the name that was wanted."""
+    return type(failure) is SecretUnavailable and _batches(source)
+
+
+def _shown(source: SecretSource) -> str:
+    try:
+        return str(source)
+    except Exception:
+        return type(source).__name__
+
+
+def _words(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
+
+
+def _seconds(error: SecretUnavailable) -> int:
+    seconds = getattr(error, "retry_after", 1)  # a subclass need not have called our __init__
+    return seconds if type(seconds) is int else 1
+
+
 def _kind_and_place(error: Exception) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -125,5 +151,5 @@ def _warn_passed_over(name: str, source: SecretSource, error: Exception) -> None
 
     logging.getLogger("authkit.secrets").warning(
         "%s did not answer for the secret %s (%s): the next source is asked, because on_error is insecure_next",
-        source, name, type(error).__name__,
+        _shown(source), name, type(error).__name__,
     )  # fmt: skip

@@ -10,13 +10,14 @@ from .._botocore import PASSES, REGION, hush, is_safe, quiet
 from .._botocore import session as session_of
 from .._run import SingleFlight, run
 from ..errors import ConfigurationError, SecretNotFound, SecretUnavailable
+from .source import OneSecretUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-TIMEOUT = 5.0  # seconds for all calls of one fetch together
+TIMEOUT = 5.0  # seconds after which one fetch begins no further call
 FIRST_WAIT = 0.2  # seconds before the second attempt at most; twice as long before each further one
 LONGEST_WAIT = 1.0  # seconds
 RENEW = 300.0  # seconds before the credentials of a role expire at which new ones are asked for
@@ -31,7 +32,7 @@ _CALLER = re.compile(r"User: (arn:[A-Za-z0-9:/_+=.@,-]+) ")
 _ARN = re.compile(r"arn:aws[a-z-]*:([a-z0-9-]+):([a-z0-9-]*):\d*:.+")
 
 
-class AccessMissing(SecretUnavailable):
+class AccessMissing(OneSecretUnavailable):
     """AWS refuses because a right is missing. The message says which, and for which resource."""
 
 
@@ -40,8 +41,9 @@ class Aws:
 
     `region`, `profile`: otherwise boto3's own order (AWS_DEFAULT_REGION, AWS_PROFILE, its files). `endpoint`: another address
     than AWS's, https except to this machine. `role`: the ARN of a role to assume first, with what boto3 finds. `timeout`:
-    seconds for all calls of one fetch together, attempts and waits included; finding credentials and resolving names is
-    bounded by boto3 and the system instead. `client`: a boto3 client of the user's; its own time limits and attempts hold.
+    seconds after which one fetch begins no further call or attempt; a call takes 0.6 of that at most. Loading boto3, finding
+    credentials and resolving names is bounded by boto3 and the system instead. `client`: a boto3 client of the user's; its own
+    time limits and attempts hold.
     """
 
     def __init__(
@@ -81,7 +83,9 @@ class Aws:
         self._flights = SingleFlight()
 
     def deadline(self) -> float:
-        """When a fetch that begins now must be over, on the monotonic clock."""
+        """The moment on the monotonic clock after which a fetch that begins now makes no further call."""
+        if self._made is None and self._given is None:
+            self.client()  # to load boto3 and find credentials may take long, and only once
         return self._monotonic() + self._timeout
 
     def call(self, action: str, about: str, deadline: float, asked: dict[str, Any]) -> Callable[[], dict[str, Any]]:
@@ -94,6 +98,9 @@ class Aws:
         while True:
             client, failure = self.client()
             if client is not None:
+                if self._monotonic() >= deadline:
+                    failure = Failure("timed out")
+                    break
                 answer, failure = ask(client, action, asked)
                 if answer is not None:
                     return answer
@@ -185,7 +192,7 @@ class Failure:
         if self.code in ("NoRegionError", "ProfileNotFound", "InvalidRegionError", "ConfigParseError", "ParamValidationError"):
             return ConfigurationError(f"{call} cannot be asked about {about}: {self.code} (region, profile or name)")
         if self.code == "InvalidRequestException":
-            return SecretUnavailable(f"{about} cannot be read in its state; it is probably marked for deletion")
+            return OneSecretUnavailable(f"{about} cannot be read in its state; it is probably marked for deletion")
         return SecretUnavailable(f"{about} cannot be read: {call} failed ({self.code})")
 
 
@@ -225,6 +232,14 @@ def _assumed(sts: Any, role: str) -> tuple[dict[str, str], float, Failure | None
         return {**named, "aws_session_token": keys["SessionToken"]}, until, None
     except (KeyError, TypeError, AttributeError):
         return {}, 0.0, Failure("no AWS answer")
+
+
+def epoch_seconds(told: Any) -> float | None:
+    """A time as boto3 gives it, if it is one."""
+    try:
+        return float(told.timestamp())
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def part_of_arn(text: str, service: str) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError
-from .source import versions_named
+from ._aws import epoch_seconds
+from .source import dated, versions_named
 from .versions import Masked, SecretVersions, as_bytes, sealed
 
 TYPE_CHECKING = False
@@ -15,17 +16,20 @@ if TYPE_CHECKING:
 
 
 class Document(Masked):
-    """`version`: its id, None if there is no such version. `stages`: the labels on it. `until`: epoch seconds, if known.
+    """`version`: its id, None if there is no such version. `stages`: the labels on it. In epoch seconds, if known, `created`,
+    `until`: when it ends as the previous one, and `since`: when the one before it was replaced at the latest.
 
     `answered`: whether there was a value at all; a proxy's page that was taken for an answer has none.
     """
 
-    __slots__ = ("version", "stages", "until", "answered", "_names", "_whole", "_members", "_broken")
+    __slots__ = ("version", "stages", "created", "until", "since", "answered", "_names", "_whole", "_members", "_broken")
 
     def __init__(self) -> None:
         self.version: str | None = None
         self.stages: tuple[str, ...] = ()
+        self.created: float | None = None
         self.until: int | None = None
+        self.since: float | None = None
         self.answered = False
         self._names: tuple[str, ...] = ()
         self._whole: Sealed | None = None
@@ -44,6 +48,7 @@ class Document(Masked):
                 return document
             document.version = told["VersionId"]
             document.stages = tuple(told.get("VersionStages") or ())
+            document.created = document.since = epoch_seconds(told.get("CreatedDate"))
             document._names = (secret_id, str(told.get("Name")), str(told.get("ARN")))
         except (AttributeError, TypeError):  # not the shape of an answer
             return cls()
@@ -81,12 +86,13 @@ def joined(name: str, current: Document, previous: Document | None = None, pendi
     assert versions is not None
     before = _other(name, previous, versions)
     after = _other(name, pending, versions)
-    return SecretVersions(
+    joint = SecretVersions(
         versions.current,
         before() if before is not None else versions.previous,
         after() if after is not None else versions.pending,
         previous.until if before is not None and previous is not None else versions.previous_until,
     )
+    return dated(joint, current.since)
 
 
 def _other(name: str, document: Document | None, versions: SecretVersions) -> Sealed | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import settings as _settings
 from .._envfile import read
 from ..errors import AuthkitError, ConfigurationError, SecretNotFound
-from .source import SecretSource, versions_named
+from .source import SecretSource, absolute, dated, versions_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Dotenv(SecretSource):
     """`.env`, `.env.local`, `.env.{stage}` and `.env.{stage}.local`: the last that defines a name gives it, with its versions.
 
-    `path`: the first of the files; the others lie beside it. Nowhere else is looked, never upwards. A file that group or
-    others can write, or that another user owns, is refused; one that others can read gives one warning, and is refused with
-    `strict=True`, with `stage="production"`, or where `AUTHKIT_ENV` says production or is not set.
+    `path`: the first of the files, from where the process is now; the others lie beside it. Nowhere else is looked, never
+    upwards. A file that group or others can write, or that another user owns, is refused; one that others can read gives one
+    warning, and is refused with `strict=True`, with `stage="production"`, or where `AUTHKIT_ENV` says production or is not set.
 
     The process environment is neither read nor changed. Where it is to go before the files, as is the custom, say so:
     `Secrets(Environment(), Dotenv())`.
@@ -49,7 +49,8 @@ class Dotenv(SecretSource):
         self._interpolate = interpolate
         self._settings = settings or _settings.default
         ends = ("", ".local") if stage is None else ("", ".local", f".{stage}", f".{stage}.local")
-        self._paths = tuple(self._path + end for end in ends)
+        first = absolute(self._path)
+        self._paths = tuple(first + end for end in ends)
 
     def fetch(self, name: str) -> SecretVersions:
         """Reads the files again each time: a changed file is seen when the memo asks.
@@ -78,7 +79,7 @@ class Dotenv(SecretSource):
             if file is not None:
                 versions = versions_named(name, self._finder(file, opened), path)
                 if versions is not None:
-                    return versions
+                    return dated(versions, file.written)
         raise SecretNotFound(f"the secret {name} is not in {self._path} or the files beside it")
 
     def _file(self, path: str, opened: dict[str, EnvFile | None]) -> EnvFile | None:

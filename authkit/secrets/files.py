@@ -6,12 +6,12 @@ import os
 import stat
 
 from ..errors import AuthkitError, ConfigurationError, SecretNotFound, SecretUnavailable
-from .source import SecretSource, versions_named
+from .source import SecretSource, absolute, dated, versions_named
 from .versions import sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .versions import Sealed, SecretVersions
 
@@ -30,7 +30,8 @@ class MountedFiles(SecretSource):
     each fetch, and a change meanwhile has them all read again. Otherwise symbolic links in the directory are refused.
 
     Who may read a file is not checked: Docker and Kubernetes mount them readable. One that every user can write, or a
-    directory where every user can replace one, is refused. A directory that is not there is `SecretUnavailable`, not an empty
+    directory where every user can replace one, is refused. The grace of a previous value without an end counts from when its
+    file and that of the current one were written. A directory that is not there is `SecretUnavailable`, not an empty
     one: a mount that failed must not let a weaker source answer.
     """
 
@@ -40,6 +41,7 @@ class MountedFiles(SecretSource):
         self._directory = os.fspath(directory)
         if not isinstance(self._directory, str) or not self._directory or "\0" in self._directory:
             raise ConfigurationError("MountedFiles needs the path of a directory")
+        self._path = absolute(self._directory)
 
     def fetch(self, name: str) -> SecretVersions:
         """Reads the files again each time: a changed one is seen when the memo asks.
@@ -66,8 +68,8 @@ class MountedFiles(SecretSource):
     def _generation(self) -> tuple[str | None, object]:
         """The directory that the files are in now, and what differs once anything in it is replaced. None: just gone."""
         try:
-            top = os.stat(self._directory)
-            base = os.path.realpath(self._directory)
+            top = os.stat(self._path)
+            base = os.path.realpath(self._path)
             try:
                 base = os.path.realpath(os.path.join(base, os.readlink(os.path.join(base, DATA))))
             except OSError:  # there is none, or it is no link
@@ -91,11 +93,12 @@ class MountedFiles(SecretSource):
         found: dict[str, SecretVersions] = {}
         failure: AuthkitError | None = None
         for name in names:
+            times: list[float] = []
             try:
-                versions = versions_named(name, lambda one, optional: _content(base, one), self._directory)
+                versions = versions_named(name, _finder(base, times), self._directory)
                 if versions is None:
                     raise SecretNotFound(f"the secret {name} is not in {self._directory}")
-                found[name] = versions
+                found[name] = dated(versions, max(times))
             except AuthkitError as error:
                 if name == names[0]:
                     failure = error
@@ -125,7 +128,12 @@ def _is_file_name(name: str) -> bool:
         return False
 
 
-def _content(base: str, name: str) -> Sealed | None:
+def _finder(base: str, times: list[float]) -> Callable[[str, bool], Sealed | None]:
+    return lambda name, optional: _content(base, name, times)
+
+
+def _content(base: str, name: str, times: list[float]) -> Sealed | None:
+    """The value in the file `name`, whose time is put with the others."""
     if not _is_file_name(name):
         return None
     path = os.path.join(base, name)
@@ -150,6 +158,7 @@ def _content(base: str, name: str) -> Sealed | None:
         os.close(file)
     if content is None:
         raise (SecretUnavailable if wrong is None else ConfigurationError)(f"{path} {wrong or 'cannot be read'}")
+    times.append(status.st_mtime)
     return content
 
 

@@ -28,12 +28,14 @@ COOLDOWN_LOCAL = 0.1  # the same where a look costs no network
 class Secrets(Masked):
     """Secrets by name, from the first source that has each.
 
-    `ttl`: seconds a value is used. From about 0.8 of that (a little more or less, so that processes started together do not
-    ask together) the first reader has it fetched again in the background and goes on with the value at hand; a reader beyond
-    it waits. `grace`: seconds for which a previous value is accepted where the source does not say until when, counted from
-    when it was first seen. `stale`: seconds beyond `ttl` for which a value is used on while its source fails, with a warning in
-    the log `authkit.secrets` for each of the attempts, which grow rarer; after that, and for a value never seen,
-    `SecretUnavailable`. `cooldown`: seconds between two fetches because a verification failed (`Secret.recheck`).
+    `ttl`: seconds a value is used. From about 0.8 of that (a little more or less, so that processes started together do not ask
+    together) the first reader has it fetched again in the background and goes on with the value at hand; a reader beyond it
+    waits. `grace`: seconds for which a previous value is accepted where the source does not say until when, counted from when
+    the source says that it was replaced, or else from when it was first seen in this process. `stale`: seconds beyond `ttl` for
+    which a value is used on while its source fails, with a warning in the log `authkit.secrets` for each of the attempts, which
+    grow rarer; after that, and for a value never seen, `SecretUnavailable`. `cooldown`: seconds between two fetches because a
+    verification failed (`Secret.recheck`); it doubles with each that brings nothing new, up to 30 s, or 0.5 s where all sources
+    are local.
 
     A source that fails is never passed over for the next one, which may be weaker. `on_error="insecure_next"` does pass it
     over, with a warning, where no value is known: whoever can keep the first source from answering then chooses the second.
@@ -71,12 +73,15 @@ class Secrets(Masked):
         if on_error not in ("unavailable", "insecure_next"):
             raise ConfigurationError('on_error is "unavailable" or "insecure_next"')
         self._chain = Chain(sources)
-        terms = Terms(ttl, grace, stale, cooldown, on_error == "insecure_next")
+        terms = Terms(ttl, grace, stale, cooldown, on_error == "insecure_next", self._chain.local)
         self._ledger = Ledger(terms, clock, monotonic, random)
         self._renewal = Renewal(self._chain, self._ledger)
 
     def __getitem__(self, name: str) -> Secret:
-        """A handle on the secret of that name. No I/O: whether it exists is found out when it is used."""
+        """A handle on the secret of that name. No I/O: whether it exists is found out when it is used.
+
+        Every name is remembered for good, and asked for along with others: names come from the program, never from a request.
+        """
         if not isinstance(name, str) or not name or "\0" in name or "=" in name:
             raise ConfigurationError("a secret's name is text, not empty, without '=' and NUL")
         return Secret(self._ledger.slot(name, self._renewal))

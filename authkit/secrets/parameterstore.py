@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 
 from ..errors import AuthkitError, ConfigurationError, SecretNotFound, SecretUnavailable
-from ._aws import TIMEOUT, AccessMissing, Aws
-from .source import SecretSource, versions_named
+from ._aws import TIMEOUT, AccessMissing, Aws, epoch_seconds
+from .source import SecretSource, dated, versions_named
 from .versions import sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from .versions import Sealed, SecretVersions
+
+    Parameters: TypeAlias = dict[str, tuple[Sealed, float | None]]
 
 BATCH = 10  # parameters in one GetParameters
 ENDS = ("", "__PREVIOUS", "__PENDING", "__PREVIOUS_UNTIL")
@@ -26,8 +28,9 @@ class ParameterStore(SecretSource):
     """`ParameterStore(prefix="/app/prod/")`: the parameter `/app/prod/NAME` is the secret NAME.
 
     Beside it stand `NAME__PREVIOUS`, `NAME__PENDING` and `NAME__PREVIOUS_UNTIL` (epoch seconds), read in the same call. A
-    prefix that begins with `/` is a path, and ends with one whether it is written or not; another is put before the name as
-    it is. Values are asked for decrypted; a parameter of type String is taken too, though AWS keeps it in clear.
+    prefix that begins with `/` is a path, and ends with one whether it is written or not; another is put before the name as it
+    is. The grace of a previous value without an end counts from when it or the current one was last written. Values are asked
+    for decrypted; a parameter of type String is taken too, though AWS keeps it in clear.
 
     `region`, `endpoint`, `role`, `profile`, `client`, `timeout`: as `SecretsManager` has them. Needs the right
     ssm:GetParameters, and kms:Decrypt where the key is your own.
@@ -86,7 +89,7 @@ class ParameterStore(SecretSource):
                 raise failure
         return found
 
-    def _get(self, names: Sequence[str], ends: Sequence[str], deadline: float) -> tuple[dict[str, Sealed], AuthkitError | None]:
+    def _get(self, names: Sequence[str], ends: Sequence[str], deadline: float) -> tuple[Parameters, AuthkitError | None]:
         asked = [self.prefix + name + end for name in names for end in ends]
         about = f"the parameter{'s' if len(names) > 1 else ''} {', '.join(self.prefix + name for name in names)}"
         try:
@@ -97,16 +100,23 @@ class ParameterStore(SecretSource):
             return {}, SecretUnavailable(f"{about} cannot be read: what answered is not AWS Systems Manager")
         return values, None
 
-    def _read(self, names: Sequence[str], values: dict[str, Sealed], wanted: str, found: dict[str, SecretVersions]) -> None:
+    def _read(self, names: Sequence[str], values: Parameters, wanted: str, found: dict[str, SecretVersions]) -> None:
         for name in names:
+            times: list[float] = []
+
+            def find(one: str, optional: bool, times: list[float] = times) -> Sealed | None:
+                value, written = values.get(self.prefix + one, (None, None))
+                times += () if written is None else (written,)
+                return value
+
             try:
-                versions = versions_named(name, lambda one, optional: values.get(self.prefix + one), str(self))
+                versions = versions_named(name, find, str(self))
             except ConfigurationError:
                 if name == wanted:
                     raise
             else:
                 if versions is not None:
-                    found[name] = versions
+                    found[name] = dated(versions, max(times, default=None))
                 elif name == wanted:
                     raise SecretNotFound(f"the secret {name} is not in {self}")
 
@@ -125,12 +135,16 @@ def parameter_path(prefix: str) -> str:
     return path
 
 
-def _values(answer: Callable[[], dict[str, Any]]) -> dict[str, Sealed] | None:
-    """The values by parameter; None if it is no answer. It raises nothing, because its locals hold values."""
+def _values(answer: Callable[[], dict[str, Any]]) -> Parameters | None:
+    """Value and time of each parameter; None if it is no answer. It raises nothing, because its locals hold values."""
     told = answer()
     if not isinstance(told.get("Parameters"), list) or not isinstance(told.get("InvalidParameters"), list):
         return None
     try:
-        return {one["Name"]: sealed(one["Value"]) for one in told["Parameters"] if isinstance(one["Value"], str)}
-    except (KeyError, TypeError):
+        return {
+            one["Name"]: (sealed(one["Value"]), epoch_seconds(one.get("LastModifiedDate")))
+            for one in told["Parameters"]
+            if isinstance(one["Value"], str)
+        }
+    except (AttributeError, KeyError, TypeError):
         return None

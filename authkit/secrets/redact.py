@@ -27,10 +27,11 @@ class RedactingFilter(Masked, logging.Filter):
     `RedactingFilter(secrets)` covers every name that `secrets` was asked for by then or later; a single `Secret` may be given
     too. Add it to handlers: a filter on a logger does not see what the loggers below it log. It knows the values at hand
     (current, previous, pending, and the last ones that they replaced) and does no I/O: a secret that was never used is not
-    known. Found are the value itself; as JSON, `repr`, a URL, hex and base64 write it, also within a longer base64
-    text; and each line of a value of several lines. A value of 4 to 7 characters is replaced where it stands alone, not
-    within a word; a shorter one is let through, because it would be found everywhere. Other encodings, and values cut in
-    two, are not found.
+    known. Found are the value itself; as JSON, `repr`, a URL, hex and base64 write it, also within a longer base64 text; and
+    each line of a value of several lines. A number in a field is looked at as it is written. A value of 4 to 7 characters is
+    replaced where it stands alone, not within a word; a shorter one is let through, because it would be found everywhere. Other
+    encodings, and values cut in two, are not found; nor are the local variables that a formatter of its own may show with a
+    traceback.
 
     A record is always let through, and nothing is raised: where redaction itself fails, the message is replaced as a whole.
 
@@ -71,7 +72,9 @@ class RedactingFilter(Masked, logging.Filter):
 
 def _clean(record: logging.LogRecord, redact: Redact) -> None:
     if record.exc_info and not record.exc_text:
-        record.exc_text = logging.Formatter().formatException(record.exc_info)
+        shown = logging.Formatter().formatException(record.exc_info)
+        if redact(shown) != shown:  # otherwise the handler's formatter shows it in its own way
+            record.exc_text = shown
     message = record.getMessage()
     clean = redact(message)
     if clean != message or _within(record.args, redact, DEPTH) is not record.args:
@@ -94,7 +97,7 @@ def _within(value: Any, redact: Redact, depth: int) -> Any:
     if isinstance(value, str):
         clean = redact(value)
         return value if clean == value else clean
-    if value is None or isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool):
         return value
     if depth and type(value) in (tuple, list):
         items = [_within(item, redact, depth - 1) for item in value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from _operator import _compare_digest as compare_digest  # what `hmac` gives, which is slow to load
 
 from .._run import arun, run
 from ..errors import ConfigurationError
@@ -97,18 +98,18 @@ class Secret(Masked):
         """`reveal_bytes` on an event loop, which it does not block."""
         return self._bytes(await self._afetched(False))
 
-    def matches(self, value: str | bytes) -> bool:
+    def matches(self, value: str | bytes | bytearray | memoryview) -> bool:
         """Whether `value` is the current, pending, or not yet expired previous value; in constant time, whichever it is.
 
         A match is counted as a use of that version. Where nothing matches, no newer value is looked for: that is `recheck`.
         """
-        presented = sealed(value)
+        presented = sealed(value)  # type: ignore[arg-type]  # whatever it is
         del value  # it may be right, and what fails below may be shown with its locals
         return self._counted(_match(self._fetched(True, "amatches"), presented()))
 
-    async def amatches(self, value: str | bytes) -> bool:
+    async def amatches(self, value: str | bytes | bytearray | memoryview) -> bool:
         """`matches` on an event loop, which it does not block."""
-        presented = sealed(value)
+        presented = sealed(value)  # type: ignore[arg-type]
         del value
         return self._counted(_match(await self._afetched(True), presented()))
 
@@ -221,8 +222,8 @@ def _decoded(versions: SecretVersions) -> str | None:
 
 def _match(versions: SecretVersions, value: object) -> str | None:
     """Which version `value` is."""
-    from hmac import compare_digest
-
+    if isinstance(value, (bytearray, memoryview)):
+        value = bytes(value)
     presented = as_bytes(value) if isinstance(value, (str, bytes)) else None
     if presented is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import AuthkitError, ConfigurationError, SecretNotFound, SecretUnavailable
-from ._aws import TIMEOUT, AccessMissing, Aws, part_of_arn
+from ._aws import TIMEOUT, AccessMissing, Aws, epoch_seconds, part_of_arn
 from ._document import Document, joined
 from .source import SecretSource
 
@@ -33,10 +33,12 @@ class SecretsManager(SecretSource):
 
     AWSCURRENT, AWSPREVIOUS and AWSPENDING are the versions; a label that is nowhere, or on what is current, adds none. Where
     AWSPREVIOUS says nothing new of a member, `NAME__PREVIOUS`, `NAME__PREVIOUS_UNTIL` and `NAME__PENDING` beside it do.
+    AWSPREVIOUS stays for good after a rotation by AWS itself, or by hand: it is accepted for the grace of `Secrets`, counted
+    from when that was, as DescribeSecret tells; without that right, from when the current version was made.
 
     `region`: otherwise that of the ARN, otherwise boto3's (AWS_DEFAULT_REGION). `endpoint`: another address than AWS's.
     `role`: the ARN of a role to assume first; a `profile` may say more. `client`: a boto3 client of your own, which is used as
-    it is, also in forked children. `timeout`: seconds for all calls of one fetch. Needs the right
+    it is, also in forked children. `timeout`: seconds after which one fetch begins no further call. Needs the right
     secretsmanager:GetSecretValue, for several secrets at once BatchGetSecretValue too (without it each is asked for alone), and
     kms:Decrypt where the key is your own; DescribeSecret, if granted, tells until when a rotated value is accepted.
     No value reaches botocore's log, whatever its level. `clock`, `monotonic`, `sleep` and `random` may be replaced too.
@@ -185,9 +187,11 @@ class SecretsManager(SecretSource):
             if previous.version is None:
                 return current, previous, pending
             if previous.version != current.version:
-                labels = self._labels(secret_id, deadline)
+                labels, told = self._labels(secret_id, deadline)
                 if labels is None or (labels.on.get(CURRENT), labels.on.get(PREVIOUS)) == (current.version, previous.version):
-                    previous.until = None if labels is None else labels.until
+                    if labels is not None:
+                        previous.until = labels.until
+                        current.since = _promoted(current.created, told)
                     return current, previous, pending
         raise SecretUnavailable(f"the labels of the secret {secret_id} moved {ROUNDS} times while they were read")
 
@@ -197,19 +201,21 @@ class SecretsManager(SecretSource):
         except SecretNotFound:
             return Document()
 
-    def _labels(self, secret_id: str, deadline: float) -> Labels | None:
-        """Where the labels are now, and until when a rotation said that the previous version is accepted; if we may ask."""
+    def _labels(self, secret_id: str, deadline: float) -> tuple[Labels | None, dict[str, Any]]:
+        """Where the labels are now, until when a rotation said that the previous version is accepted, and all that was told;
+        if we may ask."""
         if self._describe_denied:
-            return None
+            return None, {}
         from .rotation.labels import Labels
 
         try:
-            return Labels(self._aws.call("DescribeSecret", f"the secret {secret_id}", deadline, {"SecretId": secret_id})())
+            told = self._aws.call("DescribeSecret", f"the secret {secret_id}", deadline, {"SecretId": secret_id})()
+            return Labels(told), told
         except AccessMissing:
             self._describe_denied = True
         except (AuthkitError, KeyError):
             pass
-        return None
+        return None, {}
 
     def __repr__(self) -> str:
         given = [repr(secret_id) for secret_id in self._ids]
@@ -218,6 +224,18 @@ class SecretsManager(SecretSource):
         return f"SecretsManager({', '.join(given)})"
 
     __str__ = __repr__
+
+
+def _promoted(created: float | None, told: dict[str, Any]) -> float | None:
+    """Since when the current version, made at `created`, has been the current one, at the latest.
+
+    A rotation that came to its end after that made it so. A version that was moved there by hand may have been pending for
+    long: then all that is known is when the secret last changed in any way.
+    """
+    rotated, changed = epoch_seconds(told.get("LastRotatedDate")), epoch_seconds(told.get("LastChangedDate"))
+    if rotated is not None and created is not None and rotated >= created:
+        return rotated
+    return created if changed is None else changed
 
 
 def _is_id(name: str) -> bool:

@@ -20,7 +20,9 @@ NEVER = float("-inf")
 EVER = float("inf")
 NEVER_YET = (NEVER, NEVER)  # the moment of what has not happened
 FORMER = 8  # versions remembered after they were replaced: a request that began with them may still log them
-SLACK = 1.0  # seconds that a wall clock may be set back before what was read is held to be of another time
+SLACK = 1.0  # seconds that a wall clock may be set back without anybody asking
+SET_BACK = 60.0  # seconds that it may be set back before what was read is held to be of another time
+GRANTS = 16  # previous values without an end of their own of which it is remembered what end they were given
 
 
 def elapsed(then: Moment, now: Moment) -> float:
@@ -133,8 +135,9 @@ class Slot(Masked):
     """The place of one secret: every handle on it holds this very object. Written under its keeper's lock, read without."""
 
     __slots__ = (
-        "name", "keeper", "clock", "monotonic", "usage", "entry", "full", "former", "whole", "failures", "failed", "pause",
-        "failure", "refreshing", "begun", "round", "covered", "rechecked", "rechecking", "_warned",
+        "name", "keeper", "clock", "monotonic", "usage", "entry", "full", "former", "granted", "whole", "failures", "failed",
+        "pause", "failure", "doubted", "refreshing", "begun", "round", "covered", "aloft", "flown", "rechecked", "rechecking",
+        "fruitless", "forgiven", "_warned",
     )  # fmt: skip
 
     def __init__(self, name: str, keeper: Keeper, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -146,17 +149,23 @@ class Slot(Masked):
         self.entry: Entry = NOTHING
         self.full: Entry = NOTHING  # `entry` if that is complete
         self.former: tuple[SecretVersions, ...] = ()  # what `entry` replaced, the last first
+        self.granted: tuple[SecretVersions, ...] = ()  # whose previous value was given an end here, the last first
         self.whole = False  # whether previous and pending are of interest to somebody
         self.failures = 0  # in a row
         self.failed: Moment = NEVER_YET
         self.pause = 0.0  # seconds after `failed` before the source is asked again
         self.failure: tuple[type[Exception], str] | None = None
+        self.doubted = False  # whether it was not there at the last look, though its value was good for longer
         self.refreshing = False  # whether a thread is at it in the background
         self.begun: Moment = NEVER_YET  # the last fetch
         self.round = 0  # goes up when a fetch is given up, so that the next one does not wait for it
         self.covered: Key | None = None  # the flight for another name that brings this one as well
+        self.aloft = 0  # fetches of this secret that have begun and not ended
+        self.flown: Moment = NEVER_YET  # when the last of them began
         self.rechecked: Moment = NEVER_YET
         self.rechecking: Key = ()
+        self.fruitless = 0  # looks in a row that brought nothing new
+        self.forgiven: Moment = NEVER_YET  # when a look last was not counted, because it brought something
         self._warned = 0  # the process that was told
 
     def now(self) -> Moment:

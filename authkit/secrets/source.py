@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, SecretUnavailable
 from .versions import SecretVersions
 
 TYPE_CHECKING = False
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .versions import Sealed
+
+
+EARLIEST = 315_619_200.0  # epoch seconds, 1980-01-02: the first time that a zip archive can say, in any zone
+
+
+class OneSecretUnavailable(SecretUnavailable):
+    """This one cannot be read; that says nothing of the others that the same call asked for."""
 
 
 class SecretSource(ABC):
@@ -28,7 +36,10 @@ class SecretSource(ABC):
         """The secret's versions, or its current value alone. It may block.
 
         Raises: `SecretNotFound` if this source does not have it (the next one is asked); `SecretUnavailable` if it
-        cannot tell (the next one is not asked, because it may be a weaker one). Any other exception counts as that.
+        cannot tell (the next one is not asked, because it may be a weaker one); `ConfigurationError` if the value is there and
+        cannot be used. Any other exception counts as `SecretUnavailable`, and its message is not repeated.
+        It is called on a thread of ours, which is not waited for longer than 30 s. What it reads of the same `Secrets` is asked
+        for at once, and its own name never is.
         """
 
     def fetch_many(self, names: Sequence[str], *, current_only: bool = False) -> Mapping[str, SecretVersions | str | bytes]:
@@ -46,6 +57,24 @@ class SecretSource(ABC):
         return type(self).__name__
 
 
+def absolute(path: str) -> str:
+    """`path` from where the process is now. A later chdir must not have another file read, or a weaker source asked."""
+    try:
+        return os.path.abspath(path)
+    except OSError:
+        raise ConfigurationError(f"{path} is relative, and the working directory of this process is gone") from None
+
+
+def dated(versions: SecretVersions, written: float | None) -> SecretVersions:
+    """`versions` with `written` (epoch seconds) as the moment by which their previous value had been replaced.
+
+    A time before 1980 is none: where files are made to be the same in every build, it is what they are given.
+    """
+    if versions.previous is None or written is None or written < EARLIEST:
+        return versions
+    return versions.since(written)
+
+
 def versions_named(name: str, find: Callable[[str, bool], Sealed | None], where: str) -> SecretVersions | None:
     """The versions kept as NAME, NAME__PREVIOUS, NAME__PENDING and NAME__PREVIOUS_UNTIL; None if there is no NAME.
 
@@ -59,7 +88,9 @@ def versions_named(name: str, find: Callable[[str, bool], Sealed | None], where:
         raise ConfigurationError(f"the secret {name} is empty in {where}")
     previous = find(f"{name}__PREVIOUS", True)
     pending = find(f"{name}__PENDING", True)
-    until = find(f"{name}__PREVIOUS_UNTIL", previous is None)
+    if previous is not None and not previous().strip():
+        previous = None
+    until = None if previous is None else find(f"{name}__PREVIOUS_UNTIL", False)
     previous_until = None
     if until is not None and until().strip():
         previous_until = _epoch_seconds(until())
@@ -67,7 +98,7 @@ def versions_named(name: str, find: Callable[[str, bool], Sealed | None], where:
             raise ConfigurationError(f"{name}__PREVIOUS_UNTIL in {where} is not a whole number of epoch seconds")
     return SecretVersions(
         current(),
-        previous() if previous is not None and previous().strip() else None,
+        None if previous is None else previous(),
         pending() if pending is not None and pending().strip() else None,
         previous_until,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from _weakrefset import WeakSet  # what `weakref` and `threading` import as well
 from itertools import count
 
 from .._lock import ProcessLock
@@ -29,15 +31,22 @@ class Used:
 
 
 class Usage:
-    """The counters of one secret. One use is `steps[version]()` and `last[version] = now`, written out where it is counted."""
+    """The counters of one secret. One use is `steps[version]()` and `last[version] = now`, written out where it is counted.
 
-    __slots__ = ("steps", "last", "_lock", "_readings")
+    A forked child counts from zero: what the parent did is told by the parent.
+    """
+
+    __slots__ = ("steps", "last", "_lock", "_readings", "__weakref__")
 
     def __init__(self) -> None:
+        self._lock = ProcessLock()
+        self.reset()
+        _all.add(self)
+
+    def reset(self) -> None:
         # next() of itertools.count is one step that no thread can come between, where `+= 1` may lose or take back a count
         self.steps = {version: count().__next__ for version in VERSIONS}
         self.last: dict[str, float] = {}
-        self._lock = ProcessLock()
         self._readings = 0
 
     def read(self) -> dict[str, Used]:
@@ -46,3 +55,15 @@ class Usage:
             readings = self._readings
             self._readings += 1
             return {version: Used(step() - readings, self.last.get(version)) for version, step in self.steps.items()}
+
+
+_all: WeakSet[Usage] = WeakSet()
+
+
+def _after_fork() -> None:
+    for usage in list(_all):
+        usage.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -76,11 +76,12 @@ class SecretVersions(Masked):
     Raises: `ConfigurationError` for a value that is empty, blank, or neither str nor bytes.
     """
 
-    __slots__ = ("_current", "_previous", "_pending", "_previous_until")
+    __slots__ = ("_current", "_previous", "_pending", "_previous_until", "_previous_since")
     _current: Sealed
     _previous: Sealed | None
     _pending: Sealed | None
     _previous_until: float | None
+    _previous_since: float | None
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class SecretVersions(Masked):
         _set(self, "_previous", None if previous is None else sealed(previous))
         _set(self, "_pending", None if pending is None else sealed(pending))
         _set(self, "_previous_until", previous_until)
+        _set(self, "_previous_since", None)
         del current, previous, pending
         if wrong:
             raise ConfigurationError(f"a secret's {wrong} value is empty, blank, or not text or bytes")
@@ -123,6 +125,11 @@ class SecretVersions(Masked):
         """Epoch seconds after which `previous` is no longer accepted, or None."""
         return self._previous_until
 
+    @property
+    def previous_since(self) -> float | None:
+        """Epoch seconds since when at the latest `current` is in `previous`' place, where the source knows it."""
+        return self._previous_since
+
     def text(self) -> Callable[[], str] | None:
         """A function that gives the current value; None if that is bytes."""
         return self._current if isinstance(self._current(), str) else None  # type: ignore[return-value]  # what was just seen
@@ -139,6 +146,17 @@ class SecretVersions(Masked):
     def until(self, previous_until: float | None) -> SecretVersions:
         """The same values with another end of `previous`."""
         return SecretVersions(self.current, self.previous, self.pending, previous_until)
+
+    def since(self, previous_since: float | None) -> SecretVersions:
+        """The same values from a source that knows since when (epoch seconds) `previous` is no longer the current one.
+
+        The grace of a previous value without an end counts from then, instead of from when each process first sees it.
+        """
+        versions = self.until(self._previous_until)
+        if previous_since is not None and not _is_time(previous_since):
+            raise ConfigurationError("previous_since is a number of epoch seconds")
+        _set(versions, "_previous_since", previous_since)
+        return versions
 
     def in_force(self, now: float) -> SecretVersions:
         """These versions, or the same without `previous` if it has expired by `now` (epoch seconds)."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit.errors import ConfigurationError, SecretUnavailable, StoreUnavailable
+from authkit.errors import ConfigurationError, InvalidToken, SecretNotFound, SecretUnavailable, StoreUnavailable
 from authkit.secrets import Environment, Secrets, SecretSource, SecretVersions
+from authkit.secrets.source import OneSecretUnavailable
 
 from .counted import Clocks, Document, Source, secrets_of, settled
 
@@ -81,11 +84,98 @@ def test_a_source_in_front_that_costs_a_call_is_asked_for_the_wanted_name_alone(
     assert [names for names, _ in behind.calls] == [["A"], ["C"]]
 
 
-def test_unavailable_of_any_kind_is_unavailable_for_the_secret() -> None:
+class ToldWrong(SecretUnavailable):
+    """One that did not call our __init__, and cannot be shown."""
+
+    def __init__(self) -> None:
+        self.retry_after = "soon"  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise ValueError(CANARY)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable(CANARY), InvalidToken(CANARY), UserWarning(CANARY), OSError(CANARY), ToldWrong()], ids=repr
+)
+def test_whatever_a_source_raises_is_unavailable_and_only_its_kind_is_told(error: Exception) -> None:
+    """An `InvalidToken` that came through would be a 401 for whoever holds a good one."""
     source = Source()
-    source.down = StoreUnavailable("no store", retry_after=7)
-    with pytest.raises(SecretUnavailable, match="no store"):
+    source.down = error
+    with pytest.raises(SecretUnavailable, match=type(error).__name__) as raised:
         Secrets(source)["A"].reveal()
+    assert CANARY not in str(raised.value)
+
+
+class Chained(SecretSource):
+    def __init__(self, kind: type[Exception]) -> None:
+        self.kind = kind
+
+    def fetch(self, name: str) -> str:
+        password = CANARY
+        try:
+            raise RuntimeError(f"https://user:{password}@vault")
+        except RuntimeError as error:
+            raise self.kind("the vault is down") from error
+
+
+@pytest.mark.parametrize("kind", [SecretUnavailable, ConfigurationError, SecretNotFound, SystemExit, KeyboardInterrupt])
+def test_what_a_source_raised_is_told_without_what_it_was_raised_from(kind: type[Exception]) -> None:
+    with pytest.raises(kind) as raised:
+        Secrets(Chained(kind))["A"].reveal()
+    shown = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+    assert CANARY not in shown
+
+
+def test_a_source_that_cannot_be_shown_is_named_by_its_class() -> None:
+    class Mute(Source):
+        def __str__(self) -> str:
+            raise AttributeError(CANARY)
+
+    source = Mute()
+    with pytest.raises(SecretNotFound, match=r"tried: Mute$"):
+        Secrets(source)["A"].reveal()
+    source.down = OSError()
+    with pytest.raises(SecretUnavailable, match="Mute failed for the secret B: OSError"):
+        Secrets(source)["B"].reveal()
+    assert repr(Secrets(source)) == "Secrets(Mute)"
+
+
+@pytest.mark.parametrize("error", [SystemExit(CANARY), GeneratorExit(), asyncio.CancelledError()])
+def test_a_source_that_gives_up_its_process_is_not_asked_again_at_once(error: BaseException) -> None:
+    source = Source()
+    source.down = error  # type: ignore[assignment]
+    secret = Secrets(source)["A"]
+    with pytest.raises(type(error)):
+        secret.reveal()
+    for _ in range(5):
+        with pytest.raises(SecretUnavailable, match=f"its source raised {type(error).__name__}$"):
+            secret.reveal()
+    assert source.asked == ["A"]
+
+
+def test_a_call_that_fails_has_failed_for_all_the_names_that_it_was_about() -> None:
+    source, clocks = Document(A="a", B="b", C="c"), Clocks()
+    secrets = secrets_of(source, clocks=clocks)
+    handles = [secrets[name] for name in "ABC"]
+    source.down = SecretUnavailable("no answer")
+    for handle in handles:
+        with pytest.raises(SecretUnavailable, match="no answer"):
+            handle.reveal()
+    assert len(source.calls) == 1
+    source.down = None
+    clocks.pass_(2)
+    assert [handle.reveal() for handle in handles] == ["a", "b", "c"]
+
+
+def test_what_is_wrong_with_the_one_that_was_wanted_says_nothing_of_the_others() -> None:
+    source = Document(A="a", B="b")
+    secrets = Secrets(source)
+    a, b = secrets["A"], secrets["B"]
+    source.down = OneSecretUnavailable("A is marked for deletion")
+    with pytest.raises(SecretUnavailable):
+        a.reveal()
+    source.down = None
+    assert b.reveal() == "b"
 
 
 # on_error="insecure_next"

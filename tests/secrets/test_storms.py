@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit._run import Blocking
-from authkit.errors import SecretNotFound, SecretUnavailable, Unavailable
-from authkit.secrets import Secrets, SecretVersions
+from authkit._run import Blocking, arun, blocking
+from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable, Unavailable
+from authkit.secrets import Secrets, SecretSource, SecretVersions
 
 from .counted import Clocks, Source, secrets_of, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def test_a_source_that_fails_on_a_cold_secret_is_asked_once_in_each_short_back_off() -> None:
@@ -93,20 +99,199 @@ async def test_a_thousand_tasks_on_a_cold_secret_ask_once() -> None:
 def test_who_waited_for_another_too_long_is_refused_and_the_next_does_not_wait_for_that_fetch() -> None:
     source, clocks = Source(A="a"), Clocks()
     secret = secrets_of(source, clocks=clocks)["A"]
+    gate = source.gate = threading.Event()
     reading = secret.load()
-    assert isinstance(reading.send(None), Blocking)
-    with pytest.raises(SecretUnavailable, match="the secret A: too many calls are waiting"):
-        reading.throw(Unavailable("too many calls are waiting"))
+    reading.send(None)
+    while not source.asked:
+        time.sleep(0.001)
+    with pytest.raises(SecretUnavailable, match="the secret A: waited"):
+        reading.throw(Unavailable("waited"))
+    source.gate = None
     with pytest.raises(SecretUnavailable):
         secret.reveal()
+    assert source.asked == ["A"]
     clocks.pass_(2)
     assert secret.reveal() == "a"
     clocks.pass_(300)
+    source.gate = gate
     reading = secret.load()
     reading.send(None)
+    while len(source.asked) < 3:
+        time.sleep(0.001)
     with pytest.raises(StopIteration) as done:
-        reading.throw(Unavailable("too many calls are waiting"))
+        reading.throw(Unavailable("waited"))
     assert done.value.value.current == "a", "what is known is used on"
+    gate.set()
+
+
+async def test_where_no_thread_is_to_be_had_nothing_is_held_against_the_source() -> None:
+    source = Source(A="a")
+    secret = Secrets(source)["A"]
+    reading = secret.load()
+    before = threading.stack_size(1 << 45)  # more than there is
+    try:
+        assert isinstance(reading.send(None), Blocking)
+    finally:
+        threading.stack_size(before)
+    with pytest.raises(SecretUnavailable, match="the secret A: too many calls are waiting"):
+        reading.throw(Unavailable("too many calls are waiting"))
+    assert await secret.areveal() == "a"
+
+
+async def test_a_reader_that_gives_up_takes_nobody_with_him_though_every_thread_of_the_pool_is_busy() -> None:
+    source, release = Source(A="a"), threading.Event()
+    secret = Secrets(source)["A"]
+    busy = [asyncio.ensure_future(_driven(release.wait, 10)) for _ in range(40)]
+    await asyncio.sleep(0.02)
+    source.gate = threading.Event()
+    first, *others = [asyncio.ensure_future(secret.areveal()) for _ in range(5)]
+    await asyncio.sleep(0.02)
+    first.cancel()
+    source.gate.set()
+    assert await asyncio.wait_for(asyncio.gather(*others), 5) == ["a"] * 4
+    release.set()
+    await asyncio.gather(*busy)
+
+
+async def test_sync_readers_on_every_thread_of_the_pool_do_not_wait_for_one_who_stands_behind_them() -> None:
+    source, release = Source(A="a"), threading.Event()
+    secret = Secrets(source)["A"]
+    busy = [asyncio.ensure_future(_driven(release.wait, 10)) for _ in range(32)]
+    await asyncio.sleep(0.02)
+    readers = [asyncio.ensure_future(_driven(secret.reveal)) for _ in range(32)]
+    source.gate = threading.Event()
+    leader = asyncio.ensure_future(secret.areveal())
+    await asyncio.sleep(0.02)
+    release.set()
+    await asyncio.gather(*busy)
+    source.gate.set()
+    assert await asyncio.wait_for(asyncio.gather(leader, *readers), 5) == ["a"] * 33
+
+
+async def _driven(fn: Callable[..., Any], *args: Any) -> Any:
+    async def guard() -> Any:
+        return await blocking(fn, *args)
+
+    return await arun(guard())
+
+
+def test_a_reader_of_a_source_that_hangs_is_refused_in_the_end_also_if_he_is_the_first() -> None:
+    """AVL-05: scaled down, in a process of its own."""
+    program = """
+import threading, time
+from authkit import _run
+_run.WAIT_SECONDS = 0.2
+from authkit.errors import SecretUnavailable
+from authkit.secrets import Secrets, SecretSource
+class Hangs(SecretSource):
+    def fetch(self, name):
+        time.sleep(1000)
+secret, refused = Secrets(Hangs())["A"], []
+def read():
+    try:
+        secret.reveal()
+    except SecretUnavailable as error:
+        refused.append(str(error))
+readers = [threading.Thread(target=read, daemon=True) for _ in range(4)]
+for reader in readers:
+    reader.start()
+for reader in readers:
+    reader.join(5)
+print(refused)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("the secret A: waited too long") == 4
+
+
+def test_refresh_in_a_signal_handler_never_waits_for_what_it_interrupted() -> None:
+    program = """
+import os, signal, time
+from authkit.secrets import Environment, Secrets
+secrets = Secrets(Environment({"A": "a"}), ttl=0.0005)
+secret, times = secrets["A"], 0
+def again(*_):
+    global times
+    times += 1
+    secrets.refresh()
+signal.signal(signal.SIGALRM, again)
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    secret.reveal()
+signal.setitimer(signal.ITIMER_REAL, 0, 0)
+print(times > 50)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_no_reader_keeps_what_was_there_before_a_refresh_that_came_in_the_midst_of_his_reading() -> None:
+    source, clocks = Source(A="a"), Clocks()
+    secrets = secrets_of(source, clocks=clocks)
+    secret = secrets["A"]
+    assert secret.reveal() == "a"
+    ledger, slot = secrets._ledger, secret._slot
+    slot.entry.disarm()
+
+    class Interrupting:
+        """A bound of which the comparison is interrupted, as by a signal."""
+
+        def __sub__(self, other: float) -> float:
+            secrets.refresh()
+            return 100.0
+
+        def __gt__(self, other: float) -> bool:
+            return True
+
+    slot.entry.soft = Interrupting()  # type: ignore[assignment]
+    source.values["A"] = "b"
+    assert ledger.judged(slot, slot.entry, slot.now())[0] is not None
+    assert secret.reveal() == "b"
+
+
+# A source that reads secrets
+
+
+class Vault(SecretSource):
+    """Opened with a token that stands in another source of the same Secrets."""
+
+    def __init__(self, token: str = "TOKEN") -> None:
+        self.token = token
+        self.secrets: Secrets | None = None
+
+    def fetch(self, name: str) -> str:
+        if name == "TOKEN" and self.token == "TOKEN":
+            raise SecretNotFound(name)
+        assert self.secrets is not None
+        return f"{name} by {self.secrets[self.token].reveal()}"
+
+    def fetch_many(self, names: Sequence[str], *, current_only: bool = False) -> dict[str, SecretVersions | str | bytes]:
+        return {names[0]: self.fetch(names[0])}
+
+
+def test_a_source_may_read_its_own_credential_from_the_same_secrets() -> None:
+    vault, source = Vault(), Source(TOKEN="open")
+    secrets = vault.secrets = Secrets(source, vault)
+    start = time.monotonic()
+    handles = [secrets[name] for name in ("TOKEN", "A", "B")]
+    assert [handle.reveal() for handle in handles[1:]] == ["A by open", "B by open"]
+    assert handles[0].reveal() == "open"
+    assert time.monotonic() - start < 5
+
+
+async def test_a_source_may_do_so_where_a_loop_runs() -> None:
+    vault = Vault()
+    secrets = vault.secrets = Secrets(Source(TOKEN="open"), vault)
+    assert await asyncio.wait_for(secrets["A"].areveal(), 5) == "A by open"
+
+
+@pytest.mark.parametrize("name", ["A", "TOKEN"])
+def test_a_source_that_needs_a_secret_to_fetch_that_secret_is_told_so_at_once(name: str) -> None:
+    vault = Vault(token="A")
+    secrets = vault.secrets = Secrets(vault)
+    with pytest.raises(ConfigurationError, match="the secret A is read by a source in order to fetch it"):
+        secrets[name].reveal()
 
 
 def test_who_waited_too_long_for_a_fetch_that_hangs_is_refused_and_later_readers_ask_anew() -> None:
@@ -139,9 +324,26 @@ def test_a_secret_that_is_gone_is_known_to_be_from_the_background_too() -> None:
     clocks.pass_(250)
     assert secret.reveal() == "a"
     settled()
+    assert secret.reveal() == "a", "it may be in the midst of being written"
+    clocks.pass_(2)
+    assert secret.reveal() == "a"
+    settled()
     with pytest.raises(SecretNotFound):
         secret.reveal()
-    assert source.asked == ["A", "A"]
+    assert source.asked == ["A", "A", "A"]
+
+
+def test_a_secret_that_was_not_there_for_a_moment_is_used_on() -> None:
+    source, clocks = Source(A="a"), Clocks()
+    secret = secrets_of(source, clocks=clocks)["A"]
+    seen = secret.versions()
+    for _ in range(5):
+        del source.values["A"]
+        assert not secret.recheck(seen)
+        source.values["A"] = "a"
+        clocks.pass_(31)
+        assert secret.versions() is seen
+        settled()
 
 
 def test_a_fetch_that_was_interrupted_leaves_nothing_behind() -> None:
