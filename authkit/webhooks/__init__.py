@@ -3,7 +3,7 @@
 from .builtin import schemes
 from .event import WebhookEvent
 from .scheme import Scheme
-from .signing import sign
+from .signing import asign, sign
 from .verifier import Verifier, averify, verify
 
-__all__ = ["Scheme", "Verifier", "WebhookEvent", "averify", "schemes", "sign", "verify"]
+__all__ = ["Scheme", "Verifier", "WebhookEvent", "asign", "averify", "schemes", "sign", "verify"]

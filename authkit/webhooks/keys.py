@@ -47,20 +47,45 @@ class Sealed(Masked):
 def keys_of(scheme: Scheme, secrets: tuple[Secret, ...], versions: tuple[SecretVersions, ...], *, several: bool) -> Keys:
     """The key of each value of each secret, with what a match of it is called.
 
-    Raises: `ConfigurationError` for a value that the scheme cannot make a key of, naming the secret.
+    Raises: `ConfigurationError` for a current value that the scheme cannot make a key of, naming the secret. A previous or
+    pending one is left out, with a warning: the current one shall not fall with it.
     """
     keys: list[tuple[Mac, Secret, str, str | int]] = []
     for index, (secret, values) in enumerate(zip(secrets, versions, strict=True)):
         for version, mac in _derived(scheme, values):
-            if mac is None:
-                shape = _SHAPES[scheme.key]
-                raise ConfigurationError(f"webhook scheme {scheme.name}: the secret {secret.name} ({version}) is not {shape}")
-            keys.append((mac, secret, version, index if several else version))
+            if mac is not None:
+                keys.append((mac, secret, version, index if several else version))
+            elif version == "current":
+                raise _unfit(scheme, secret)
+            else:
+                _warn_unfit(scheme, secret, version)
     return tuple(keys)
+
+
+def signing_key(scheme: Scheme, secret: Secret, versions: SecretVersions) -> Mac:
+    """The key of the current value. Raises: `ConfigurationError` if the scheme cannot make one of it, naming the secret."""
+    (_, mac), *_ = _derived(scheme, versions)
+    if mac is None:
+        raise _unfit(scheme, secret)
+    return mac
 
 
 _SHAPES = {"text": "text that UTF-8 can encode", "base64": "base64, as the provider shows it", "hex": "hex digits"}
 
 
+def _unfit(scheme: Scheme, secret: Secret) -> ConfigurationError:
+    return ConfigurationError(f"webhook scheme {scheme.name}: the secret {secret.name} (current) is not {_SHAPES[scheme.key]}")
+
+
+def _warn_unfit(scheme: Scheme, secret: Secret, version: str) -> None:
+    import logging
+
+    logging.getLogger("authkit.webhooks").warning(
+        "webhook scheme %s: the %s value of the secret %s is left out, and what is signed with it is refused: it is not %s",
+        scheme.name, version, secret.name, _SHAPES[scheme.key],
+    )  # fmt: skip
+
+
 def _derived(scheme: Scheme, versions: SecretVersions) -> list[tuple[str, Mac | None]]:
+    """The versions, the current one first. It raises nothing: its frames hold the values."""
     return [(version, derived(scheme, value)) for version, value in versions.named()]

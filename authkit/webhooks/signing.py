@@ -1,4 +1,4 @@
-"""`sign`: the headers that a sender would send."""
+"""`sign` and `asign`: the headers that a sender would send."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import time
 from ..errors import InvalidSignature
 from .builtin import resolved
 from .delivery import read
-from .keys import Sealed, keys_of
+from .keys import Sealed, signing_key
 from .mac import encoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..secrets import SecretVersions
     from .keys import AnySecret
     from .scheme import Scheme
 
@@ -37,16 +38,63 @@ def sign(
     """
     hidden = Sealed(secret)
     del secret  # what is raised below may be shown with its locals
-    if not isinstance(body, bytes):
-        raise TypeError("the body is the bytes that will be sent")
-    declared = resolved(scheme)
-    hidden.check(declared)
-    if id is None and declared.signed_id:
-        id = f"msg_{os.urandom(16).hex()}"
-    moment = _text(time.time() if timestamp is None else timestamp, declared.unit) if declared.timed else None
-    _check(declared, _headers(declared, ["0"], moment, id), id)
-    before, after = declared.around(id, moment, method, url)
-    return _headers(declared, _signatures(declared, hidden, before, body, after), moment, id)
+    draft = _Draft(scheme, hidden, body, timestamp, id, url, method)
+    return draft.signed([secret.versions() for secret in draft.secrets])
+
+
+async def asign(
+    scheme: str | Scheme,
+    secret: AnySecret | None,
+    body: bytes,
+    timestamp: float | None = None,
+    id: str | None = None,
+    url: str | None = None,
+    method: str = "POST",
+) -> dict[str, str]:
+    """`sign` on an event loop, which it does not block while a `Secret` is fetched."""
+    hidden = Sealed(secret)
+    del secret
+    draft = _Draft(scheme, hidden, body, timestamp, id, url, method)
+    return draft.signed([await secret.aversions() for secret in draft.secrets])
+
+
+class _Draft:
+    """A delivery that only wants the key."""
+
+    __slots__ = ("secrets", "_scheme", "_id", "_moment", "_body", "_around")
+
+    def __init__(
+        self,
+        scheme: str | Scheme,
+        hidden: Sealed,
+        body: bytes,
+        timestamp: float | None,
+        id: str | None,
+        url: str | None,
+        method: str,
+    ) -> None:
+        if not isinstance(body, bytes):
+            raise TypeError("the body is the bytes that will be sent")
+        declared = resolved(scheme)
+        hidden.check(declared)
+        if id is None and declared.signed_id:
+            id = f"msg_{os.urandom(16).hex()}"
+        moment = _text(time.time() if timestamp is None else timestamp, declared.unit) if declared.timed else None
+        _check(declared, _headers(declared, ["0"], moment, id), id)
+        self.secrets = hidden.secrets if declared.separator is not None else hidden.secrets[:1]
+        self._scheme = declared
+        self._id = id
+        self._moment = moment
+        self._body = body
+        self._around = declared.around(id, moment, method, url)
+
+    def signed(self, versions: list[SecretVersions]) -> dict[str, str]:
+        """The headers, one signature for each of `secrets`."""
+        encode = encoder(self._scheme.encoding)
+        before, after = self._around
+        keys = [signing_key(self._scheme, secret, values) for secret, values in zip(self.secrets, versions, strict=True)]
+        signatures = [encode(key.digest(before, self._body, after)) for key in keys]
+        return _headers(self._scheme, signatures, self._moment, self._id)
 
 
 def _headers(scheme: Scheme, signatures: list[str], moment: str | None, id: str | None) -> dict[str, str]:
@@ -63,16 +111,6 @@ def _headers(scheme: Scheme, signatures: list[str], moment: str | None, id: str 
     if id_header is not None and id is not None:
         headers[id_header] = id
     return headers
-
-
-def _signatures(scheme: Scheme, secret: Sealed, before: bytes, body: bytes, after: bytes) -> list[str]:
-    encode = encoder(scheme.encoding)
-    secrets = secret.secrets if scheme.separator is not None else secret.secrets[:1]
-    signatures = []
-    for one in secrets:
-        (mac, *_), *_ = keys_of(scheme, (one,), (one.versions(),), several=False)
-        signatures.append(encode(mac.digest(before, body, after)))
-    return signatures
 
 
 def _text(timestamp: float, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from authkit import webhooks
 from authkit._run import run
-from authkit.errors import InvalidSignature, SecretNotFound, SecretUnavailable
+from authkit.errors import ConfigurationError, InvalidSignature, SecretNotFound, SecretUnavailable
 from authkit.secrets import Secret, Secrets, SecretVersions
 from authkit.testing import Clock
 from authkit.webhooks import Verifier
@@ -177,3 +178,63 @@ async def test_the_function_has_an_async_twin() -> None:
     assert threading.get_ident() not in vault.threads
     with pytest.raises(SecretNotFound):
         await webhooks.averify("stripe", Secrets(Vault(SecretNotFound("HOOK")))["HOOK"], signed(NEW), BODY, now=NOW)
+
+
+# A value that makes no key
+
+
+STANDARD = {name: "whsec_" + base64.b64encode(name.encode() * 8).decode() for name in ("old", "new", "next")}
+
+
+def standard(secret: str) -> dict[str, str]:
+    return webhooks.sign("standard-webhooks", secret, BODY, timestamp=NOW)
+
+
+@pytest.mark.parametrize("place", ["previous", "pending"])
+def test_a_value_that_makes_no_key_is_left_out_and_the_others_work_on(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A slip of whoever rotates takes no webhook down."""
+    canary = "canary-7f3a, which is no base64"
+    good = {"previous": "pending", "pending": "previous"}[place]
+    vault = Vault(SecretVersions(STANDARD["new"]))
+    secrets = Secrets(vault)
+    verifier = Verifier("standard-webhooks", secrets["HOOK"], clock=Clock(NOW))
+    assert verifier.verify(standard(STANDARD["new"]), BODY).version == "current"
+    vault.versions = SecretVersions(STANDARD["new"], **{place: canary, good: STANDARD["old"]})
+    secrets.refresh()
+    for _ in range(3):
+        assert verifier.verify(standard(STANDARD["new"]), BODY).version == "current"
+        assert verifier.verify(standard(STANDARD["old"]), BODY).version == good
+    (record,) = caplog.records
+    assert place in record.getMessage()
+    assert "HOOK" in record.getMessage()
+    assert "canary" not in caplog.text
+    assert webhooks.sign("standard-webhooks", secrets["HOOK"], BODY, timestamp=NOW)
+    assert len(caplog.records) == 1, "who signs reads the current value alone"
+
+
+def test_of_several_secrets_each_wants_a_current_value_that_makes_a_key() -> None:
+    broken = Secret.of(SecretVersions("no base64!", previous=STANDARD["old"]))
+    with pytest.raises(ConfigurationError, match=r"literal.*current.*base64"):
+        Verifier("standard-webhooks", [STANDARD["new"], broken])
+    with pytest.raises(ConfigurationError, match=r"current.*base64"):
+        webhooks.sign("standard-webhooks", [STANDARD["new"], broken], BODY)
+
+
+async def test_signing_has_a_twin_that_waits_for_the_source_off_the_loop() -> None:
+    gate = threading.Event()
+    vaults = [
+        Vault(SecretVersions(STANDARD[name], previous=STANDARD["next"]), lambda: gate.wait(10)) for name in ("old", "new")
+    ]
+    secrets = [Secrets(vault)["HOOK"] for vault in vaults]
+    waiting = asyncio.create_task(webhooks.asign("standard-webhooks", secrets, BODY, timestamp=NOW, id="m"))
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert not waiting.done()
+    gate.set()
+    headers = await waiting
+    assert headers == webhooks.sign("standard-webhooks", [STANDARD["old"], STANDARD["new"]], BODY, timestamp=NOW, id="m")
+    assert threading.get_ident() not in vaults[0].threads | vaults[1].threads
+    with pytest.raises(TypeError, match="bytes"):
+        await webhooks.asign("github", secrets[0], "text")  # type: ignore[arg-type]  # the point
+    with pytest.raises(ConfigurationError, match="secret is missing"):
+        await webhooks.asign("github", None, BODY)
