@@ -149,11 +149,12 @@ class Desk:
         if self._resting:
             self._resting = False
             self._lock.release()
-        elif in_child:
+        elif in_child:  # a call was under way, perhaps about to open its connection
             self._lock = threading.Lock()
+            self._lost = True
             if self._connection is not None:
                 _left_behind.append(self._connection)  # not even closed: that would tell the parent's locks away
-                self._connection, self._lost = None, True
+                self._connection = None
 
 
 _all: WeakSet[Desk] = WeakSet()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from authkit import Unavailable
 from authkit.stores import SqliteStore
 
 from .contract import admitted, rates
@@ -124,4 +125,30 @@ class TestForked:
         taken = sum(counts) + sum(status_of(child) for child in children)
         assert taken <= 1000
         assert limiter.take("k", 0)[1][0][0] == 1000 - taken
+        assert is_whole(file)
+
+    def test_a_child_forked_in_the_middle_of_a_call_may_not_write_and_its_parent_may(self, file):
+        """A signal handler may fork; what SQLite held at that moment is the parent's."""
+        children = []
+
+        def clock():
+            if len(children) == 1:
+                children.append(0)
+                child = os.fork()
+                if not child:
+                    try:
+                        store.add("b", 60)
+                    except Unavailable as error:
+                        os._exit(0 if "forked" in str(error) else 2)
+                    os._exit(1)
+                children.append(child)
+            return time.time()
+
+        store = SqliteStore(file, timeout=0.1, clock=clock)
+        store.epoch()
+        children.append(0)
+        assert store.add("a", 60)
+        assert status_of(children[2]) == 0
+        assert not store.add("a", 60)
+        assert store.add("b", 60)
         assert is_whole(file)
