@@ -3,8 +3,9 @@
     aws secretsmanager rotate-secret --secret-id prod/app --rotation-lambda-arn ... --rotation-rules AutomaticallyAfterDays=30
 
 Two handlers, for two functions: `jwt_handler` rotates the member JWT_SECRET of the JSON secret prod/app and leaves its other
-members; `vendor_handler` rotates a password that a vendor has to be told of. The role of the function needs DescribeSecret,
-GetSecretValue, PutSecretValue and UpdateSecretVersionStage on the secret, and lets secretsmanager.amazonaws.com invoke it.
+members; `vendor_handler` rotates the member `password` of one that has the `username` too, and tells the vendor. The role of
+the function needs DescribeSecret, GetSecretValue, PutSecretValue and UpdateSecretVersionStage on the secret, and lets
+secretsmanager.amazonaws.com invoke it.
 """
 
 from __future__ import annotations
@@ -15,39 +16,41 @@ from typing import TYPE_CHECKING
 from authkit.secrets.rotation.aws_lambda import RotationFunction, rotation_handler
 
 if TYPE_CHECKING:
-    from authkit.secrets import SecretVersions
+    from authkit.secrets.rotation import RotatedVersions
 
 jwt_handler = rotation_handler(kind="hmac", member="JWT_SECRET")
 
 
 class Vendor:
-    """Stands in for a vendor's API: an account with one password, changed by whoever knows it."""
+    """Stands in for a vendor's API: accounts with one password each, changed by whoever knows it."""
 
     def __init__(self) -> None:
-        self.password: str | bytes | None = None
+        self.passwords: dict[object, str | bytes | None] = {}
 
-    def accepts(self, password: str | bytes) -> bool:
-        return self.password is None or hmac.compare_digest(str(self.password).encode(), str(password).encode())
+    def accepts(self, username: object, password: str | bytes) -> bool:
+        known = self.passwords.get(username)
+        return known is None or hmac.compare_digest(str(known).encode(), str(password).encode())
 
-    def change(self, old: str | bytes, new: str | bytes | None) -> None:
-        if not self.accepts(old):
+    def change(self, username: object, old: str | bytes, new: str | bytes | None) -> None:
+        if not self.accepts(username, old):
             raise PermissionError("the old password is wrong")
-        self.password = new
+        self.passwords[username] = new
 
 
 class VendorPassword(RotationFunction):
     """AWS repeats a step that failed: what was done already is not done again."""
 
     def __init__(self, vendor: Vendor) -> None:
-        super().__init__("password", length=40)
+        super().__init__("password", length=40, member="password")
         self._vendor = vendor
 
-    def set_secret(self, versions: SecretVersions) -> None:
-        if self._vendor.password is None or not self._vendor.accepts(versions.pending or ""):
-            self._vendor.change(versions.current, versions.pending)
+    def set_secret(self, versions: RotatedVersions) -> None:
+        username = versions.document()["username"]  # the other members of the JSON secret
+        if username not in self._vendor.passwords or not self._vendor.accepts(username, versions.pending or ""):
+            self._vendor.change(username, versions.current, versions.pending)
 
-    def test_secret(self, versions: SecretVersions) -> bool:
-        return self._vendor.accepts(versions.pending or "")
+    def test_secret(self, versions: RotatedVersions) -> bool:
+        return self._vendor.accepts(versions.document()["username"], versions.pending or "")
 
 
 vendor_handler = VendorPassword(Vendor())

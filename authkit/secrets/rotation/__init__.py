@@ -4,6 +4,7 @@ from .target import Busy, RotationTarget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._member_versions import RotatedVersions as RotatedVersions
     from .aws_lambda import RotationFunction as RotationFunction
     from .aws_lambda import rotation_handler as rotation_handler
     from .directory import FilesTarget as FilesTarget
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # Loaded on first use. `generate` is in the module of that name: a name here would be replaced by it.
 _PLACES = {
+    "_member_versions": ("RotatedVersions",),
     "aws_lambda": ("RotationFunction", "rotation_handler"),
     "directory": ("FilesTarget",),
     "dotenv_file": ("DotenvTarget",),
@@ -46,6 +48,7 @@ __all__ = [
     "ParameterStoreTarget",
     "PendingFound",
     "Plan",
+    "RotatedVersions",
     "Rotation",
     "RotationFunction",
     "RotationRefused",

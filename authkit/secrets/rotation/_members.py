@@ -51,6 +51,10 @@ class Members(Masked):
         """The names: the members that are text, without those that belong to another."""
         return iter([name for name, value in self._all().items() if isinstance(value, str) and not _belongs(name)])
 
+    def all(self) -> dict[str, object]:
+        """Every member, whatever it is."""
+        return dict(self._all())
+
     def get(self, name: str) -> Sealed | None:
         """The member, if it is text and not blank."""
         value = self._all().get(name)

@@ -11,12 +11,14 @@ import time
 from random import random as _uniform
 
 from ...errors import AuthkitError, ConfigurationError, SecretNotFound
-from ..versions import SecretVersions, as_bytes, is_blank, sealed
+from ..versions import as_bytes, is_blank, sealed
 from ._aws_calls import AwsCalls
+from ._member_versions import RotatedVersions
 from ._members import Members
+from ._seen import Seen
 from .generate import KINDS, generate
 from .labels import CURRENT, PENDING, LabelledSecret, Labels
-from .outcome import RotationRefused
+from .outcome import RotationRefused, StillInGrace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,11 +41,15 @@ class RotationFunction:
     """A Lambda handler for the rotation of secrets that nobody else has to be told of: our own keys, peppers, passwords.
 
     Where somebody has to be told, subclass it and override up to four methods. Each is given the versions of the secret and
-    may be called more than once for one rotation, because AWS repeats what failed: it must do no harm the second time.
+    may be called more than once for one rotation, because AWS repeats what failed: it must do no harm the second time. Of a
+    member the values are its own, and `versions.document()` has the others too, such as the name to log in with:
+    `versions.document()["username"]`.
 
     `kind`, `length`, `alphabet`, `encoding`: of new values, as `generate` takes them. `member`: the member of a JSON secret
     that is rotated, the others stay; required for a JSON secret. `grace`: seconds for which the old value is accepted, kept
-    as a tag where TagResource is granted. `region`, `endpoint`, `role`, `client`: as `SecretsManagerTarget`.
+    as a tag where TagResource is granted; until then createSecret refuses to begin the next rotation, which AWS tries again
+    later, unless `force`: it would drop a value that is in use. `region`, `endpoint`, `role`, `client`: as for
+    `SecretsManagerTarget`.
 
     The function's role needs DescribeSecret, GetSecretValue, PutSecretValue and UpdateSecretVersionStage. Neither the event nor
     a value is ever logged, and what a method of yours raises is told by its type and place alone.
@@ -58,6 +64,7 @@ class RotationFunction:
         alphabet: str | None = None,
         encoding: str | None = None,
         grace: float = 86_400.0,
+        force: bool = False,
         region: str | None = None,
         endpoint: str | None = None,
         role: str | None = None,
@@ -81,23 +88,28 @@ class RotationFunction:
             raise ConfigurationError("grace is a number of seconds, 0 or more")
         self._member = member
         self._grace = grace
+        self._force = force
         self._clock = clock
         self._calls = AwsCalls(
             "secretsmanager", region=region, endpoint=endpoint, role=role, client=client, sleep=sleep, random=random
         )
 
-    def create_secret(self, versions: SecretVersions) -> Sealed | str | bytes:
+    def create_secret(self, versions: RotatedVersions) -> Sealed | str | bytes:
         """The new value, or a function that gives it. Called only while the pending version has none."""
         return self._make()
 
-    def set_secret(self, versions: SecretVersions) -> None:
+    def set_secret(self, versions: RotatedVersions) -> None:
         """Have `versions.pending` accepted where the secret is used. Nothing to do for secrets that we generate ourselves."""
 
-    def test_secret(self, versions: SecretVersions) -> bool:
-        """Whether `versions.pending` works there. Anything but True ends the rotation before anybody uses the new value."""
+    def test_secret(self, versions: RotatedVersions) -> bool:
+        """Whether `versions.pending` works there. Anything but True ends the rotation before anybody uses the new value.
+
+        Called alone where rotation is set up with RotateImmediately=false: AWS tries the function with a pending version that
+        it drops afterwards. If that has no value of its own, `versions.pending` is the current one.
+        """
         return True
 
-    def finish_secret(self, versions: SecretVersions) -> None:
+    def finish_secret(self, versions: RotatedVersions) -> None:
         """What has to be done before `versions.pending` becomes current. Before, because after it AWS would not repeat it."""
 
     def __call__(self, event: object, context: object = None) -> None:
@@ -129,10 +141,13 @@ class RotationFunction:
         pending, previous = secret.value(token), secret.value(labels.previous)
         if step == "create_secret":
             if pending is None:
+                self._check_grace(secret_id, Seen(labels, current, previous, None, whole=self._member is None))
                 new = self._new(secret_id, self._versions(secret_id, current, previous, None))
                 text = self._text(secret_id, labels, new, current, previous)
                 self._put(secret_id, token, text, more)
             return
+        if pending is None and step == "test_secret":
+            pending = current
         if pending is None:
             raise RotationRefused(f"the pending version of the secret {secret_id} has no value: createSecret comes first")
         self._check_others(secret_id, current, previous, pending)
@@ -145,7 +160,14 @@ class RotationFunction:
             secret.promote(labels, token)
             secret.remove(PENDING, token)
 
-    def _new(self, secret_id: str, versions: SecretVersions) -> Sealed:
+    def _check_grace(self, secret_id: str, seen: Seen) -> None:
+        previous, until = seen.previous_of(self._member or "")
+        if previous is not None and until is not None and self._clock() < until and not self._force:
+            raise StillInGrace(
+                f"the previous value of the secret {secret_id} is still accepted: its grace comes first", until=until
+            )
+
+    def _new(self, secret_id: str, versions: RotatedVersions) -> Sealed:
         new = self._done("create_secret", secret_id, versions)
         if is_blank(new()):
             raise RotationRefused(f"create_secret gave an empty or blank value for the secret {secret_id}, or no text or bytes")
@@ -153,7 +175,7 @@ class RotationFunction:
             raise RotationRefused(f"create_secret gave the current value of the secret {secret_id}")
         return new  # type: ignore[return-value]
 
-    def _done(self, step: str, secret_id: str, versions: SecretVersions) -> Callable[[], object]:
+    def _done(self, step: str, secret_id: str, versions: RotatedVersions) -> Callable[[], object]:
         """What the method gave, behind a function."""
         answer, failure = _called(getattr(self, step), versions)
         if isinstance(failure, AuthkitError):
@@ -191,7 +213,9 @@ class RotationFunction:
             raise ConfigurationError(f"the secret {secret_id} is no JSON object with a member {self._member} that is text")
         return members
 
-    def _versions(self, secret_id: str, current: Sealed, previous: Sealed | None, pending: Sealed | None) -> SecretVersions:
+    def _versions(self, secret_id: str, current: Sealed, previous: Sealed | None, pending: Sealed | None) -> RotatedVersions:
+        found = {"current": current, "previous": previous, "pending": pending}
+        documents = {version: text for version, text in found.items() if text is not None}
         if self._member is None:
             if Members.of(current) is not None:
                 raise ConfigurationError(f"the secret {secret_id} is a JSON object: say which member to rotate")
@@ -202,7 +226,7 @@ class RotationFunction:
             previous = None if before is None else before.get(self._member)
         if previous is not None and is_blank(previous()):
             previous = None
-        return SecretVersions(current(), None if previous is None else previous(), None if pending is None else pending())
+        return RotatedVersions(documents, current, previous, pending)
 
     def _check_others(self, secret_id: str, current: Sealed, previous: Sealed | None, pending: Sealed) -> None:
         """A version never changes: promoted, the pending one would undo what others have changed since it was made."""
@@ -246,7 +270,7 @@ def _checked(event: object) -> tuple[str, str, str, dict[str, Sealed]]:
     return step, asked["SecretId"], asked["ClientRequestToken"], {"RotationToken": sealed(more)} if more else {}
 
 
-def _called(method: Callable[[SecretVersions], object], versions: SecretVersions) -> tuple[Callable[[], object], object]:
+def _called(method: Callable[[RotatedVersions], object], versions: RotatedVersions) -> tuple[Callable[[], object], object]:
     """What the method gave, behind a function, and how it failed. It raises nothing, because its locals hold the value."""
     try:
         answer = method(versions)

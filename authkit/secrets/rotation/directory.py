@@ -8,6 +8,7 @@ import stat
 from contextlib import ExitStack, contextmanager
 
 from ...errors import ConfigurationError, SecretNotFound, SecretUnavailable
+from ..files import MountedFiles
 from ..source import versions_named
 from ..versions import as_bytes, is_blank, sealed
 from ._family import ENDS, FamilyTarget, check_name
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DATA = "..data"  # the name by which Kubernetes, too, swaps a directory of secrets for the next
 _OURS = re.compile(r"\.\.authkit-[0-9a-f]{16}")
+_INSIDE = re.compile(r"\.\.[^/\0.][^/\0]*")  # as Kubernetes names its own
 _LINK = re.compile(r"\.\.authkit-[0-9a-f]{16}\.link")
 _TRIES = 20  # each but the last lost to a change that came between
 
@@ -34,8 +36,8 @@ class FilesTarget(FamilyTarget):
     A step writes the next such directory whole and renames the link. Plain files, all that are there, move in at the first
     change, without a moment at which one is missing or another. Owner, group and mode of each file stay.
 
-    Raises, on use: `ConfigurationError` for a directory that Kubernetes manages, and for a file that is a link to elsewhere,
-    has another name, or others write or own.
+    Raises, when something is changed: `ConfigurationError` for a directory that Kubernetes manages, and for a file that is a
+    link to elsewhere, has another name, or others write or own.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, system: Any = os) -> None:
@@ -48,12 +50,23 @@ class FilesTarget(FamilyTarget):
     def names(self) -> list[str]:
         with told(self._path), self._open() as folder:
             found = {name for name in self._system.listdir(folder.fd) if self._is_secret(folder, name)}
-            found |= set(self._inside(self._generation(folder)))
+            generation = self._generation(folder)
+            if generation is not None:
+                with Folder(os.path.join(self._path, generation), system=self._system) as inner:
+                    found |= {name for name in self._inside(generation) if self._is_secret(inner, name)}
         return sorted(name for name in found if not name.endswith(ENDS))
 
     def read(self, name: str) -> SecretVersions:
+        """What is not ours to change, a directory of Kubernetes or Docker, is read as a service reads it."""
+        check_name(name)
         with told(self._path), self._open() as folder:
-            versions = self._versions(folder, name)
+            generation = self._generation(folder)
+            if generation is not None and _OURS.fullmatch(generation):
+                versions = self._versions(folder, name)
+            elif generation is None and self._leads_inside(folder, name):
+                versions = None  # the first change was killed before it was made
+            else:
+                versions = MountedFiles(self._path).fetch(name)
         if versions is None:
             raise SecretNotFound(f"the secret {name} is not in {self._path}")
         return versions
@@ -65,6 +78,7 @@ class FilesTarget(FamilyTarget):
         with ExitStack() as held:
             with told(self._path):
                 folder = held.enter_context(self._open())
+                self._generation(folder, ours=True)  # before a lock file is made in somebody else's directory
                 held.enter_context(locked(folder, "..authkit-lock", self._path, system=self._system))
                 self._sweep(folder)
             with self._holder.here():
@@ -135,12 +149,13 @@ class FilesTarget(FamilyTarget):
     def _link(self, folder: Folder, name: str) -> None:
         self._point(folder, name, f"{DATA}/{name}")
 
-    def _generation(self, folder: Folder) -> str | None:
-        """The directory that `..data` leads to; None: there is none. Raises: `ConfigurationError` if it is not one of ours."""
+    def _generation(self, folder: Folder, *, ours: bool = False) -> str | None:
+        """The directory that `..data` leads to, inside this one; None: there is none. Raises: `ConfigurationError` if it leads
+        elsewhere, and with `ours` if it is not one that was made here."""
         if folder.status(DATA) is None:
             return None
         to = self._system.readlink(DATA, dir_fd=folder.fd)
-        if not _OURS.fullmatch(to):
+        if not _OURS.fullmatch(to) and (ours or not _INSIDE.fullmatch(to)):
             raise ConfigurationError(f"{self._path} is managed by Kubernetes or the like: change the secret there")
         return str(to)
 
@@ -199,9 +214,9 @@ class FilesTarget(FamilyTarget):
     def _file(self, folder: Folder, inner: Folder | None, key: str) -> Sealed | None:
         status = folder.status(key)
         if status is not None and stat.S_ISLNK(status.st_mode):
-            if inner is None or not self._leads_inside(folder, key):
+            if not self._leads_inside(folder, key):
                 raise ConfigurationError(f"{os.path.join(self._path, key)} is a symbolic link, which is never followed")
-            file = inner.read(key)
+            file = None if inner is None else inner.read(key)
         else:
             file = None if status is None else folder.read(key)
         return None if file is None else _value(file[0])
@@ -215,7 +230,7 @@ class FilesTarget(FamilyTarget):
                 self._system.unlink(found, dir_fd=folder.fd)
             elif _OURS.fullmatch(found) and found != this:
                 self._remove(folder, found)
-            elif found.endswith(ENDS) and found not in inside and self._leads_inside(folder, found):
+            elif found not in inside and self._leads_inside(folder, found):
                 self._system.unlink(found, dir_fd=folder.fd)
 
     def _remove(self, folder: Folder, generation: str) -> None:

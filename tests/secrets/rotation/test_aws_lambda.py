@@ -14,8 +14,9 @@ import pytest
 
 from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable
 from authkit.secrets import SecretVersions
+from authkit.secrets.rotation._member_versions import RotatedVersions
 from authkit.secrets.rotation.aws_lambda import STEPS, RotationFunction, rotation_handler
-from authkit.secrets.rotation.outcome import RotationRefused
+from authkit.secrets.rotation.outcome import RotationRefused, StillInGrace
 from authkit.secrets.secretsmanager import SecretsManager
 from tests.secrets.rotation.aws_parts import CANARY, NEW, NEWER, OLD, Killed, Mortal, labelled, shown
 from tests.servers.aws import client
@@ -128,7 +129,7 @@ def test_a_version_that_is_current_already_was_finished_before(plain: StrictAws,
     assert {action for action in plain.calls if isinstance(action, str)} == {"DescribeSecret"}
 
 
-@pytest.mark.parametrize("step", ["setSecret", "testSecret", "finishSecret"])
+@pytest.mark.parametrize("step", ["setSecret", "finishSecret"])
 def test_a_pending_version_without_a_value_goes_no_further(plain: StrictAws, step: str) -> None:
     with pytest.raises(RotationRefused, match="createSecret"):
         _function(plain)(_event(step))
@@ -219,6 +220,80 @@ def test_up_to_four_methods_are_yours_and_see_the_versions(document: StrictAws) 
     both = {"current": OLD, "pending": NEW}
     assert function.told == [("create", {"current": OLD}), ("set", both), ("test", both), ("finish", both)]
     assert labelled(document)["AWSCURRENT"] == {**TWO, "JWT_SECRET": NEW}
+
+
+class Login(RotationFunction):
+    """Logs in with the name that stands beside the password."""
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__("password", client=client, member="JWT_SECRET", sleep=lambda seconds: None, **options)
+        self.seen: list[object] = []
+
+    def set_secret(self, versions: RotatedVersions) -> None:
+        self.seen += [versions.document()["port"], versions.document("pending")["JWT_SECRET"] == versions.pending]
+
+    def test_secret(self, versions: RotatedVersions) -> bool:
+        self.seen += [versions.document("pending")["PEPPER"], repr(versions)]
+        versions.document("previous")  # there is none
+        return True
+
+
+def test_the_methods_see_the_other_members_of_the_document_and_nothing_shows_them(document: StrictAws) -> None:
+    function = Login(document.client())
+    for step in ("createSecret", "setSecret"):
+        function(_event(step))
+    with pytest.raises(ConfigurationError, match="no previous version") as error:
+        function(_event("testSecret"))
+    assert function.seen == [5432, True, TWO["PEPPER"], "<RotatedVersions>"]
+    assert CANARY not in shown(error.value)
+
+
+def test_a_secret_that_is_no_document_has_none(plain: StrictAws) -> None:
+    class Asking(RotationFunction):
+        def test_secret(self, versions: RotatedVersions) -> bool:
+            return bool(versions.document())
+
+    function = Asking(client=plain.client(), sleep=lambda seconds: None)
+    function(_event("createSecret"))
+    with pytest.raises(ConfigurationError, match="no current version that is a JSON object") as error:
+        function(_event("testSecret"))
+    assert CANARY not in shown(error.value)
+
+
+@pytest.mark.parametrize("with_a_value", [False, True], ids=["empty", "a copy of the current one"])
+def test_the_test_alone_by_which_aws_tries_the_function_tests_the_current_value(plain: StrictAws, with_a_value: bool) -> None:
+    """RotateImmediately=false: AWS makes a pending version, calls testSecret, and drops the version."""
+    if with_a_value:
+        plain.client().put_secret_value(
+            SecretId="app", SecretString=OLD, ClientRequestToken=TOKEN, VersionStages=["AWSPENDING"]
+        )
+    function = Told(plain.client())
+    function(_event("testSecret"))
+    assert function.told == [("test", {"current": OLD, "pending": OLD})]
+    assert labelled(plain)["AWSCURRENT"] == OLD
+
+
+@pytest.mark.parametrize("member", [None, "JWT_SECRET"])
+def test_a_rotation_within_the_grace_of_the_last_one_is_refused_unless_forced(
+    strict_aws: StrictAws, member: str | None
+) -> None:
+    text = OLD if member is None else json.dumps(TWO)
+    strict_aws.client().create_secret(Name="app", SecretString=text, ClientRequestToken=OTHER)
+    options: dict[str, Any] = {"member": member, "client": strict_aws.client(), "sleep": lambda seconds: None, "grace": 60}
+    strict_aws.secrets.start_rotation("app", TOKEN)
+    for step in STEPS:
+        rotation_handler(clock=lambda: 1e9, **options)(_event(step))
+    third = "3" * 36
+    strict_aws.secrets.start_rotation("app", third)
+    event = _event("createSecret", ClientRequestToken=third)
+    with pytest.raises(StillInGrace):
+        rotation_handler(clock=lambda: 1e9 + 59, **options)(event)
+    assert strict_aws.secrets.secrets["app"].versions[third].text is None
+    rotation_handler(clock=lambda: 1e9 + 59, force=True, **options)(event)
+    assert strict_aws.secrets.secrets["app"].versions[third].text is not None
+    for step in STEPS:
+        rotation_handler(clock=lambda: 1e9 + 60, **options)(_event(step, ClientRequestToken=third))
+    assert strict_aws.secrets.secrets["app"].labels["AWSCURRENT"] == third
 
 
 @pytest.mark.parametrize("verdict", [False, None, 1, "yes"])
@@ -323,7 +398,7 @@ def _rotate_secret_at_moto(endpoint: str) -> None:
 @pytest.mark.parametrize("handler", ["jwt_handler", "vendor_handler"])
 def test_the_example_rotates_under_aws_own_runtime_client(moto: str, handler: str, capfd: pytest.CaptureFixture[str]) -> None:
     secrets = client("secretsmanager", moto)
-    first = json.dumps(TWO) if handler == "jwt_handler" else OLD
+    first = json.dumps(TWO if handler == "jwt_handler" else {"username": "app", "password": OLD})
     secrets.create_secret(Name="app", SecretString=first)
     _rotate_secret_at_moto(moto)
     env = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": moto}

@@ -15,8 +15,10 @@ from authkit.errors import AuthkitError, ConfigurationError, SecretNotFound, Sec
 from authkit.secrets.files import MountedFiles
 from authkit.secrets.rotation import Busy
 from authkit.secrets.rotation.directory import FilesTarget
+from authkit.secrets.rotation.engine import Rotation
+from authkit.secrets.rotation.journal import Journal
 from authkit.secrets.versions import sealed
-from tests.secrets.rotation.failing import Failing, Full
+from tests.secrets.rotation.failing import Died, Failing, Full
 
 CANARY = "canary-1a2b3c4d5e6f"
 
@@ -148,13 +150,78 @@ def test_a_name_that_is_not_there_is_not_found(path: Path) -> None:
     assert _shown(path) == ["KEY", "OTHER"]
 
 
-def test_a_directory_that_kubernetes_manages_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mounted"
+def _of_kubernetes(path: Path) -> Path:
     generation = path / "..2026_01_02_03_04_05.123456789"
     generation.mkdir(parents=True)
-    _write(generation / "KEY", "old")
+    _write(generation / "KEY", "old", 0o644)
     (path / "..data").symlink_to(generation.name)
     (path / "KEY").symlink_to("..data/KEY")
+    return generation
+
+
+def test_a_directory_that_kubernetes_manages_is_read_as_a_service_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "mounted"
+    generation = _of_kubernetes(path)
+    (generation / "folder").mkdir()
+    _write(generation / "KEY__PREVIOUS", "older", 0o664)  # only its owner might change it; reading it harms nobody
+    (path / "KEY__PREVIOUS").symlink_to("..data/KEY__PREVIOUS")
+    target = FilesTarget(path)
+    assert target.names() == ["KEY"]
+    assert target.read("KEY").same_as(MountedFiles(path).fetch("KEY"))
+    with pytest.raises(SecretNotFound):
+        target.read("NONE")
+
+
+def test_a_data_link_that_leads_out_of_the_directory_is_followed_by_nobody(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "mounted", tmp_path / "elsewhere"
+    path.mkdir()
+    elsewhere.mkdir()
+    (path / "..data").symlink_to("../elsewhere")
+    with pytest.raises(ConfigurationError, match="managed"):
+        FilesTarget(path).names()
+
+
+@pytest.mark.parametrize("first", ["create", "rotation"])
+def test_a_first_secret_that_was_killed_on_its_way_is_made_by_the_next_run(first: str, tmp_path: Path) -> None:
+    def create(target: FilesTarget) -> None:
+        if first == "create":
+            target.create("JWT", sealed("new"))
+        else:
+            Rotation(target, journal=Journal(tmp_path / "journal")).create("JWT", sealed("new"))
+
+    at, dangling = 0, 0
+    while True:
+        at += 1
+        path = tmp_path / str(at)
+        path.mkdir(mode=0o700)
+        system = Failing(at)
+        try:
+            create(FilesTarget(path, system=system))
+        except Died:
+            system.bury()
+        dangling += (path / "JWT").is_symlink() and not (path / "JWT").exists()
+        if not (path / "JWT").exists():
+            assert FilesTarget(path).names() == []
+            with pytest.raises(SecretNotFound):
+                FilesTarget(path).read("JWT")
+        create(FilesTarget(path))
+        assert FilesTarget(path).read("JWT").current == "new"
+        assert _shown(path) == ["..data", "JWT"]
+        if system.failed is None:
+            break
+    assert dangling >= 1
+
+
+def test_a_link_of_ours_that_leads_nowhere_is_swept(path: Path) -> None:
+    _rotated(FilesTarget(path))
+    (path / "GONE").symlink_to("..data/GONE")
+    FilesTarget(path).discard("KEY")
+    assert not (path / "GONE").is_symlink()
+
+
+def test_a_directory_that_kubernetes_manages_is_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "mounted"
+    generation = _of_kubernetes(path)
     for step in (lambda: FilesTarget(path).stage("KEY", _new()), lambda: FilesTarget(path).create("NEW", _new())):
         with pytest.raises(ConfigurationError, match="Kubernetes"):
             step()
