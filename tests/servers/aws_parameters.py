@@ -20,6 +20,7 @@ class ParametersApi:
     def __init__(self, region: str) -> None:
         self.region = region
         self.values: dict[str, dict[str, Any]] = {}
+        self._puts = 0
         self._lock = threading.Lock()
 
     def answer(self, action: str, asked: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,11 @@ class ParametersApi:
         if known is not None and kind != known["Type"]:
             raise AwsError("HierarchyTypeMismatchException", "Parameter Store doesn't support changing a parameter type.")
         key = {"KeyId": asked.get("KeyId", "alias/aws/ssm")} if kind == "SecureString" else {}
-        self.values[name] = {"Name": name, "Value": value, "Type": kind, "Version": version, **key}
+        self._puts += 1
+        modified = 1_700_000_000.0 + self._puts / 1_000  # epoch seconds; AWS tells milliseconds
+        self.values[name] = {
+            "Name": name, "Value": value, "Type": kind, "Version": version, "LastModifiedDate": modified, **key
+        }  # fmt: skip
         return {"Version": version, "Tier": "Standard"}
 
     def _GetParameter(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +110,5 @@ class ParametersApi:
             **stored,
             "Value": CIPHERED if hidden else stored["Value"],
             "ARN": f"arn:aws:ssm:{self.region}:{ACCOUNT}:parameter/{name.lstrip('/')}",
-            "LastModifiedDate": 1_700_000_000.0,
             "DataType": "text",
         }

@@ -327,12 +327,8 @@ class Rotation:
 
     def _check_pending(self, name: str, value: Sealed) -> None:
         versions = self._target.read(name)
-        if versions.pending is None:
-            raise RotationRefused(
-                f"the new value of {name} was staged in {self._target} and is not there: nothing was promoted"
-            )
-        if not same_value(sealed(versions.pending), value):
-            raise Busy(f"somebody else has staged a value of {name} in {self._target}: nothing was promoted")
+        if versions.pending is None or not same_value(sealed(versions.pending), value):
+            raise Busy(f"the new value of {name} was staged in {self._target} and somebody else has changed that: look again")
 
     def _prove(self, name: str, value: Sealed, done: str) -> None:
         versions = self._target.read(name)
