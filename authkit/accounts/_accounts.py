@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import _credential, _refusal
+from .. import _credential, _refusal, _verifiers
 from .._audit import warn, write
 from .._run import arun, blocking, run
 from .._state import State
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..decision import Principal
     from ..http import Request
     from ..tokens import Tokens
     from .users import Users
@@ -87,6 +86,7 @@ class Accounts:
         self._users_in_place = getattr(users, "in_place", False) is True
         self._replace_hash = getattr(users, "replace_hash", None)
         self._tokens = tokens
+        self._holder_of = _verifiers.asked(tokens)
         self._hasher = PasswordHasher() if hasher is None else hasher
         self.login = Endpoint(self._login, body_limit=BODY_LIMIT, veto=_no_texts("login"))
         self.verify = Endpoint(self._verify, body_limit=BODY_LIMIT, veto=_no_texts("verify"))
@@ -160,8 +160,7 @@ class Accounts:
     async def _judge(self, name: str | None, password: str) -> User:
         user = None if name is None else await self._asking(self._users.find, name)
         stored = None if user is None else user.password_hash
-        await self._hasher.warm(stored)
-        matches = await blocking(self._hasher.verify, password, stored, pool="hash")
+        matches = await self._hasher.verifying(password, stored)
         if user is None:
             raise InvalidCredentials("user_unknown")
         if matches is not True:
@@ -207,8 +206,7 @@ class Accounts:
         except InvalidCredentials:
             return problem(401, "invalid_credentials", {"www-authenticate": NO_CREDENTIAL})
         claims = None if user.subject == user.username else {"preferred_username": user.username}
-        await self._tokens.warm()  # have the key at hand: nothing blocks right after it
-        token = self._tokens.issue(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
+        token = await self._tokens.issuing(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
         lifetime = self._tokens.access_ttl
         return Response.json({"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": lifetime})
 
@@ -224,7 +222,7 @@ class Accounts:
         if isinstance(token, Deny):
             return _refusal.response(token)
         try:
-            principal: Principal = await self._tokens.verifying(token)
+            principal = await self._holder_of(token)
         except InvalidToken:
             return problem(401, "invalid_token", {"www-authenticate": 'Bearer error="invalid_token"'})
         return Response.json({"status": "valid", "user": principal.claims.get("preferred_username", principal.subject)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .._needs import needs
+from .._run import blocking, run
 from ..errors import ConfigurationError, Unavailable
 from .pepper import PREFIX, Pepper, secret_of, split
 
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .pepper import AnyPepper
+    from .pepper import AnyPepper, Keys
 
 MAX_BYTES = 4096  # of UTF-8; far above any passphrase, far below what would make hashing a weapon
 SALT_BYTES = 16  # RFC 9106 section 4
@@ -92,21 +93,45 @@ class PasswordHasher:
         """Whether `stored` is the hash of `password`.
 
         No hash at all, one that cannot be read, and one under a pepper that is not known (or no longer) cost the same work as
-        a good one and match nothing. A password that is not `acceptable` costs none, whoever it is said to be of.
+        a good one and match nothing. Whatever matches nothing has the pepper read once more, at most once in its cooldown: it
+        may have been rotated, and that, too, shall say nothing of who exists. A password that is not `acceptable` costs none
+        of it, whoever it is said to be of.
         Raises: `Unavailable` if argon2 cannot have its memory or threads, or the pepper cannot be read, whoever it is.
         """
+        return run(self._verifying(password, stored))
+
+    async def verifying(self, password: str, stored: str | None) -> bool:
+        """`verify` for an endpoint's own coroutine: a thread that hashes waits for no secret."""
+        if type(self).verify is not PasswordHasher.verify or "verify" in vars(self):  # a subclass's
+            await self.warm()
+            return await blocking(self.verify, password, stored, pool="hash")
+        return await self._verifying(password, stored)
+
+    async def _verifying(self, password: str, stored: str | None) -> bool:
         prepared = self._prepared(password)
         if prepared is None:
             return False
         needs("argon2.low_level")
-        id, hashed = (None, "") if stored is None else split(stored)
         pepper = self._pepper
-        key = None if pepper is None else pepper.current() if id is None else pepper.find(id)
+        if pepper is None:
+            return await blocking(self._matches, prepared, stored, None, pool="hash")
+        keys = await pepper.load()
+        if await blocking(self._matches, prepared, stored, keys, pool="hash"):
+            return True
+        # The same steps for whatever failed, in the same order: a user of a pepper that is not known here is told by no clock.
+        if not await pepper.look_again(keys):
+            return False
+        return await blocking(self._matches, prepared, stored, await pepper.load(), pool="hash")
+
+    def _matches(self, prepared: bytes, stored: str | None, keys: Keys | None) -> bool:
+        """Whether they match, for the price of one hash in any case."""
+        id, hashed = (None, "") if stored is None else split(stored)
+        key = None if keys is None else keys.current if id is None else keys.by_id.get(id)
         sealed = prepared if key is None else key.mac(prepared)
         if _is_readable(hashed) and (id is None or key is not None):
             outcome = _verify(prepared if id is None else sealed, hashed)
-            if outcome and id is not None and pepper is not None and key is not None:
-                pepper.note_use(key)
+            if outcome and id is not None and self._pepper is not None and key is not None:
+                self._pepper.note_use(key)
             if outcome is not None:
                 return outcome
         _verify(sealed, self._dummy())
@@ -124,14 +149,13 @@ class PasswordHasher:
         ours = Parameters(Type.ID, 19, SALT_BYTES, HASH_BYTES, self._passes, self._memory, self._lanes)
         return extract_parameters(hashed) != ours
 
-    async def warm(self, stored: str | None = None) -> None:
-        """Have the pepper at hand, the one in `stored` too, for a guard's own coroutine: `hash` and `verify` then wait for
-        nothing but argon2.
+    async def warm(self) -> None:
+        """Have the pepper at hand, for a guard's own coroutine: `hash` then waits for nothing but argon2.
 
         Raises: `ConfigurationError` if the pepper is unfit, `SecretNotFound`, `Unavailable`.
         """
         if self._pepper is not None:
-            await self._pepper.load(None if stored is None else split(stored)[0])
+            await self._pepper.load()
 
     def _dummy(self) -> str:
         """A well-formed hash under today's parameters that nothing is known to match; made without hashing anything."""

@@ -45,7 +45,7 @@ class _Key(Masked):
         self.id = b64encode(mac(_ID_TEXT)[:8]).decode().rstrip("=")
 
 
-class _Keys:
+class Keys:
     """The keys at one moment. The same versions, the same keys."""
 
     __slots__ = ("versions", "current", "by_id")
@@ -65,7 +65,7 @@ class Pepper(Masked):
 
     __slots__ = ("_secret", "_held")
     _secret: Secret
-    _held: _Keys | None
+    _held: Keys | None
 
     def __init__(self, secret: Secret | None) -> None:
         if secret is None:
@@ -76,22 +76,17 @@ class Pepper(Masked):
         if versions is not None:
             self._follow(versions)
 
-    async def load(self, id: str | None) -> None:
-        """Have the pepper at hand, the one of this key id too, for a guard's own coroutine."""
-        keys = self._follow(await self._secret.load())
-        if id is not None and id not in keys.by_id and await self._secret.reload_after_failure(keys.versions):
-            self._follow(await self._secret.load())
+    async def load(self) -> Keys:
+        """The keys, for a coroutine that anybody may drive."""
+        return self._follow(await self._secret.load())
+
+    async def look_again(self, keys: Keys) -> bool:
+        """Read the secret once more because nothing matched, at most once in its cooldown; whether there are others now."""
+        return await self._secret.reload_after_failure(keys.versions)
 
     def current(self) -> _Key:
         """The key to hash with. I/O if the secret is due to be read."""
         return self._follow(self._secret.versions()).current
-
-    def find(self, id: str) -> _Key | None:
-        """The key of this id. One that is not known may be new: the secret is read once more, at most once in its cooldown."""
-        keys = self._follow(self._secret.versions())
-        if id not in keys.by_id and self._secret.recheck(keys.versions):
-            keys = self._follow(self._secret.versions())
-        return keys.by_id.get(id)
 
     def is_outdated(self, id: str | None) -> bool:
         """Whether a hash under this key id should be made anew, as far as is known without I/O. One under `pending` is ahead
@@ -103,7 +98,7 @@ class Pepper(Masked):
         """Count a password that was right under this key."""
         self._secret.note_use(key.version)
 
-    def _follow(self, versions: SecretVersions) -> _Keys:
+    def _follow(self, versions: SecretVersions) -> Keys:
         keys = self._held
         if keys is None or keys.versions is not versions:
             made, unfit = _keys(versions)
@@ -113,7 +108,7 @@ class Pepper(Masked):
                 raise ConfigurationError(f"the pepper {name} is a sample, or shorter than {MIN_BYTES} bytes: generate one")
             for version in unfit:
                 _warn_unfit(self._secret.name, version)
-            keys = self._held = _Keys(versions, current, list(made.values()))
+            keys = self._held = Keys(versions, current, list(made.values()))
         return keys
 
 

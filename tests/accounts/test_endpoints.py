@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authkit import Request, Tokens, require_auth
+from authkit import InvalidToken, Request, Tokens, require_auth
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
+from authkit.secrets import Secrets, SecretVersions
+from tests.vault import Vault
 
 from .conftest import KEY
 from .test_accounts import NOBODY
@@ -302,6 +305,39 @@ def test_the_loop_goes_on_while_passwords_are_hashed(users, tokens):
 
     assert asyncio.run(main()) == [401] * 12
     assert len(ticks) > 5
+
+
+class Mine(Tokens):
+    """Says more of its users, and less to some of them."""
+
+    def issue(self, subject, **options):
+        return super().issue(subject, **{**options, "claims": {"mine": True}})
+
+    async def averify(self, token):
+        found = await super().averify(token)
+        if found.claims.get("mine"):
+            raise InvalidToken("token_revoked")
+        return found
+
+
+def test_what_a_subclass_of_tokens_does_besides_is_done_by_the_endpoints_too(users, hasher):
+    tokens = Mine(KEY, issuer="https://api.example", audience="https://api.example")
+    accounts = Accounts(users, tokens, hasher)
+    token = json.loads(login(accounts).body)["access_token"]
+    assert tokens.verify(token).claims["mine"] is True
+    body = Request.build("POST", "/", JSON, json.dumps({"token": token}).encode())
+    assert asyncio.run(asgi(accounts.verify.asgi, body)) == 401
+    assert post(accounts.verify, {"token": token}).status == 500, "a sync host cannot ask it"
+
+
+def test_the_secret_of_the_tokens_is_read_off_the_loop(users, hasher):
+    vault = Vault(SecretVersions(KEY))
+    tokens = Tokens(Secrets(vault)["KEY"], issuer="https://api.example", audience="https://api.example")
+    accounts = Accounts(users, tokens, hasher)
+    body = Request.build("POST", "/", JSON, b'{"username":"alice","password":"correct horse"}')
+    assert asyncio.run(asgi(accounts.login.asgi, body)) == 200
+    assert vault.asked == 1
+    assert threading.get_ident() not in vault.threads
 
 
 async def asgi(app, request):
