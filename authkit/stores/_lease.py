@@ -102,8 +102,8 @@ class LeasedLimiter(Limiter):
         return self._limiter.take_here(key, cost)
 
     def give_back(self, key: str, cost: int = 1) -> None:
-        now = self._clock()
         with _places._lock:
+            now = self._clock()
             held = self._find(key)
             if (
                 cost > 0
@@ -155,8 +155,8 @@ class LeasedLimiter(Limiter):
 
     def _ask(self, key: str, cost: int) -> Taken:
         """Ask the store: for a lease, or, where another thread does that already, for what this request needs."""
-        now = self._clock()
         with _places._lock:
+            now = self._clock()  # in here, so that no thread looks with an older time at what another has just set
             held = self._find(key) or self._place(key)
             unspent = self._renewed(held, now)
             mine = min(held.permits, cost)
@@ -169,7 +169,7 @@ class LeasedLimiter(Limiter):
         spare, taken = mine, None
         try:
             self._return(key, unspent)
-            self._return(*self._idle(now))
+            self._return(*self._idle())
             answer = self._limiter.take(key, want)
             if answer[0] and want > need:
                 want, answer = need, self._limiter.take(key, need)
@@ -227,9 +227,10 @@ class LeasedLimiter(Limiter):
             held.permits -= surplus
             return surplus
 
-    def _idle(self, now: float) -> tuple[str, int]:
+    def _idle(self) -> tuple[str, int]:
         """Look at one old key: dropped if its time is over. Gives it and what it had left."""
         with _places._lock:
+            now = self._clock()
             if not self._old:
                 self._old, self._young = self._young, {}
             if not self._old:
