@@ -62,6 +62,14 @@ def _row(status: Status, now: float) -> tuple[str, ...]:
     return status.name, status.state, ", ".join(status.versions), until, moment(status.since.get("current"), now), due
 
 
+def _version(told: dict[str, Any]) -> dict[str, Any]:
+    """One version of a secret at AWS, as a line of its history."""
+    from datetime import UTC, datetime
+
+    at = datetime.fromtimestamp(told["created"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"at": at, "version": told["version"], "labels": ", ".join(told["labels"]) or "-"}
+
+
 def _document(status: Status) -> dict[str, Any]:
     return {
         "name": status.name,
@@ -81,12 +89,16 @@ def _document(status: Status) -> dict[str, Any]:
 def history(name: str, source: str, as_json: bool) -> None:
     """Show who changed a secret, and when.
 
-    The oldest change comes first. It is the journal: one line for each step, never with a value.
+    The oldest change comes first. It is the journal: one line for each step, never with a value. Where it has none, the
+    versions that AWS Secrets Manager keeps: it was changed from elsewhere.
     """
     from ._place import rotation_of
 
     out = Output(as_json)
-    changes = rotation_of(source)[0].history(name)
-    fields = ("at", "user", "host", "action", "step", "rotation")
+    rotation, target = rotation_of(source)
+    changes = rotation.history(name)
+    fields: tuple[str, ...] = ("at", "user", "host", "action", "step", "rotation")
+    if not changes and hasattr(target, "history"):
+        fields, changes = ("at", "version", "labels"), [_version(told) for told in reversed(target.history())]
     out.table(fields, [tuple(str(change.get(field, "-"))[:SHORT] for field in fields) for change in changes])
     out.document({"name": name, "source": source, "changes": changes})

@@ -62,6 +62,47 @@ def test_a_member_of_a_json_secret_is_rotated_retired_and_rolled_back(moto: str,
     assert OLD not in "".join(path.read_text() for path in (tmp_path / "state").rglob("*") if path.is_file())
 
 
+def test_what_was_changed_elsewhere_has_the_history_that_aws_keeps(moto: str, tmp_path: Path) -> None:
+    keep(moto, API_KEY=OLD)
+    (tmp_path / "elsewhere").mkdir()
+    where = ("API_KEY", "--source", f"aws:{NAME}")
+    assert run(tmp_path / "elsewhere", moto, "secrets", "rotate", *where).code == 0
+    changes = run(tmp_path, moto, "secrets", "history", *where, "--json").json["changes"]
+    assert sorted(change["labels"] for change in changes) == ["AWSCURRENT", "AWSPREVIOUS"]  # made within one second
+    said = run(tmp_path, moto, "secrets", "history", *where)
+    assert "AWSCURRENT" in said.out
+    assert OLD not in said.all
+
+
+def test_of_two_machines_none_drops_or_promotes_what_the_other_has_made(moto: str, tmp_path: Path) -> None:
+    keep(moto, API_KEY=OLD)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for machine in (one, two):
+        machine.mkdir()
+    words = ("secrets", "rotate", "API_KEY", "--source", f"aws:{NAME}")
+    state = {"XDG_STATE_HOME": str(one / "state"), "AWS_ENDPOINT_URL": moto}
+    wait = "sh -c 'touch in; while [ ! -e go ]; do sleep 0.05; done'"
+    first = start(*words, "--test", wait, cwd=one, **AWS_ENV, **state)
+    try:
+        end = time.monotonic() + 30
+        while not (one / "in").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        refused = run(two, moto, *words)
+        assert (refused.code, "--take-pending" in refused.err) == (3, True)
+        assert run(two, moto, *words, "--discard").code == 0
+        (one / "go").touch()
+        assert first.wait(timeout=30) == 6
+    finally:
+        first.kill()
+        first.communicate()
+    theirs = run(two, moto, "secrets", "get", "API_KEY", "--reveal", "--source", f"aws:{NAME}").out
+    assert run(one, moto, *words).code == 3
+    assert run(one, moto, *words, "--dry-run").code == 3
+    assert run(one, moto, "secrets", "get", "API_KEY", "--reveal", "--source", f"aws:{NAME}").out == theirs
+    previous = ("secrets", "get", "API_KEY", "--reveal", "--version", "previous", "--source", f"aws:{NAME}")
+    assert run(one, moto, *previous).out.strip() == OLD
+
+
 def test_a_parameter_is_rotated(moto: str, tmp_path: Path) -> None:
     client("ssm", moto).put_parameter(Name="/app/API_KEY", Value=OLD, Type="SecureString")
     where = ("--source", "ssm:/app/")
