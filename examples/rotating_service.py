@@ -41,9 +41,10 @@ async def private(principal: Principal) -> dict[str, str]:
 
 @app.get("/usage")
 @chain(require_auth(tokens), require_roles("operator"))
-async def usage() -> dict[str, dict[str, int]]:
-    """When `previous` stands still, nobody uses the old value any more: retire it."""
-    return {secret.name: {version: use.count for version, use in secret.usage().items()} for secret in (key, pepper)}
+async def usage() -> dict[str, int | dict[str, int]]:
+    """Of the worker that answers. When `previous` stands still in all of them, the old value is not in use: retire it."""
+    counts = {secret.name: {version: use.count for version, use in secret.usage().items()} for secret in (key, pepper)}
+    return {"pid": os.getpid(), **counts}
 
 
 @app.get("/health")

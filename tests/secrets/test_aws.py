@@ -143,6 +143,19 @@ def test_an_answer_that_does_not_come_is_waited_for_in_bounds(aws: Any, strict_a
     assert time.monotonic() - began < 3  # 1, and a client made on a busy machine
 
 
+def test_no_call_begins_after_the_time_of_one_fetch_is_over(strict_aws: StrictAws) -> None:
+    """Ten secrets that are each slow, and no right to ask for all at once."""
+    ids = [f"app/{number}" for number in range(10)]
+    for secret_id in ids:
+        strict_aws.client().create_secret(Name=secret_id, SecretString='{"A": "one"}')
+    strict_aws.deny("BatchGetSecretValue")
+    strict_aws.slow("GetSecretValue", 0.4)
+    began = time.monotonic()
+    assert "timed out" in _raised(SecretsManager(*ids, endpoint=strict_aws.endpoint, timeout=1.2), SecretUnavailable)
+    assert time.monotonic() - began < 4  # 1.2, the call that was under way, and a client made on a busy machine
+    assert strict_aws.calls["GetSecretValue"] <= 4
+
+
 @pytest.fixture
 def black_hole() -> Iterator[str]:
     """Takes connections and never says a word."""

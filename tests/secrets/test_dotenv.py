@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from authkit import _envfile
 from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable
-from authkit.secrets import Dotenv, Environment, Secrets
+from authkit.secrets import Dotenv, Environment, MountedFiles, Secrets
 from authkit.settings import Settings
 from tests.secrets.contract import NamedVersionsContract
 
@@ -370,3 +370,51 @@ def test_a_symlink_is_followed_and_its_target_is_what_is_judged(tmp_path: Path) 
     target.chmod(0o666)
     with pytest.raises(ConfigurationError, match="can be written"):
         _value(str(link), "A")
+
+
+@pytest.mark.parametrize("line", ["s3cr3t/pasted+alone==", "c2VjcmV0aGVsbG8", "c2VjcmV0aGVsbG8=", "export c2VjcmV0aGVsbG8"])
+def test_a_secret_that_was_pasted_alone_twice_is_not_shown_as_a_name(line: str, tmp_path: Path) -> None:
+    _write(tmp_path / ".env", f"A=a\n{line}\nB=b\n{line}\n")
+    with pytest.raises(ConfigurationError, match=r"defines a name twice, in lines 2 and 4$|line 2 does not parse$") as raised:
+        Dotenv(str(tmp_path / ".env")).fetch("MISSING")
+    assert "c2Vj" not in str(raised.value)
+
+
+def test_the_path_is_from_where_the_process_was_when_the_source_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon goes to /, where a weaker source would answer, or another file."""
+    _write(tmp_path / ".env", "A=strong\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "A").write_text("strong")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    _write(elsewhere / ".env", "A=other\n")
+    monkeypatch.chdir(tmp_path)
+    chains = [Secrets(Dotenv(), Environment({"A": "weak"})), Secrets(MountedFiles("run"), Environment({"A": "weak"}))]
+    monkeypatch.chdir(elsewhere)
+    assert [secrets["A"].reveal() for secrets in chains] == ["strong", "strong"]
+    assert "Dotenv('.env')" in repr(chains[0])
+
+
+def test_a_relative_path_from_a_directory_that_is_gone_is_refused_when_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="is relative"):
+        Dotenv()
+
+
+def test_a_file_that_is_written_in_place_costs_no_good_token_anything(tmp_path: Path) -> None:
+    """An editor truncates it and writes; in between comes somebody's bad token."""
+    path = Path(_write(tmp_path / ".env", "A=" + "a" * 40 + "\n"))
+    secret = Secrets(Dotenv(str(path)))["A"]
+    seen = secret.versions()
+    path.write_text("")
+    assert not secret.recheck(seen)
+    assert secret.versions() is seen
+    path.write_text("A=" + "a" * 40 + "\n")
+    assert secret.versions() is seen

@@ -80,3 +80,9 @@ print(Secrets(source)["A"].reveal_bytes())
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, "A": "0"}
     )
     assert done.stdout == "1\n2\nb'\\xff\\xfe'\n"
+
+
+def test_an_end_of_a_previous_value_that_is_not_there_is_no_reason_to_refuse_the_current_one() -> None:
+    for previous in ({}, {"A__PREVIOUS": " "}):
+        versions = Environment({"A": "now", "A__PREVIOUS_UNTIL": "soon", **previous}).fetch("A")
+        assert (versions.current, versions.previous, versions.previous_until) == ("now", None, None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from authkit.errors import ConfigurationError
-from authkit.secrets import Dotenv, Environment, MountedFiles, SecretVersions
+from authkit.secrets import Dotenv, Environment, MountedFiles, ParameterStore, SecretsManager, SecretVersions
 
 from .counted import Clocks, Source, secrets_of
 
@@ -134,3 +137,83 @@ def test_an_environment_knows_of_no_time() -> None:
     clocks = Clocks()
     source = Environment({"A": "n", "A__PREVIOUS": "o"})
     assert secrets_of(source, clocks=clocks)["A"].versions().previous_until == clocks.wall + DAY
+
+
+# AWS, where AWSPREVIOUS stays for good after a rotation that was not ours
+
+
+class Aws:
+    """A client in front of a secret that was rotated: the times that AWS tells, by their names, in seconds before `now`."""
+
+    def __init__(self, now: float, **ago: float) -> None:
+        self.times = {name: datetime.fromtimestamp(now - seconds, UTC) for name, seconds in ago.items()}
+        self.refused: str | None = None
+
+    def get_secret_value(self, SecretId: str, VersionStage: str) -> dict[str, Any]:
+        found = {"AWSCURRENT": "n", "AWSPREVIOUS": "o"}.get(VersionStage)
+        if found is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue")
+        dates = {"CreatedDate": self.times["CreatedDate"]} if VersionStage == "AWSCURRENT" else {}
+        told = {"ARN": "arn", "Name": SecretId, "VersionId": found * 32, "VersionStages": [VersionStage]}
+        return {**told, "SecretString": f'{{"A": "{found}"}}', **dates}
+
+    def describe_secret(self, SecretId: str) -> dict[str, Any]:
+        if self.refused is not None:
+            raise ClientError({"Error": {"Code": self.refused}}, "DescribeSecret")
+        stages = {"n" * 32: ["AWSCURRENT"], "o" * 32: ["AWSPREVIOUS"]}
+        return {"ARN": "arn", "Name": SecretId, "VersionIdsToStages": stages, **self.times}
+
+    def get_parameters(self, Names: list[str], WithDecryption: bool) -> dict[str, Any]:
+        assert WithDecryption
+        values = {"/A": "n", "/A__PREVIOUS": "o"}
+        told = [
+            {"Name": name, "Value": values[name], "LastModifiedDate": self.times["of" + name.replace("/", "_")]}
+            for name in Names
+            if name in values
+        ]
+        return {"Parameters": told, "InvalidParameters": [name for name in Names if name not in values]}
+
+
+ROTATIONS = {
+    "by a rotation": ({"CreatedDate": 5010, "LastRotatedDate": 5000, "LastChangedDate": 100}, 5000),
+    "by hand, after a rotation of long ago": (
+        {"CreatedDate": 5000, "LastRotatedDate": 90 * DAY, "LastChangedDate": 4900},
+        4900,
+    ),
+    "by hand, when it had been pending for long": ({"CreatedDate": 3 * DAY, "LastChangedDate": 100}, 100),
+    "by a rotation 90 days ago": (
+        {"CreatedDate": 90 * DAY + 10, "LastRotatedDate": 90 * DAY, "LastChangedDate": 90 * DAY},
+        90 * DAY,
+    ),
+    "at a time that only its making tells": ({"CreatedDate": 5000}, 5000),
+}
+
+
+@pytest.mark.parametrize("how", ROTATIONS)
+def test_secrets_manager_tells_when_the_old_value_was_replaced(how: str) -> None:
+    ago, since = ROTATIONS[how]
+    clocks = Clocks()
+    clocks.wall = 1_900_000_000.0
+    secret = secrets_of(SecretsManager("app", client=Aws(clocks.wall, **ago)), clocks=clocks)["A"]
+    assert secret.versions().previous_until == (clocks.wall - since + DAY if since < DAY else None)
+    assert secret.matches("o") is (since < DAY)
+
+
+def test_without_the_right_to_describe_the_making_of_the_current_version_counts() -> None:
+    clocks = Clocks()
+    clocks.wall = 1_900_000_000.0
+    aws = Aws(clocks.wall, CreatedDate=5000, LastChangedDate=100)
+    aws.refused = "AccessDeniedException"
+    secret = secrets_of(SecretsManager("app", client=aws), clocks=clocks)["A"]
+    assert secret.versions().previous_until == clocks.wall - 5000 + DAY
+
+
+def test_parameter_store_tells_when_the_old_value_was_replaced() -> None:
+    clocks = Clocks()
+    clocks.wall = 1_900_000_000.0
+    for newest, other in (("of_A", "of_A__PREVIOUS"), ("of_A__PREVIOUS", "of_A")):
+        aws = Aws(clocks.wall, **{newest: 5000, other: 90 * DAY})
+        secret = secrets_of(ParameterStore("/", client=aws), clocks=clocks)["A"]
+        assert secret.versions().previous_until == clocks.wall - 5000 + DAY
+    long_ago = ParameterStore("/", client=Aws(clocks.wall, of_A=90 * DAY, of_A__PREVIOUS=90 * DAY))
+    assert not secrets_of(long_ago, clocks=clocks)["A"].matches("o")

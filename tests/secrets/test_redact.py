@@ -262,3 +262,30 @@ def test_many_threads_log_through_it_while_values_change() -> None:
 def test_it_takes_secrets_and_nothing_else(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="RedactingFilter takes"):
         RedactingFilter(wrong)
+
+
+class OneLine(logging.Formatter):
+    """As formatters of JSON do: an exception in a way of its own."""
+
+    def formatException(self, ei: Any) -> str:
+        return f"one line: {ei[1]!r}"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [("nothing of note", "one line: ValueError('nothing of note')"), (VALUE, "[redacted]")]
+)
+def test_an_exception_without_a_secret_is_shown_as_the_handler_shows_it(said: str, shown: str) -> None:
+    log = Log(Secret.of(VALUE))
+    log.logger.handlers[0].setFormatter(OneLine("%(message)s"))
+    try:
+        raise ValueError(said)
+    except ValueError:
+        log.logger.exception("failed")
+    assert shown in log.text
+    assert VALUE not in log.text
+
+
+def test_a_secret_that_is_a_number_is_found_in_a_field_that_is_one() -> None:
+    log = Log(Secret.of("12345678"), format="%(message)s %(pin)s %(deep)s %(other)s %(flag)s")
+    log.logger.warning("m", extra={"pin": 12345678, "deep": {"x": [12345678]}, "other": 1234, "flag": True})
+    assert log.text == "m [redacted] {'x': ['[redacted]']} 1234 True\n"

@@ -134,3 +134,9 @@ def test_importing_the_secrets_loads_nothing_heavy() -> None:
         f"import sys; old = {{*sys.modules}}; import authkit.secrets; print(sorted(({{*sys.modules}} - old) & {{*{heavy}}}))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_bytes_of_any_kind_match() -> None:
+    for kind in (bytes, bytearray, memoryview):
+        assert Secret.of("canary").matches(kind(b"canary"))
+        assert not Secret.of("canary").matches(kind(b"other"))

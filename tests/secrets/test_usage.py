@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -95,3 +96,25 @@ def test_counts_are_exact_and_never_go_backwards_under_threads() -> None:
         thread.join(10)
     assert backwards == []
     assert secret.usage()["current"].count == 30_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_a_forked_child_counts_from_zero() -> None:
+    """A value that the parent used before the fork is not in use by a child."""
+    secrets = [Secrets(Environment({"A": "a"}))["A"], Secret.of("a")]
+    for secret in secrets:
+        assert secret.matches("a")
+        assert secret.usage()["current"].count == 1
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            for secret in secrets:
+                assert secret.usage()["current"] == Used(0, None)
+                assert secret.matches("a")
+                assert secret.usage()["current"].count == 1
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert all(secret.usage()["current"].count == 1 for secret in secrets)
