@@ -180,7 +180,8 @@ class Tokens:
         secret = self._secret
         if secret is None:
             return self._judge(self._state, token)[0]  # type: ignore[arg-type]  # without a secret there is always one
-        state = self._follow(secret.versions())
+        versions = secret.versions()
+        state = self._holding(versions) or self._follow(versions)
         try:
             return self._judge(state, token)[0]
         except InvalidToken as error:
@@ -258,7 +259,12 @@ class Tokens:
 
     async def ajwks(self) -> dict[str, Any]:
         """`jwks` on an event loop, which it does not block."""
-        return (await arun(self._loaded())).ring.jwks()
+        return await arun(self._publishing())
+
+    async def _publishing(self) -> dict[str, Any]:
+        if type(self).jwks is not Tokens.jwks or "jwks" in vars(self):
+            return await blocking(self.jwks)
+        return (await self._loaded()).ring.jwks()
 
     def _current(self) -> _State:
         state = self._state

@@ -65,11 +65,17 @@ async def test_what_a_subclass_issues_the_twin_issues_too_and_off_the_loop(place
             threads.append(threading.get_ident())
             return super().issue(subject, **{**options, "claims": {"mine": True}})
 
+        def jwks(self) -> dict[str, Any]:
+            threads.append(threading.get_ident())
+            return {"keys": ["mine"]}
+
     one = Mine(SECRET, issuer="https://a", audience="https://a")
     if place == "object":
         inner, one = one, Tokens(SECRET, issuer="https://a", audience="https://a")
-        one.issue = inner.issue  # type: ignore[method-assign]
+        one.issue, one.jwks = inner.issue, inner.jwks  # type: ignore[method-assign]
     assert one.verify(await one.aissue("alice")).claims["mine"] is True
+    assert await one.ajwks() == {"keys": ["mine"]}
+    assert len(threads) == 2
     assert threading.get_ident() not in threads
 
 

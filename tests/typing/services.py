@@ -30,6 +30,8 @@ def of_tokens() -> None:
 
 async def of_tokens_on_a_loop() -> None:
     assert_type(await tokens.averify("t"), Principal)
+    assert_type(await tokens.aissue("alice", scopes=["a"], roles={"b"}, claims={"org": "acme"}, ttl=60), str)
+    assert_type(await tokens.ajwks(), dict[str, Any])
 
 
 def of_accounts() -> None:
@@ -77,6 +79,7 @@ def of_webhooks(headers: Mapping[str, str]) -> None:
 
 
 async def of_webhooks_on_a_loop(headers: Mapping[str, str]) -> None:
+    assert_type(await webhooks.asign("github", secrets["A"], b"{}"), dict[str, str])
     assert_type(await webhooks.averify("github", secrets["A"], headers, b"{}"), webhooks.WebhookEvent)
     assert_type(await webhooks.Verifier("github", secrets["A"]).averify(headers, b"{}"), webhooks.WebhookEvent)
 
