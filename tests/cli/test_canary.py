@@ -149,7 +149,9 @@ def test_no_value_is_among_the_arguments_of_any_process(place: Path) -> None:
     assert said.code == 0, said.err
 
 
-@pytest.mark.parametrize("line", ["secrets get API_KEY", "secrets rotate API_KEY --force", "doctor --source dotenv:.env"])
+@pytest.mark.parametrize(
+    "line", ["secrets get API_KEY", "secrets rotate API_KEY --force --take-pending", "doctor --source dotenv:.env"]
+)
 def test_a_failure_that_nobody_thought_of_shows_no_value(line: str, place: Path) -> None:
     """Every file is full, every pipe is closed: whatever breaks, the last words hold nothing."""
     command = ["sh", "-c", 'ulimit -f 0; ulimit -n 12; exec "$@" >/dev/full', "sh", *COMMAND, *words(line)]
