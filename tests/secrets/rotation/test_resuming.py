@@ -16,6 +16,7 @@ from authkit.secrets.rotation.journal import Journal
 from authkit.secrets.rotation.targets import open_journal, open_target
 from authkit.secrets.versions import sealed
 from tests.secrets.rotation.engine_parts import DAY, NOW, Place, killed_in_test, making, never
+from tests.secrets.rotation.failing import Died, Failing
 
 
 @pytest.fixture(params=["dotenv", "files"])
@@ -283,3 +284,26 @@ def test_a_directory_that_is_a_link_has_the_journal_of_what_it_leads_to(tmp_path
     (tmp_path / "link").symlink_to(place.path)
     assert open_journal(f"files:{tmp_path}/link").path == f"{place.path}.history.jsonl"
     assert str(open_target(f"files:{tmp_path}/link")) == f"files:{place.path}"
+
+
+def test_a_publication_that_dies_at_any_operation_is_finished_by_the_next(tmp_path: Path) -> None:
+    """The line before the change, and one value: whatever was staged is known as ours, and the next rotation takes it."""
+    at = 0
+    while True:
+        at += 3
+        (tmp_path / str(at)).mkdir()
+        place, system = Place(tmp_path / str(at), "dotenv"), Failing(at)
+        try:
+            place.using(place.open(system), system).stage("KEY", making("one"))
+        except Died:
+            system.bury()
+        staged = place.values()[2]
+        healthy = place.using(place.open(Failing()), Failing())  # which waits for no disk
+        assert staged is None or "publish:begin" in place.steps()
+        healthy.stage("KEY", making("two") if staged is None else never)
+        assert place.rotation.status("KEY").state == "pending"
+        healthy.rotate("KEY", never)
+        assert place.values() == (staged or "two", "zero", None)
+        if system.failed is None:
+            break
+    assert at > 20
