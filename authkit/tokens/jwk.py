@@ -37,8 +37,9 @@ def read_secret(jwk: Mapping[str, Any]) -> bytes:
     """The bytes of a symmetric JWK (RFC 7518 section 6.4)."""
     try:
         return base64url.decode(jwk["k"])
-    except (KeyError, TypeError, ValueError):
-        raise ConfigurationError("the JWK has no readable k") from None
+    except (KeyError, TypeError, ValueError):  # not passed on: the exception may hold the material
+        pass
+    raise ConfigurationError("the JWK has no readable k")
 
 
 def read_asymmetric(jwk: Mapping[str, Any]) -> Any:
@@ -56,7 +57,8 @@ def read_asymmetric(jwk: Mapping[str, Any]) -> Any:
     try:
         return readers[kty].from_jwk(dict(jwk))
     except Exception:  # the readers have several ways to say no, and their words may hold the material
-        raise ConfigurationError(f"the {kty} JWK cannot be read") from None
+        pass
+    raise ConfigurationError(f"the {kty} JWK cannot be read")
 
 
 def _rsa_private(jwk: Mapping[str, Any]) -> Any | None:

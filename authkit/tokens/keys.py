@@ -154,7 +154,8 @@ def _read_pem(raw: bytes, text: str) -> Any:
             return load_pem_private_key(raw, None, unsafe_skip_rsa_key_validation=True)  # `_fits_together` looks
         return load_pem_public_key(raw)
     except Exception:  # the parsers have several ways to say no, and their words may hold the material
-        raise ConfigurationError("the token key is PEM that cannot be read") from None
+        pass
+    raise ConfigurationError("the token key is PEM that cannot be read")
 
 
 def _fits_together(private: Any) -> bool:

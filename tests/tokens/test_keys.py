@@ -274,3 +274,19 @@ def test_a_key_that_was_refused_can_be_shown_in_a_traceback() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Key("too short")
     "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        {"kty": "oct", "k": "canary-\ud800"},
+        {"kty": "RSA", "n": "canary-\ud800", "e": "AQAB", "d": "canary"},
+        {"kty": "EC", "crv": "P-256", "x": "canary", "y": "canary", "d": "canary"},
+        "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
+    ],
+    ids=["oct", "RSA", "EC", "PEM"],
+)
+def test_sec_01_no_refusal_carries_what_a_parser_said(material: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Key(material)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
