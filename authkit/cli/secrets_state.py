@@ -98,7 +98,8 @@ def history(name: str, source: str, as_json: bool) -> None:
     rotation, target = rotation_of(source)
     changes = rotation.history(name)
     fields: tuple[str, ...] = ("at", "user", "host", "action", "step", "rotation")
-    if not changes and hasattr(target, "history"):
-        fields, changes = ("at", "version", "labels"), [_version(told) for told in reversed(target.history())]
+    kept = getattr(target, "history", None)
+    if not changes and kept is not None:
+        fields, changes = ("at", "version", "labels"), [_version(told) for told in reversed(kept())]
     out.table(fields, [tuple(str(change.get(field, "-"))[:SHORT] for field in fields) for change in changes])
     out.document({"name": name, "source": source, "changes": changes})
