@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _REMEMBERED = 2048  # items whose last state is remembered, for a first guess and nothing else
+_TAKES = 256  # of a key, whose shards are known when they are given back
 
 
 class DynamoLimiter(Limiter):
@@ -42,7 +43,7 @@ class DynamoLimiter(Limiter):
         self._shards = [_rules(rates, algorithm, shards, shard) for shard in range(shards)]
         self._table, self._clock = table, clock
         self._seen: dict[str, Item] = {}
-        self._last: dict[str, int] = {}  # the shard that a key took from last
+        self._last: dict[str, list[int]] = {}  # the shards that a key took from, the last one last
 
     def take(self, key: str, cost: int = 1) -> Taken:
         if cost < 0:
@@ -61,7 +62,9 @@ class DynamoLimiter(Limiter):
                 first = second
             taken = other if other[0] < taken[0] else taken
         if not taken[0]:
-            _bounded(self._last)[key] = first
+            shards_of = _bounded(self._last).setdefault(key, [])
+            shards_of.append(first)
+            del shards_of[:-_TAKES]
         return taken[0], tuple((left * shards, following) for left, following in taken[1])
 
     def give_back(self, key: str, cost: int = 1) -> None:
@@ -69,7 +72,8 @@ class DynamoLimiter(Limiter):
             raise ValueError("the cost of a request is not negative")
         if not cost:
             return
-        shard = self._last.get(key, 0)
+        taken_of = self._last.get(key)
+        shard = taken_of.pop() if taken_of else 0
         where, rules = self._place(key, shard), self._shards[shard]
         for _ in Attempts(self._table):
             item = self._table.read(where)
@@ -78,7 +82,7 @@ class DynamoLimiter(Limiter):
                 rule.back(item, now, cost, change)
             if not change:
                 return
-            after, _ = self._table.update(where, change)
+            after, _ = self._table.update(where, change, once=True)  # twice, and more would be admitted than there is
             if after is not None:
                 self._remember(where, after)
                 return

@@ -71,13 +71,14 @@ class Table:
         """The item there, as of now; empty if there is none."""
         return self._call("get_item", {"Key": {KEY: {"S": place}}, "ConsistentRead": True}, "Item")[0] or {}
 
-    def update(self, place: str, change: Change) -> tuple[Item | None, Item | None]:
+    def update(self, place: str, change: Change, *, once: bool = False) -> tuple[Item | None, Item | None]:
         """Change the item there: `(item afterwards, None)`; `(None, item as it is)` if the condition does not hold.
 
-        The item as it is is None where DynamoDB does not tell, as not every one does, or there is none.
+        The item as it is is None where DynamoDB does not tell, as not every one does, or there is none. `once`: rather not at
+        all than twice; an attempt that may have been carried out is not repeated.
         """
         asked = {"Key": {KEY: {"S": place}}, "ReturnValues": "ALL_NEW", **_OLD, **change.asked()}
-        item, failed, _ = self._call("update_item", asked, "Attributes")
+        item, failed, _ = self._call("update_item", asked, "Attributes", once=once)
         return (None, item) if failed else (item, None)
 
     def put(self, place: str, item: Item, condition: str = "", values: Item | None = None) -> tuple[bool, bool]:
@@ -154,7 +155,7 @@ class Table:
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"no client for DynamoDB can be made: {type(error).__name__}") from None
 
-    def _call(self, action: str, asked: dict[str, Any], part: str) -> tuple[Item | None, bool, bool]:
+    def _call(self, action: str, asked: dict[str, Any], part: str, *, once: bool = False) -> tuple[Item | None, bool, bool]:
         """That part of the answer; whether the condition failed; whether an attempt before this may have been carried out.
 
         Raises: `StoreUnavailable`, `ConfigurationError`.
@@ -177,7 +178,7 @@ class Table:
                 return item, failed, doubtful or repeated
             doubtful = doubtful or code not in PASSES | _THROTTLED or not reached
             wait = self.random() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
-            if not passes or self._given is not None or self.monotonic() + wait > deadline:
+            if not passes or (once and doubtful) or self._given is not None or self.monotonic() + wait > deadline:
                 raise StoreUnavailable(f"DynamoDB cannot be used: {_SAID.get(code, code)}")
             self.sleep(wait)
             attempt += 1

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         def send_packed_command(self, command: tuple[bytes, ...], check_health: bool = True) -> None: ...
         def read_response(self) -> Any: ...
 
+        _sock: Any  # a `Timely`
+
 
 _LONGEST_IDLE = 30.0  # seconds: after them whatever stands between may have forgotten a connection without a word
 _MOST_IDLE = 64
@@ -93,6 +95,7 @@ class Node:
         errors = self._errors
         try:
             connection = self._borrow()
+            connection._sock.until = time.monotonic() + self._timeout
             if asking:
                 connection.send_packed_command((_ASKING,), check_health=False)
                 connection.read_response()

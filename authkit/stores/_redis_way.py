@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from .._needs import needs
 from ..errors import ConfigurationError
+from ._timely import Timely
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,9 +152,14 @@ def _dialer(kind: Any, kept: dict[str, Any], timeout: float) -> Callable[[Addres
     if "path" in settings:
         del settings["socket_connect_timeout"], settings["socket_keepalive"]
 
+    def connect(self: Any) -> Timely:  # as long for its greeting as for an answer
+        return Timely(kind._connect(self), time.monotonic() + timeout)
+
+    timely = type(kind.__name__, (kind,), {"_connect": connect})
+
     def dial(address: Address) -> Connection:
         host, port = address
-        connection: Connection = kind(**settings) if "path" in settings else kind(host=host, port=port, **settings)
+        connection: Connection = timely(**settings) if "path" in settings else timely(host=host, port=port, **settings)
         connection.connect()
         return connection
 

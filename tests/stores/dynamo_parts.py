@@ -11,6 +11,6 @@ _numbers = itertools.count()
 
 def made(aws, **options):
     """A store in a table of its own."""
-    store = DynamoStore(f"own-{next(_numbers)}", endpoint=aws.endpoint, **{"timeout": 5, **options})
-    store.create_table()
-    return store
+    name = f"own-{next(_numbers)}"
+    DynamoStore(name, endpoint=aws.endpoint, timeout=10).create_table()  # however short the timeout that is tried
+    return DynamoStore(name, endpoint=aws.endpoint, **{"timeout": 5, **options})

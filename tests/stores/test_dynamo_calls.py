@@ -121,6 +121,14 @@ class TestShards:
         assert limiter.take("k", 0)[1][0][0] == 22
         assert taken
 
+    def test_what_is_given_back_goes_to_the_shards_it_came_from(self, aws, clock, rng):
+        limiter = made(aws, clock=clock, shards=4, random=rng.random).limiter("a", rates("8/hour"))
+        for _ in range(3):
+            taken = admitted(limiter, times=40)
+            assert taken == 8
+            for _ in range(taken):
+                limiter.give_back("k")
+
     def test_there_are_no_more_parts_than_permits(self, aws, clock):
         limiter = made(aws, clock=clock, shards=10).limiter("a", rates("3/minute", "2/hour"))
         assert len(limiter._shards) == 2

@@ -74,6 +74,16 @@ class TestFaults:
         aws.drop("UpdateItem", times=1, after=True)
         assert 1 <= admitted(limiter, times=5) <= 2
 
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_what_is_given_back_is_never_given_twice(self, aws, clock, algorithm):
+        """An answer that was lost: rather one permit too few than one too many."""
+        limiter = made(aws, clock=clock, timeout=2).limiter("a", rates("3/minute"), algorithm)
+        assert admitted(limiter, times=5) == 3
+        aws.drop("UpdateItem", times=1, after=True)
+        with pytest.raises(Unavailable):
+            limiter.give_back("k")
+        assert admitted(limiter, times=5) == 1
+
     def test_a_client_of_the_users_keeps_its_own_attempts(self, aws, clock):
         mine = client("dynamodb", aws.endpoint, retries={"total_max_attempts": 3})
         store = DynamoStore(made(aws)._table._name, client=mine, clock=clock)

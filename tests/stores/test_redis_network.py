@@ -145,3 +145,28 @@ def test_what_is_no_redis_or_answers_something_else_decides_nothing(answer):
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     thread.join(5)
+
+
+def test_an_answer_that_trickles_takes_no_longer_than_any_other():
+    """Each byte is in time, and the whole is not: a timeout of the socket's would begin anew with each."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"$2000\r\n")
+                    for _ in range(200):
+                        time.sleep(TIMEOUT / 5)
+                        connection.sendall(b"1")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        store = RedisStore(f"redis://127.0.0.1:{listener.getsockname()[1]}", timeout=TIMEOUT)
+        limiter = store.limiter("a", rates("20/hour"))
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="no answer in time"):
+            limiter.take("k")
+        assert time.monotonic() - started < TIMEOUT * 10
+    thread.join(10)
