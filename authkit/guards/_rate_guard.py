@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import namedtuple
 from itertools import count
 
@@ -13,6 +14,7 @@ from .._run import aside, blocking
 from ..decision import ALLOW, Deny
 from ..errors import ConfigurationError, Unavailable
 from ..stores import MemoryStore
+from ._rate_back import may_return
 from ._rate_held import Held, Renewal
 
 TYPE_CHECKING = False
@@ -59,6 +61,8 @@ class RateLimit(Guard):
         fields: Fields,
         renewal: Renewal = _RENEWAL,
         random: Callable[[int], bytes] = os.urandom,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.limit = limit
         self._key = key
@@ -70,6 +74,8 @@ class RateLimit(Guard):
         self.fields = fields
         self._renewal = renewal
         self._random = random
+        self._clock = clock
+        self._wall = wall
         self._blocks = limit.store.blocks
         self._outage = Outage("rate_limit", f"on_error={on_error}: {_MEANWHILE[on_error]}")
         name = limit.name or f"rate_limit#{next(_unnamed)}"  # "#": a name nobody can give
@@ -135,6 +141,7 @@ class RateLimit(Guard):
         states: tuple[tuple[int, float], ...] = ()
         try:
             if self._limiter is not None:
+                asked = (self._clock(), self._wall()) if self._deduct_when is not None else None
                 taken = self._limiter.take_here(key, cost)
                 source: Limiter | None = self._limiter
                 if taken is None:
@@ -143,8 +150,8 @@ class RateLimit(Guard):
                     wait, states = taken
                     if wait:
                         return Deny(429, "rate_limited", headers=self.fields.refused(states, places, wait))
-                    if self._deduct_when is not None and state is not None:
-                        state.kept = {**(state.kept or {}), id(self): (source, key, cost)}
+                    if asked is not None and state is not None:
+                        state.kept = {**(state.kept or {}), id(self): (source, key, cost, *asked)}
             if held is not None and state is not None:
                 state.closing = [*(state.closing or ()), held.release]
                 held = None
@@ -197,7 +204,7 @@ class RateLimit(Guard):
             raise error
 
     def _settle(self, request: Request, response: Response | None) -> None:
-        """The response hook of `deduct_when`: gives back what a request took that is not to count."""
+        """The response hook of `deduct_when`: gives back what a request took that is not to count, and still lacks."""
         state: State | None = request.state
         found = None if state is None or state.kept is None else state.kept.pop(id(self), None)
         if found is None:  # it took nothing
@@ -210,11 +217,15 @@ class RateLimit(Guard):
             return
         if counts is not False:
             return
-        limiter, key, cost = found
+        limiter, key, cost, since, taken = found
+        limit = self.limit
+        permits = may_return(limit.rates, limit.algorithm, cost, self._clock() - since, taken, self._wall())
+        if not permits:
+            return
 
         def give_back() -> None:
             try:
-                limiter.give_back(key, cost)
+                limiter.give_back(key, permits)
             except Unavailable as error:
                 self._outage.began(error)
 

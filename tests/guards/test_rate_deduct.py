@@ -8,7 +8,11 @@ import threading
 import pytest
 
 from authkit import Allow, ConfigurationError, Deny, Guard, Request, Response, chain, rate_limit
-from authkit.stores import MemoryStore
+from authkit.address import ClientAddress
+from authkit.guards._rate_back import may_return
+from authkit.guards._rate_fields import Fields
+from authkit.guards._rate_guard import Limit, RateLimit
+from authkit.stores import MemoryStore, Rate
 
 from .rate_parts import PEER, Clock, Remote
 
@@ -184,3 +188,86 @@ def test_it_needs_a_handler(store):
         chain(guard).shadow().authorizer(cached=False)
     with pytest.raises(ConfigurationError, match="response"):
         _ = chain(guard).dependency
+
+
+ALGORITHMS = ("token-bucket", "sliding-window", "fixed-window")
+
+
+def clocked(algorithm, clock):
+    """A limit of five failures a minute of everybody, by a clock of ours."""
+    rates = (Rate(5, 60),)
+    store = MemoryStore(clock=clock, wall=clock)
+    return RateLimit(
+        Limit("login", rates, None, algorithm, store, ("global",), 64),
+        key=lambda request: "everybody",
+        client=ClientAddress(),
+        cost=1,
+        deduct_when=failed,
+        exempt=None,
+        lease=None,
+        on_error="deny",
+        fields=Fields("login", rates, None, False),
+        clock=clock,
+        wall=clock,
+    )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("every", [60.5, 11.9, 4.0])
+def test_slow_requests_store_up_no_permits(algorithm, every):
+    """RTL-05: requests whose bodies come slowly and that will not count are answered at the moment of the attack."""
+    clock = Clock(6_000_000.0)
+    login = clocked(algorithm, clock)
+
+    async def main():
+        ending, open_ = asyncio.Event(), []
+
+        @login
+        async def handler(request: Request):
+            if request.path == "/slow":
+                await ending.wait()
+                return Response(400)
+            return Response(401)
+
+        async def come(path):
+            return (await handler(Request.build("POST", path, peer=PEER))).status
+
+        for _ in range(12):
+            open_ += [asyncio.create_task(come("/slow")) for _ in range(5)]
+            await asyncio.sleep(0)
+            clock.now += every
+        guesses = 0
+        while await come("/login") == 401:
+            guesses += 1
+        ending.set()
+        await asyncio.gather(*open_)
+        while await come("/login") == 401:
+            guesses += 1
+        return guesses
+
+    assert asyncio.run(main()) <= 6  # five, and a part of one that had come back
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_answered_soon_is_given_back_whole(algorithm):
+    clock = Clock(6_000_000.0)
+    login = clocked(algorithm, clock)
+
+    @login
+    def slow(request: Request):
+        clock.now += 2.0
+        return Response(200)
+
+    assert {slow(Request.build(peer=PEER)).status for _ in range(25)} == {200}
+
+
+def test_what_has_come_back_by_itself_is_not_given_back():
+    minute, hour = Rate(6, 60), Rate(60, 3600)
+    for cost, passed, expected in ((1, 0.0, 1), (1, 9.9, 1), (1, 10.1, 0), (4, 10.1, 3), (4, 39.0, 1), (4, 40.0, 0), (0, 0, 0)):
+        assert may_return((minute,), "token-bucket", cost, passed, 0.0, passed) == expected
+        assert may_return((hour, minute), "token-bucket", cost, passed, 0.0, passed) == expected
+    assert may_return((Rate(6, 60, 600),), "token-bucket", 600, 60.0, 0.0, 60.0) == 0
+    for passed, expected in ((0.0, 3), (59.0, 3), (60.0, 0), (-1.0, 0)):
+        assert may_return((hour, minute), "sliding-window", 3, passed, 0.0, passed) == expected
+    assert may_return((minute, hour), "fixed-window", 3, 5.0, 50.0, 55.0) == 3
+    assert may_return((minute, hour), "fixed-window", 3, 5.0, 55.0, 60.0) == 0
