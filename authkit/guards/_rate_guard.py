@@ -178,22 +178,25 @@ class RateLimit(Guard):
         """A place, and how many are left; no place: there is none; neither: there is no limit at all now."""
         gate = self._gate
         assert gate is not None
-        holder, ttl = self._random(12).hex(), self._renewal.ttl
+        holder = self._random(12).hex()
         blocks = self._blocks
+        held = Held(gate, key, holder, blocks, self._renewal)
         try:
-            admitted, holders = await blocking(gate.enter, key, holder, ttl) if blocks else gate.enter(key, holder, ttl)
-        except Unavailable as error:
+            admitted, holders = await blocking(held.enter) if blocks else held.enter()
+        except BaseException as error:  # cancelled, or too late an answer: the place may have been taken all the same
+            held.give_up()
+            if not isinstance(error, Unavailable):
+                raise
             self._failed(error)
             gate = self._local_gate
             if gate is None:
                 return None, None
-            blocks = False
-            admitted, holders = gate.enter(key, holder, ttl)
+            held = Held(gate, key, holder, False, self._renewal)
+            admitted, holders = held.enter()
         else:
             self._outage.ended()
         if not admitted:
             return None, 0
-        held = Held(gate, key, holder, blocks, self._renewal)
         self._renewal.add(held)
         return held, max(0, self.limit.at_once - holders)
 

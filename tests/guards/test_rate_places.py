@@ -12,10 +12,11 @@ import pytest
 from authkit import Allow, ConfigurationError, Deny, Guard, Request, Response, chain, rate_limit
 from authkit._run import run
 from authkit._state import State
+from authkit.errors import StoreUnavailable
 from authkit.guards._rate_held import Held, Renewal
 from authkit.stores import MemoryStore
 
-from .rate_parts import PEER, Clock, Remote
+from .rate_parts import PEER, Clock, Remote, RemoteGate
 
 
 @pytest.fixture
@@ -288,6 +289,63 @@ class TestRenewal:
         time.sleep(0.6)
         assert gate.enter("k", "b", 1.0)[0] is False
         held.release()
+
+    def test_one_that_cannot_be_renewed_keeps_none_from_it(self, caplog):
+        """RTL-04: neither a failing key nor an error of a store's own."""
+
+        class Sick(RemoteGate):
+            def renew(self, key, holder, ttl):
+                if key == "throttled":
+                    raise StoreUnavailable("throttled")
+                if key == "broken":
+                    raise RuntimeError
+                return self.real.renew(key, holder, ttl)
+
+        store = Remote(clock=time.monotonic)
+        gate = Sick(store, store.real.gate("g", 1))
+        renewal = Renewal(ttl=0.3, every=0.05)
+        keys = ["throttled", "a", "broken", "b", "c"]
+        places = [Held(gate, key, "h", False, renewal) for key in keys]
+        for held in places:
+            assert held.enter()[0] is True
+            renewal.add(held)
+        time.sleep(0.6)
+        assert {key: gate.enter(key, "other", 1.0)[0] for key in keys} == {
+            "throttled": True, "a": False, "broken": True, "b": False, "c": False,
+        }  # fmt: skip
+        assert "could not be renewed: RuntimeError" in caplog.text
+        for held in places:
+            held.release()
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_thread_that_dies_is_followed_by_another(self):
+        class Deadly(RemoteGate):
+            def renew(self, key, holder, ttl):
+                raise SystemExit
+
+        store = Remote(clock=time.monotonic)
+        renewal = Renewal(ttl=0.3, every=0.02)
+        held = Held(Deadly(store, store.real.gate("deadly", 1)), "k", "h", False, renewal)
+        renewal.add(held)
+        _, thread = renewal._thread
+        thread.join(2)
+        assert renewal._thread is None
+        held.release()
+        gate, held = self.held(store.real, renewal)
+        time.sleep(0.6)
+        assert gate.enter("k", "b", 1.0)[0] is False
+        held.release()
+
+    def test_what_a_store_forgot_is_taken_again(self):
+        """A store that lost its data lets nobody in on top of those who are in still."""
+        store = MemoryStore()
+        renewal = Renewal(ttl=0.5, every=0.05)
+        gate, held = self.held(store, renewal)
+        gate.leave("k", "a")  # what a failover does
+        time.sleep(0.2)
+        assert gate.enter("k", "b", 1.0)[0] is False
+        held.release()
+        assert gate.enter("k", "b", 1.0)[0] is True
 
     def test_its_thread_ends_when_nothing_is_held(self):
         renewal = Renewal(ttl=0.3, every=0.02)
