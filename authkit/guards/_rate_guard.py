@@ -14,6 +14,7 @@ from .._run import aside, blocking
 from ..decision import ALLOW, Deny
 from ..errors import ConfigurationError, Unavailable
 from ..stores import MemoryStore
+from ..stores._refused import RefusalMemo
 from ._rate_back import may_return
 from ._rate_held import Held, Renewal
 
@@ -81,6 +82,8 @@ class RateLimit(Guard):
         name = limit.name or f"rate_limit#{next(_unnamed)}"  # "#": a name nobody can give
         self._limiter = _limiter(limit, name, lease) if limit.rates else None
         self._gate = limit.store.gate(name, limit.at_once) if limit.at_once is not None else None
+        # What is known to be refused. Not where there are leases: permits that are held here may pass all the same.
+        self._memo = self._limiter if self._gate is not None and isinstance(self._limiter, RefusalMemo) else None
         local = MemoryStore() if on_error == "local" else None
         self._local = local.limiter("local", limit.rates, limit.algorithm) if local is not None and limit.rates else None
         self._local_gate = local.gate("local", limit.at_once) if local is not None and limit.at_once is not None else None
@@ -134,6 +137,10 @@ class RateLimit(Guard):
         state = request.state
         if state is not None and state.limits is not self:
             self._join(state)
+        if self._memo is not None:
+            known = self._memo._remembered(key, cost)
+            if known is not None:  # refused anyhow: no place is asked for
+                return Deny(429, "rate_limited", headers=self.fields.refused(known[1], None, known[0]))
         held, places = (None, None) if self._gate is None else await self._enter(key, cost)
         if places is not None and held is None:
             headers = self.fields.refused((), 0, 0.0)
@@ -260,8 +267,6 @@ def _limiter(limit: Limit, name: str, lease: int | None) -> Limiter:
     """The store's limiter. Where asking it takes I/O, what is known here is not asked: refusals, and permits on lease."""
     limiter: Limiter = limit.store.limiter(name, limit.rates, limit.algorithm)
     if limit.store.blocks:
-        from ..stores._refused import RefusalMemo
-
         limiter = RefusalMemo(limiter)
     if lease is not None:
         from ..stores._lease import LeasedLimiter

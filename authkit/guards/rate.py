@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._wrap import is_async
 from ..address import ClientAddress
 from ..errors import ConfigurationError
 from ..stores import MemoryStore, Rate, Store
@@ -60,7 +61,8 @@ def rate_limit(
     - `client`: how the address is found. `ipv6_prefix`: the bits of an IPv6 address that are one client.
     - `algorithm`: in any period, a token bucket admits at most `burst` (default: the limit) plus the limit, a sliding window
       the limit, a fixed window (that begins with the clock's own minutes and hours) twice the limit.
-    - `cost`: permits that a request takes: a number, or `cost(request)`; 0 is free.
+    - `cost`: permits that a request takes: a number, or `cost(request)`; 0 is free. One above the limit is
+      429 whenever it comes, whatever `Retry-After` says.
     - `deduct_when(request, response)`: False gives the permits back that the request took before it was handled: what must not
       count, say everything but a failed login. `response` is None if the handler raised. What it raises counts.
     - `exempt(request)`: exactly True passes uncounted.
@@ -87,6 +89,9 @@ def rate_limit(
     for what, given in (("exempt", exempt), ("deduct_when", deduct_when)):
         if given is not None and not callable(given):
             raise ConfigurationError(f"rate_limit: {what} is a callable")
+    for what, given in (("exempt", exempt), ("deduct_when", deduct_when), ("cost", cost), *(("key", part) for part in parts)):
+        if callable(given) and is_async(given):
+            raise ConfigurationError(f"rate_limit: {what} is not async")
     if not rates and (deduct_when is not None or lease is not None or cost != 1):
         raise ConfigurationError("rate_limit: cost=, deduct_when= and lease= go with a limit by time")
     if store is not None and not isinstance(store, Store):

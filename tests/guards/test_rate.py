@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,27 @@ def test_a_refused_request_takes_nothing_of_any_limit(store, clock):
         assert passed(ask(guard) for _ in range(50)) == 0
         clock.now += 1.0
     assert isinstance(ask(guard), Allow)
+
+
+@pytest.mark.parametrize("what", ["exempt", "deduct_when", "cost", "key"])
+def test_what_is_asked_of_a_request_is_not_async(what):
+    """Its answer would be a coroutine, which is neither True nor False nor a number."""
+
+    async def answer(*_):
+        return False
+
+    class Answer:
+        async def __call__(self, *_):
+            return False
+
+    for given in (answer, Answer(), partial(answer, 1)):
+        with pytest.raises(ConfigurationError, match=f"{what} is not async"):
+            rate_limit("5/hour", **{what: given})
+
+
+def test_a_cost_above_the_limit_is_refused_whenever_it_comes():
+    clock = Clock()
+    guard = rate_limit("5/hour", cost=lambda request: 6, store=MemoryStore(clock=clock))
+    for _ in range(3):
+        assert ask(guard).status == 429
+        clock.now += 100_000

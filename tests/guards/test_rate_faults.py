@@ -126,6 +126,23 @@ def test_whoever_was_refused_costs_the_store_nothing():
     assert int(decisions[-1].headers["retry-after"]) > 700
 
 
+def test_whoever_was_refused_asks_for_no_place_either():
+    store = Remote()
+    guard = rate_limit("5/hour", "50 concurrent", name="both", store=store)
+
+    @guard
+    def handler(request: Request):
+        return Response(200)
+
+    assert [handler(Request.build(peer=PEER)).status for _ in range(6)] == [200] * 5 + [429]
+    store.asked = 0
+    answers = [handler(Request.build(peer=PEER)) for _ in range(100)]
+    assert {answer.status for answer in answers} == {429}
+    assert int(answers[-1].headers["retry-after"]) > 700
+    assert "r=0" in answers[-1].headers["ratelimit"]
+    assert store.asked == 0
+
+
 def test_refusals_go_on_while_the_store_is_down():
     store = Remote()
     guard = rate_limit("5/hour", store=store, on_error="insecure_allow")
