@@ -70,7 +70,7 @@ def event(state: State, request: Request) -> dict[str, Any]:
         "reason": _bounded(state.reason),
         "principal": _bounded(subject),
         "issuer": None if principal is None else _bounded(principal.issuer),
-        "client": _bounded(state.client or request.peer),
+        "client": _bounded(request.peer if state.client is None else state.client or None),
         "method": _bounded(request.method),
         "route": _bounded(route),
         "host": request.host,

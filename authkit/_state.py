@@ -17,7 +17,7 @@ class State:
 
     # Class attributes are the defaults: a request sets only what it needs, which keeps this cheap to make.
     principal: Principal | None = None
-    client: str | None = None  # the one client address, once a ClientAddress has resolved it
+    client: str | None = None  # the client address, once a ClientAddress has resolved it; "": there is none
     body: bytes | None = None
     native: Any = None
     passed: tuple[tuple[Any, ...], ...] = ()  # guards that have let this request through, by chain

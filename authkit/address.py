@@ -212,12 +212,15 @@ class ClientAddress:
         if not self._settled:
             self.settle()
         peer = request.peer
-        found = parse(peer) if peer is not None else None
+        said = found = parse(peer) if peer is not None else None
         if self._reads:
-            found = self._client_of(request, found)
+            found = self._client_of(request, said)
         state = request.state
-        if found is not None and state is not None and state.client is None:
-            state.client = found.text
+        if state is not None and not state.client:
+            if found is not None:
+                state.client = found.text
+            elif said is not None:
+                state.client = ""  # the peer is a proxy: the audit names nobody
         return found
 
     def suspects_proxy(self, request: Request) -> bool:

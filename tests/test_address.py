@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import ConfigurationError, Deny, Request, address, allow_ips
+from authkit import ConfigurationError, Deny, Request, address, allow_ips, chain
 from authkit.address import ClientAddress, Networks, parse
 
 VECTORS = Path(__file__).parent / "vectors" / "client-ip"
@@ -232,7 +232,10 @@ def test_any_forwarded_line_names_somebody_or_nobody(line):
         ("proto=https", None),
         ("for=203.0.113.5;for=10.0.0.1", None),
         ('for="203.0.113.5', None),
-        ('for="9.9.9.9, for=203.0.113.5', None),
+        ('for="9.9.9.9, for=203.0.113.5', "203.0.113.5"),
+        ('for=9.9.9.9;x="\\, for="203.0.113.5";host="a\\"b\\\\"', "203.0.113.5"),
+        ('for="203.0.113.5\\"', None),
+        ('for="9.9.9.9, for=10.0.0.2', None),
         ('for="x, for="203.0.113.5""', None),
         ("for=203.0.113.5, ", None),
         ("for = 203.0.113.5", None),
@@ -241,6 +244,38 @@ def test_any_forwarded_line_names_somebody_or_nobody(line):
 def test_forwarded(written, client):
     """RFC 7239 section 4. An open quote on the left cannot swallow what the proxy appended."""
     assert behind("10.0.0.0/8", header="forwarded").resolve(request("10.0.0.9", forwarded=written)) == client
+
+
+@pytest.mark.parametrize("junk", ["x" * 4100, "1.1.1.1, " * 3000, "," * 9000, "10.0.0.3, " * 1000])
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+def test_nothing_that_a_client_writes_hides_what_a_proxy_appended(header, junk):
+    """IPR-03. However long it is, in the same line or in lines before it."""
+    said = "203.0.113.5, 10.0.0.2" if header == "x-forwarded-for" else "for=203.0.113.5, for=10.0.0.2"
+    client = behind("10.0.0.0/8", header=header)
+    assert client.resolve(request("10.0.0.9", [(header, f"{junk}, {said}")])) == "203.0.113.5"
+    assert client.resolve(request("10.0.0.9", [(header, junk)] * 3 + [(header, said)])) == "203.0.113.5"
+    assert ClientAddress(hops=2, header=header).resolve(request("10.0.0.9", [(header, f"{junk}, {said}")])) == "203.0.113.5"
+
+
+def test_a_walk_ends_after_some_thousand_characters_at_nobody():
+    client = behind("10.0.0.0/8")
+    far = "203.0.113.5, " + "10.0.0.2," * 500
+    assert client.resolve(request("10.0.0.9", x_forwarded_for=far[:-1])) is None
+    assert (
+        client.resolve(
+            request("10.0.0.9", [("x-forwarded-for", part) for part in ["203.0.113.5", "10.0.0.2, " * 420 + "10.0.0.2"]])
+        )
+        is None
+    )
+    assert client.resolve(request("10.0.0.9", x_forwarded_for="203.0.113.5" + ",10.0.0.2" * 100)) == "203.0.113.5"
+
+
+def test_where_nobody_is_found_the_audit_does_not_name_the_proxy():
+    events = []
+    guard = chain(allow_ips("203.0.113.0/24", client=behind("10.0.0.9")), audit=events.append)
+    for said in ("unknown", "203.0.113.5"):
+        guard.decide(request("10.0.0.9", x_forwarded_for=said))
+    assert [event["client"] for event in events] == [None, "203.0.113.5"]
 
 
 def test_repeated_lines_are_one_list_read_from_the_end():
@@ -337,7 +372,7 @@ def test_a_list_that_no_chain_of_proxies_writes_names_nobody(header):
     entry = "10.1.2.3, " if header == "x-forwarded-for" else "for=10.1.2.3, "
     last = "198.51.100.7" if header == "x-forwarded-for" else "for=198.51.100.7"
     assert client.resolve(request("10.0.0.1", [(header, entry * 100 + last)])) == "198.51.100.7"
-    for hostile in (entry * 5000 + last, ";" * 60_000, f"{'x' * 4096}, {last}"):
+    for hostile in (f"{last}, {entry * 5000}".rstrip(", "), ";" * 60_000, f"{last}, {'x' * 4096}"):
         assert client.resolve(request("10.0.0.1", [(header, hostile)])) is None
     assert client.resolve(request("10.0.0.1", [(header, entry * 100)] * 60)) is None
     assert client.resolve(request("192.0.2.1", [(header, entry * 5000)])) == "192.0.2.1", "not read where the peer is no proxy"

@@ -241,7 +241,7 @@ def _note(request: Request, reason: str, address: str | None) -> None:
     around: State | None = request.state
     state = State() if around is None or around.ended else around
     state.outcome, state.guard, state.reason, state.status = "deny", "login", reason, 429
-    state.client = state.client or address
+    state.client = state.client or address or ""
     if state is not around:
         write(state, request)
 
