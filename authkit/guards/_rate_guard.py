@@ -78,6 +78,7 @@ class RateLimit(Guard):
         self._clock = clock
         self._wall = wall
         self._blocks = limit.store.blocks
+        self._told_unnamed = False
         self._outage = Outage("rate_limit", f"on_error={on_error}: {_MEANWHILE[on_error]}")
         name = limit.name or f"rate_limit#{next(_unnamed)}"  # "#": a name nobody can give
         self._limiter = _limiter(limit, name, lease) if limit.rates else None
@@ -101,6 +102,9 @@ class RateLimit(Guard):
         self._client.settle()
         others = [guard for guard in before if isinstance(guard, RateLimit) and guard is not self]
         self.fields.tell_apart({label for guard in others for label in guard.fields.labels})
+        if self._blocks and self.limit.name is None and not self._told_unnamed:
+            self._told_unnamed = True
+            warn("rate_limit without a name= on a store of several processes: it is counted by its place among the limits")
         if isinstance(self.limit.store, MemoryStore):
             from ._rate_misfit import note
 

@@ -8,12 +8,13 @@ import time
 import pytest
 
 from authkit import Request, Response, Unavailable, rate_limit
+from authkit.stores import MemoryStore
 
 from .rate_parts import PEER, Remote, ask, check, passed
 
 
 def told(caplog):
-    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("rate_limit")]
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("rate_limit:")]
 
 
 def test_a_store_that_fails_is_503_unless_told_otherwise(caplog):
@@ -167,3 +168,14 @@ def test_limits_of_one_name_share_what_the_store_counts():
     store = Remote()
     first, second = (rate_limit("10/hour", name="api", store=store) for _ in range(2))
     assert passed(ask(guard) for _ in range(20) for guard in (first, second)) == 10
+
+
+def test_a_limit_without_a_name_on_a_shared_store_is_told_once(caplog):
+    """Its name there is a number in the order of making, which another program, or another order, gives to another limit."""
+    for store, name, expected in ((Remote(), None, 1), (Remote(), "api", 0), (MemoryStore(), None, 0)):
+        caplog.clear()
+        guard = rate_limit("5/hour", name=name, store=store)
+        for _ in range(3):
+            ask(guard)
+        told = [record for record in caplog.records if "without a name=" in record.getMessage()]
+        assert len(told) == expected
