@@ -201,5 +201,13 @@ def _understood(listed: object, parse: Callable[[str], Iterable[str]] | None) ->
 
 
 def _lines(text: str) -> Iterator[str]:
-    for line in text.removeprefix("\ufeff").splitlines():
+    """The entries of a text. Lines end at CR, LF or both, as editors show them. Raises: `Unread`.
+
+    A character that some take for the end of a line is in no list: what one reader sees as a comment, another would match.
+    """
+    import re
+
+    if re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise Unread("the list holds a control character")
+    for line in text.removeprefix("\ufeff").replace("\r", "\n").split("\n"):
         yield from line.partition("#")[0].replace(",", " ").split()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from authkit import ConfigurationError
 from authkit._network_readers import CalledNetworks
-from authkit._network_sources import LONGEST_PAUSE, NetworkSource
+from authkit._network_sources import LONGEST_PAUSE, NetworkSource, Unread, _understood
 from authkit._run import arun, run
 from authkit.address import Networks, parse
 from authkit.errors import Unavailable
@@ -196,6 +196,14 @@ def test_a_list_of_text_has_comments_and_blank_lines():
     assert len(networks) == 5
     assert OFFICE in networks
     assert HOME in networks
+
+
+@pytest.mark.parametrize("char", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\x1b"])
+def test_a_comment_hides_no_network(char):
+    """What no editor shows as the end of a line is none: the list is broken."""
+    assert _understood("203.0.113.5 # was\r0.0.0.0/8\r\n\t10.0.0.1\n", None)[0] is not None
+    with pytest.raises(Unread, match="control character"):
+        _understood(f"203.0.113.5  # was:{char}0.0.0.0/0\n", None)
 
 
 def test_parse_reads_what_is_not_one_network_to_a_line():
