@@ -2,7 +2,7 @@
 
 IPv4-mapped IPv6 (`::ffff:10.0.0.1`) is the IPv4 address. NAT64 (`64:ff9b::/96`), 6to4 (`2002::/16`) and Teredo
 (`2001::/32`) addresses stay the IPv6 addresses that they are, whatever IPv4 address is in them: who wants rules about those
-writes IPv6 networks.
+writes IPv6 networks. Limits count a NAT64 address as the IPv4 address in it: else all of IPv4 would be one client.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _LONGEST = 96  # characters: a full IPv6 address, a zone, brackets and a port; w
 _OCTETS = {str(octet): octet for octet in range(256)}  # ASCII digits, no leading zero, no sign
 _ZONE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _PORT = frozenset("0123456789")
+_NAT64 = 0x64FF9B << 64  # the first 96 bits of 64:ff9b::/96 (RFC 6052)
 
 
 class Address:
@@ -28,7 +29,10 @@ class Address:
         self.text = text
         self.bits = bits
         self.value = value
-        self.bucket = text if bits == 32 else f"{value >> 64:x}::/64"
+        if bits == 128 and value >> 32 == _NAT64:
+            self.bucket = ".".join(map(str, (value & 0xFFFFFFFF).to_bytes(4, "big")))
+        else:
+            self.bucket = text if bits == 32 else f"{value >> 64:x}::/64"
 
     def __repr__(self) -> str:
         return f"Address({self.text!r})"

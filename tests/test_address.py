@@ -278,6 +278,13 @@ def test_where_nobody_is_found_the_audit_does_not_name_the_proxy():
     assert [event["client"] for event in events] == [None, "203.0.113.5"]
 
 
+def test_limits_count_the_ipv4_address_behind_nat64():
+    """Its /64 holds all of IPv4."""
+    assert parse("64:ff9b::203.0.113.5").bucket == parse("203.0.113.5").bucket
+    assert parse("64:ff9b::203.0.113.5").bucket != parse("64:ff9b::203.0.113.6").bucket
+    assert parse("64:ff9b::1:203.0.113.5").bucket == parse("64:ff9b::1:203.0.113.6").bucket == "64ff9b00000000::/64"
+
+
 def test_repeated_lines_are_one_list_read_from_the_end():
     asked = request("10.0.0.9", [("x-forwarded-for", "9.9.9.9"), ("x-forwarded-for", "203.0.113.5, 10.0.0.2")])
     assert behind("10.0.0.0/8").resolve(asked) == "203.0.113.5"

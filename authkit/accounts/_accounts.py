@@ -102,8 +102,8 @@ class Accounts:
     def authenticate(self, username: str, password: str, *, client: str | None = None) -> User:
         """The user whose password this is. The work is the same whether or not there is such a user.
 
-        `client`: the address that it comes from, as text, as `ClientAddress.resolve` gives it. Without it only the limit of the
-        account is in force, which strangers can use up as well as its owner.
+        `client`: the address that it comes from, as text, as `ClientAddress.resolve` gives it. All who come without one are one
+        network, whose limit strangers can use up as well as the account's owner.
 
         A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
         `users` has `replace_hash`.
@@ -233,7 +233,9 @@ def _network(client: str, prefix: int) -> str:
     address = parse(client)
     if address is None:
         return "?" + client[:64]
-    return address.text if address.bits == 32 else f"{address.value >> 128 - prefix:x}::/{prefix}"
+    if address.bits == 32 or "/" not in address.bucket:  # IPv4, or IPv4 behind NAT64
+        return address.bucket
+    return f"{address.value >> 128 - prefix:x}::/{prefix}"
 
 
 def _note(request: Request, reason: str, address: str | None) -> None:

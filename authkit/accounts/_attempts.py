@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 30 * 86_400  # seconds for which a network from which an account has logged in is known
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
+_NOWHERE = "no address"  # the network of all whose address nobody knows
 _NOBODY = "-"  # stands for every name that can be nobody's; a digest has no such form
 
 
@@ -119,7 +120,7 @@ class Attempts:
     def begin(self, username: str | None, network: str | None) -> Attempt:
         """An attempt at the account of this canonical name (None: a name that nobody can have), from `network`, if known.
 
-        Without a network only the account counts: to tell a stranger from its owner takes an address.
+        All without a network are one, which no account is known in: to tell a stranger from its owner takes an address.
         Raises: `TooManyAttempts`, and nothing was taken.
         """
         from hashlib import blake2b
@@ -151,7 +152,8 @@ class _Counted:
         known = None if network is None or name == _NOBODY else f"{self._name}:known:{name}:{network}"
         taken: list[tuple[Limiter, str]] = []
         attempt = Attempt(self._store, taken, known)
-        asked = [(self._address, network), (self._here, f"{name} {network}")] if network is not None else []
+        network = _NOWHERE if network is None else network
+        asked = [(self._address, network), (self._here, f"{name} {network}")]
         if name != _NOBODY:  # such a name opens nothing: it is enough that its network is limited
             asked.append((self._account, name))
         try:

@@ -321,14 +321,20 @@ def test_authenticate_is_limited_too(accounts):
     assert accounts.authenticate("alice", "correct horse", client=ELSEWHERE)
 
 
-def test_without_an_address_the_account_alone_is_limited(accounts):
-    reasons = []
-    for _ in range(35):
-        with pytest.raises(InvalidCredentials) as raised:
-            accounts.authenticate("alice", "wrong")
-        reasons.append(raised.value.reason)
-    assert reasons == ["password_wrong"] * 30 + ["too_many_attempts"] * 5
-    assert statuses(accounts, 1, "unknown", peer=None) == [401]
+@pytest.mark.parametrize("name", ["user{}", "a\u200b"])
+def test_all_without_an_address_are_one_network(accounts, name):
+    """Else whoever has none could try one password on every account, and have a name that is nobody's hashed without end."""
+    counted = [post(accounts, name.format(at), peer=None).status for at in range(100)].count(401)
+    assert counted == (30 if "{}" in name else 5)
+    assert post(accounts, "alice", "correct horse", peer=HERE).status == 200
+
+
+def test_without_an_address_no_account_is_known(accounts):
+    accounts.authenticate("alice", "correct horse")
+    for at in range(100):
+        post(accounts, peer=f"10.0.{at}.1")
+    with pytest.raises(TooManyAttempts):
+        accounts.authenticate("alice", "correct horse")
 
 
 def test_the_audit_says_why(accounts, caplog):
