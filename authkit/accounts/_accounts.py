@@ -12,7 +12,8 @@ from ..endpoint import Endpoint, problem
 from ..errors import ConfigurationError, InvalidCredentials, InvalidToken, _Rejected
 from ..http import Response
 from ..stores import MemoryStore, Store
-from ._attempts import Attempts, LoginLimits, TooManyAttempts
+from ._aside import finished
+from ._attempts import Attempt, Attempts, LoginLimits, TooManyAttempts
 from ._bodies import texts
 from .names import canonical
 from .passwords import PasswordHasher
@@ -137,9 +138,14 @@ class Accounts:
         if attempts is None:
             return await self._judge(name, password)
         network = None if client is None else _network(client, attempts.limits.ipv6_prefix)
-        if not attempts.blocks:
-            attempt = attempts.begin(name, network)
-        else:
+        attempt = None if attempts.blocks else attempts.begin(name, network)
+        return await finished(self._settled(attempts, attempt, name, network, password))
+
+    async def _settled(
+        self, attempts: Attempts, attempt: Attempt | None, name: str | None, network: str | None, password: str
+    ) -> User:
+        """Judge it, and count it by its result, whoever still waits for that."""
+        if attempt is None:
             attempt = await blocking(attempts.begin, name, network)
         try:
             user = await self._judge(name, password)

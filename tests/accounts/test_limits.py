@@ -195,6 +195,31 @@ def test_many_at_once_get_no_more_than_the_limit(users, tokens, hasher, store):
     assert (found.count(401), found.count(429)) == (5, 95)
 
 
+def test_a_login_that_is_cancelled_is_counted_by_its_result(users, tokens, hasher, store):
+    """A right password of somebody who hangs up is none that was wrong; a wrong one is, so nobody guesses by hanging up."""
+    accounts = Accounts(users, tokens, hasher, store=store)
+
+    async def hang_up(password):
+        task = asyncio.create_task(accounts.aauthenticate("alice", password, client=HERE))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.001)
+
+    async def main():
+        for _ in range(20):
+            await hang_up("correct horse")
+        assert await accounts.aauthenticate("alice", "correct horse", client=HERE)
+        for _ in range(5):
+            await hang_up("wrong")
+
+    asyncio.run(main())
+    with pytest.raises(TooManyAttempts):
+        accounts.authenticate("alice", "correct horse", client=HERE)
+
+
 def test_what_could_not_be_judged_does_not_count(users, tokens, hasher, store):
     class Down:
         fails = True
