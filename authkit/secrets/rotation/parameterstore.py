@@ -146,6 +146,11 @@ class ParameterStoreTarget(RotationTarget):
             self._put(name, PENDING, value, overwrite=False)
         except Busy:
             return
+        try:
+            self._check_held(name, self._look(name))
+        except Busy:  # another one was through between our look and our writing
+            self._drop(name, PENDING)
+            raise
 
     def promote(self, name: str, previous_until: float) -> None:
         """NAME__PREVIOUS, its end, NAME, and then NAME__PENDING goes."""
