@@ -50,7 +50,7 @@ class Login:
         self.secret = self.secrets["PEPPER"]
         self.hasher = hasher_of(self.secret)
         tokens = Tokens("a key for these tests only, and long enough", issuer="https://a", audience="https://a")
-        self.accounts = Accounts(self.users, tokens, self.hasher)
+        self.accounts = Accounts(self.users, tokens, self.hasher, insecure_unlimited=True)
 
     def verdict(self, username: str = "alice", password: str = PASSWORD) -> str:
         try:
