@@ -47,15 +47,15 @@ class DynamoContract(SharedStoreContract):
 
     @pytest.fixture
     def store(self, endpoint, clock):
-        store = DynamoStore(f"store-{next(_numbers)}", endpoint=endpoint, clock=clock, timeout=10)
+        store = DynamoStore(f"store-{next(_numbers)}", endpoint=endpoint, clock=clock, timeout=30)
         store.create_table()
         return store
 
     @pytest.fixture
     def recipe(self, endpoint):
         name = f"shared-{next(_numbers)}"
-        DynamoStore(name, endpoint=endpoint, timeout=10).create_table()
-        return f"__import__('authkit.stores.dynamo', fromlist=['']).DynamoStore({name!r}, endpoint={endpoint!r}, timeout=10)"
+        DynamoStore(name, endpoint=endpoint, timeout=30).create_table()
+        return f"__import__('authkit.stores.dynamo', fromlist=['']).DynamoStore({name!r}, endpoint={endpoint!r}, timeout=30)"
 
 
 @pytest.mark.skipif(not has_node(), reason="dynalite needs node and npm")
