@@ -9,27 +9,8 @@ import traceback
 import pytest
 
 from authkit.errors import ConfigurationError, SecretNotFound, SecretUnavailable
-from authkit.secrets import Dotenv, Environment, Secrets, SecretSource, SecretVersions
-
-
-class Source(SecretSource):
-    """A real source over a dict, which counts, and which can be down."""
-
-    def __init__(self, **values: str | SecretVersions) -> None:
-        self.values = values
-        self.asked: list[str] = []
-        self.down: Exception | None = None
-        self.gate: threading.Event | None = None
-
-    def fetch(self, name: str) -> SecretVersions | str:
-        self.asked.append(name)
-        if self.gate is not None:
-            assert self.gate.wait(10)
-        if self.down is not None:
-            raise self.down
-        if name not in self.values:
-            raise SecretNotFound(name)
-        return self.values[name]
+from authkit.secrets import Dotenv, Environment, Secrets, SecretVersions
+from tests.secrets.counted import Source
 
 
 class Clock:
