@@ -52,14 +52,16 @@ class Visit:
         if chain.hash_key is not None:
             state.hash_key = chain.hash_key
         self.heard = self.outermost and _audit.is_heard(state)  # an allowed request, that is; a refusal always is
-        self.wanted = self.heard or bool(chain.hooks)
 
     def judged(self) -> None:
         """Take over what this chain adds to the response: hosts let several chains at one response, innermost first."""
         state = self.state
         if state.headers is not None or self.outer_headers is not None:
             self.headers, state.headers = state.headers, self.outer_headers
-            self.wanted = self.wanted or bool(self.headers)
+
+    @property
+    def wanted(self) -> bool:  # asked when the handler is done: a chain further in may have brought a listener
+        return self.heard or bool(self.chain.hooks or self.headers or (self.outermost and self.state.listeners))
 
     def apply(self, response: Response) -> None:
         self.hooked = True

@@ -6,6 +6,8 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from authkit import (
     require_roles,
     require_scopes,
 )
-from authkit.testing import TokenMint
+from authkit.testing import LambdaContext, TokenMint, lambda_event
 from tests.parts import Says, deny
 
 MINT = TokenMint()
@@ -391,3 +393,27 @@ def test_the_key_may_be_a_setting(monkeypatch):
 def test_a_key_that_is_none_is_a_configuration_error(wrong):
     with pytest.raises(ConfigurationError, match="hash_ids"):
         chain(AUTH, hash_ids=wrong)
+
+
+def test_a_listener_of_a_chain_further_in_is_told_the_status_too() -> None:
+    """The event is the outermost chain's, which had nobody listening when the request came."""
+    told: list[Mapping[str, Any]] = []
+
+    @guard
+    def outer(request: Request) -> Allow:
+        return Allow()
+
+    @guard
+    def inner(request: Request) -> Allow:
+        return Allow()
+
+    @chain(inner, audit=told.append)
+    def handler(event: Any, context: Any) -> dict[str, int]:
+        return {"statusCode": 201}
+
+    @outer
+    def entrance(event: Any, context: Any) -> Any:
+        return handler(event, context)
+
+    entrance(lambda_event("v2"), LambdaContext())
+    assert [event["status"] for event in told] == [201]
