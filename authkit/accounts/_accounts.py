@@ -85,7 +85,7 @@ class Accounts:
         self._warned = False
         self._users = users
         self._users_in_place = getattr(users, "in_place", False) is True
-        self._replace_hash = getattr(users, "replace_hash", None)
+        self._update = getattr(users, "update", None)
         self._tokens = tokens
         self._holder_of = _verifiers.asked(tokens)
         self._hasher = PasswordHasher() if hasher is None else hasher
@@ -107,7 +107,7 @@ class Accounts:
         network, whose limit strangers can use up as well as the account's owner.
 
         A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
-        `users` has `replace_hash`.
+        `users` has `update`.
 
         Raises: `InvalidCredentials`, whose `reason` is for the log alone, of it `TooManyAttempts`, before anything is hashed;
         `Unavailable`. Never returns None.
@@ -178,18 +178,19 @@ class Accounts:
     async def _rehashed(self, user: User, password: str) -> User:
         """The user, whose password this is, with a hash as it would be made today. That it cannot be is no reason to refuse."""
         stored = user.password_hash
-        if stored is None or self._replace_hash is None or not self._hasher.needs_rehash(stored):
+        if stored is None or self._update is None or not self._hasher.needs_rehash(stored):
             return user
         try:
             hashed = await blocking(self._hasher.hash, password, pool="hash")
-            # What is replaced is this very hash: a password that was changed meanwhile stays changed.
-            replaced = await self._asking(self._replace_hash, user.username, stored, hashed)
+            renewed = user.changed(password_hash=hashed)
+            # What is replaced is this very user: a password that was changed meanwhile stays changed.
+            replaced = await self._asking(self._update, user, renewed)
         except Exception as error:  # the message may be anybody's: only its kind is told
             import logging
 
             logging.getLogger("authkit.accounts").warning("a hash could not be made anew: %s", type(error).__name__)
             return user
-        return user.with_hash(hashed) if replaced is True else user
+        return renewed if replaced is True else user
 
     async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args) if self._users_in_place else await blocking(fn, *args)

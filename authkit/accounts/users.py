@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 from ..decision import _set, _Value
+from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Protocol
+    from builtins import list as List
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn, Protocol
 else:
     Protocol = object
 
@@ -17,16 +19,22 @@ else:
 class User(_Value):
     """One account. `username` is canonical. `subject` is what its tokens are about: unique for ever, by default the user name.
 
-    `password_hash` is in no repr. A `disabled` user, or one without a hash, cannot log in.
+    A `disabled` user, or one without a `password_hash`, cannot log in. `password_changed`: epoch seconds of the moment when
+    the password was set; a hash that is merely made anew leaves it. `factors`: a second factor, sealed, as opaque text.
+
+    Two users are equal if every field is: `Users.update` compares by that. Neither hash nor factors are in any repr, and a user
+    refuses to be pickled: into a cache or a session goes its name.
     """
 
-    __slots__ = ("username", "subject", "password_hash", "roles", "scopes", "disabled")
+    __slots__ = ("username", "subject", "password_hash", "roles", "scopes", "disabled", "password_changed", "factors")
     username: str
     subject: str
     password_hash: str | None
     roles: frozenset[str]
     scopes: frozenset[str]
     disabled: bool
+    password_changed: float | None
+    factors: str | None
 
     def __init__(
         self,
@@ -37,6 +45,8 @@ class User(_Value):
         roles: Iterable[str] = (),
         scopes: Iterable[str] = (),
         disabled: bool = False,
+        password_changed: float | None = None,
+        factors: str | None = None,
     ) -> None:
         if isinstance(roles, str) or isinstance(scopes, str):
             raise TypeError("roles and scopes are collections of names, not one string")
@@ -46,28 +56,31 @@ class User(_Value):
         _set(self, "roles", frozenset(roles))
         _set(self, "scopes", frozenset(scopes))
         _set(self, "disabled", disabled)
+        _set(self, "password_changed", password_changed)
+        _set(self, "factors", factors)
 
-    def with_hash(self, password_hash: str) -> User:
-        """The same account with another hash of its password."""
-        return User(
-            self.username,
-            password_hash=password_hash,
-            subject=self.subject,
-            roles=self.roles,
-            scopes=self.scopes,
-            disabled=self.disabled,
-        )
+    def changed(self, **fields: Any) -> User:
+        """The same account with these fields instead: `user.changed(disabled=True)`. Raises: `TypeError` for another field."""
+        return User(**{**dict(zip(self.__slots__, self._fields(), strict=True)), **fields})
 
     def __repr__(self) -> str:
         return f"User({self.username!r}{', disabled' if self.disabled else ''})"
+
+    def __copy__(self) -> User:
+        return self
+
+    def __deepcopy__(self, _: object) -> User:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a User is not pickled, because it holds a hash: keep its name, and find it again")
 
 
 class Users(Protocol):
     """A table of users. Names arrive canonical. May block: `Accounts` calls it off the event loop, unless `in_place` is True.
 
-    Optional: `replace_hash(username, old, new) -> bool`, which puts `new` in the place of the hash `old` in one atomic step;
-    False, and nothing changed, if the hash is another by now or there is no such user. With it, a login moves a hash to
-    today's parameters and pepper; without it, a hash stays as it is.
+    `find` and `add` are all that logging in and registering need. The methods of `UserTable` are optional, one by one: what
+    needs one that is not there is a `ConfigurationError` that names it.
 
     Raises: `Unavailable` where the table cannot be reached.
     """
@@ -80,6 +93,33 @@ class Users(Protocol):
         raise NotImplementedError
 
 
+class UserTable(Users, Protocol):
+    """A table of users that can do everything: change, disable and delete users, and list them for the command line."""
+
+    def update(self, old: User, new: User) -> bool:
+        """Put `new` in the place of exactly `old`, in one atomic step. They have the same `username`.
+
+        False, and nothing changed, if there is no such user or any field of it is another by now.
+        """
+        raise NotImplementedError
+
+    def remove(self, username: str) -> bool:
+        """Delete the user of this name; False if there is none."""
+        raise NotImplementedError
+
+    def list(self, after: str = "", limit: int = 100) -> List[User]:
+        """At most `limit` users whose names come after `after`, sorted by name (by code point)."""
+        raise NotImplementedError
+
+
+def method(users: object, name: str) -> Callable[..., Any]:
+    """An optional method of a table. Raises: `ConfigurationError` that names it, if the table has none."""
+    found: Callable[..., Any] | None = getattr(users, name, None)
+    if not callable(found):
+        raise ConfigurationError(f"users has no method {name}, which this needs")
+    return found
+
+
 class MemoryUsers:
     """Users of this process, gone when it ends: for demos and tests."""
 
@@ -89,17 +129,38 @@ class MemoryUsers:
         self._users: dict[str, User] = {}
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return "<MemoryUsers>"
+
     def find(self, username: str) -> User | None:
         return self._users.get(username)
 
     def add(self, user: User) -> bool:
         with self._lock:
-            return self._users.setdefault(user.username, user) is user
-
-    def replace_hash(self, username: str, old: str, new: str) -> bool:
-        with self._lock:
-            user = self._users.get(username)
-            if user is None or user.password_hash != old:
+            if user.username in self._users:
                 return False
-            self._users[username] = user.with_hash(new)
+            self._users[user.username] = user
             return True
+
+    def update(self, old: User, new: User) -> bool:
+        same_name(old, new)
+        with self._lock:
+            if self._users.get(old.username) != old:
+                return False
+            self._users[old.username] = new
+            return True
+
+    def remove(self, username: str) -> bool:
+        with self._lock:
+            return self._users.pop(username, None) is not None
+
+    def list(self, after: str = "", limit: int = 100) -> List[User]:
+        with self._lock:
+            names = sorted(name for name in self._users if name > after)[:limit]
+            return [self._users[name] for name in names]
+
+
+def same_name(old: User, new: User) -> None:
+    """Raises: `ValueError` if an update would give a user another name."""
+    if old.username != new.username:
+        raise ValueError("a user keeps its name: add the new one and remove the old one")

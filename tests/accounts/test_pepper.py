@@ -316,14 +316,14 @@ def test_a_pepper_that_cannot_be_read_is_unavailable_whoever_it_is() -> None:
 def test_a_password_that_was_changed_meanwhile_stays_changed() -> None:
     one = login(NEW, OLD, hashed=hasher_of(OLD).hash(PASSWORD))
     changed = hasher_of(NEW).hash("another password")
-    inner = one.users.replace_hash
+    inner = one.users.update
 
     class Racing(MemoryUsers):
         find = staticmethod(one.users.find)
 
-        def replace_hash(self, username: str, old: str, new: str) -> bool:
-            assert inner(username, old, changed), "the user was quicker"
-            return inner(username, old, new)
+        def update(self, old: User, new: User) -> bool:
+            assert inner(old, old.changed(password_hash=changed)), "the user was quicker"
+            return inner(old, new)
 
     accounts = Accounts(Racing(), one.accounts._tokens, one.hasher)
     assert accounts.authenticate("alice", PASSWORD).username == "alice"
@@ -340,7 +340,7 @@ def test_a_table_that_cannot_take_the_new_hash_refuses_no_login(fails: Exception
         add = staticmethod(one.users.add)
 
     class ReadOnly(Table):
-        def replace_hash(self, username: str, old: str, new: str) -> bool:
+        def update(self, old: User, new: User) -> bool:
             assert fails is not None
             raise fails
 
@@ -348,15 +348,6 @@ def test_a_table_that_cannot_take_the_new_hash_refuses_no_login(fails: Exception
     assert Accounts(users, one.accounts._tokens, one.hasher).authenticate("alice", PASSWORD).username == "alice"
     assert ("could not be made anew" in caplog.text) is (fails is not None)
     assert "disk full" not in caplog.text
-
-
-def test_a_hash_is_replaced_in_the_place_of_exactly_the_old_one() -> None:
-    users = MemoryUsers()
-    users.add(User("alice", password_hash="a"))
-    assert not users.replace_hash("alice", "b", "c")
-    assert not users.replace_hash("bob", "a", "c")
-    assert users.replace_hash("alice", "a", "c")
-    assert users.find("alice") == User("alice", password_hash="c")
 
 
 async def test_the_pepper_is_fetched_off_the_loop_and_not_by_the_threads_that_hash() -> None:
