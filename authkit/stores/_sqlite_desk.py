@@ -1,4 +1,4 @@
-"""One connection to the file of a `SqliteStore`, for one process: taken in turns, tried again while the file is in use."""
+"""One connection to a file of our own in SQLite's form, for one process: taken in turns, tried again while it is in use."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
+
+    from ._sqlite_file import Form
 
     T = TypeVar("T")
 
@@ -47,8 +49,10 @@ class Desk:
         monotonic: Callable[[], float],
         sleep: Callable[[float], object],
         random: Callable[[], float],
+        form: Form = _sqlite_file.STORE,
     ) -> None:
         self._path = path
+        self._form = form
         self._max_bytes = max_bytes
         self._timeout = timeout
         self._clock, self._monotonic, self._sleep, self._random = clock, monotonic, sleep, random
@@ -76,7 +80,7 @@ class Desk:
             with self._lock:
                 try:
                     if self._connection is not None and self._connection.in_transaction:  # what a signal handler asks for
-                        raise StoreUnavailable("the store was asked from within one of its own calls")
+                        raise StoreUnavailable(f"the {self._form.noun} file was asked from within a call to it")
                     connection = self._connected()
                     if synced is None:
                         return work(connection)
@@ -88,9 +92,9 @@ class Desk:
                     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
                     if code not in _IN_USE:
                         self._close()
-                        raise StoreUnavailable(f"the store file {self._path} {_said(code)}") from None
+                        raise StoreUnavailable(f"the {self._form.noun} file {self._path} {_said(code)}") from None
             if self._monotonic() + wait > deadline:
-                raise StoreUnavailable(f"the store file {self._path} is in use by others for too long")
+                raise StoreUnavailable(f"the {self._form.noun} file {self._path} is in use by others for too long")
             self._sleep(wait * (0.5 + self._random()))
             wait = min(_LONGEST, wait * 1.5)
 
@@ -110,17 +114,19 @@ class Desk:
 
     def _connected(self) -> sqlite3.Connection:
         if self._lost:
-            raise StoreUnavailable("the process was forked in the middle of a call to its store: open the store anew")
+            raise StoreUnavailable(
+                f"the process was forked in the middle of a call to its {self._form.noun} file: open that anew"
+            )
         if self._connection is not None:
             if _sqlite_file.same_file(self._path, self._inode):
                 return self._connection
             self._close()  # taken away or replaced: what is there now counts, and has an epoch of its own
-        inode = _sqlite_file.found(self._path)
-        connection = _sqlite_file.opened(self._path, self._max_bytes)
+        inode = _sqlite_file.found(self._path, self._form)
+        connection = _sqlite_file.opened(self._path, self._max_bytes, self._form)
         try:
-            _sqlite_file.furnish(connection, self._clock())
+            _sqlite_file.furnish(connection, self._clock(), self._form)
             if not _sqlite_file.same_file(self._path, inode):
-                raise StoreUnavailable(f"the store file {self._path} was replaced while it was opened")
+                raise StoreUnavailable(f"the {self._form.noun} file {self._path} was replaced while it was opened")
         except BaseException:
             connection.close()
             raise

@@ -1,4 +1,4 @@
-"""The file of a `SqliteStore`: whose it is, how it is opened, and what stands in it."""
+"""A file of our own in SQLite's form, a store's or the users': whose it is, how it is opened, and what stands in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import ConfigurationError, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     Inode: TypeAlias = tuple[int, int]
@@ -28,23 +29,42 @@ _SCHEMA = (
         for table in ("noted", "used", "held")
     ),
     "INSERT INTO told VALUES ('used', 0)",  # how many rows `used` has
-    f"PRAGMA application_id = {APPLICATION}",
-    f"PRAGMA user_version = {VERSION}",
 )
+
+
+class Form:
+    """What a file is. `noun`: for messages. `application` and `version`: in its header. `make`: makes its tables; gets the time."""
+
+    __slots__ = ("noun", "application", "version", "make")
+
+    def __init__(self, noun: str, application: int, version: int, make: Callable[[sqlite3.Connection, float], object]) -> None:
+        self.noun = noun
+        self.application = application
+        self.version = version
+        self.make = make
+
+
+def _make_store(connection: sqlite3.Connection, now: float) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute("INSERT INTO told VALUES ('epoch', ?)", (now,))
+
+
+STORE = Form("store", APPLICATION, VERSION, _make_store)
 
 # Whoever closes any descriptor of a file gives up all of SQLite's locks on it (POSIX): nobody may be about to open the file
 # while we create it, and what exists is looked at by name only.
 _creating = threading.Lock()
 
 
-def found(path: str) -> Inode:
+def found(path: str, form: Form = STORE) -> Inode:
     """Which file is there, made if need be.
 
     Raises: `ConfigurationError` for a file that is not ours alone to write; `StoreUnavailable` if there is none and none can be
     made.
     """
     with _creating:
-        status = _status(path)
+        status = _status(path, form)
         if status is None:
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
             try:
@@ -52,15 +72,15 @@ def found(path: str) -> Inode:
             except FileExistsError:
                 pass  # another process was quicker
             except OSError as error:
-                raise StoreUnavailable(f"the store file {path} cannot be made: {error.strerror}") from None
-            status = _status(path)
+                raise StoreUnavailable(f"the {form.noun} file {path} cannot be made: {error.strerror}") from None
+            status = _status(path, form)
             if status is None:
-                raise StoreUnavailable(f"the store file {path} was taken away while it was made")
+                raise StoreUnavailable(f"the {form.noun} file {path} was taken away while it was made")
     for side in ("", "-wal", "-shm"):
-        beside = _status(path + side) if side else status
+        beside = _status(path + side, form) if side else status
         refusal = _refusal(beside) if beside is not None else None
         if refusal:
-            raise ConfigurationError(f"the store file {path}{side} {refusal}")
+            raise ConfigurationError(f"the {form.noun} file {path}{side} {refusal}")
     return status.st_dev, status.st_ino
 
 
@@ -73,7 +93,7 @@ def same_file(path: str, inode: Inode) -> bool:
     return (status.st_dev, status.st_ino) == inode
 
 
-def opened(path: str, max_bytes: int) -> sqlite3.Connection:
+def opened(path: str, max_bytes: int, form: Form = STORE) -> sqlite3.Connection:
     """A connection that waits for nobody: whoever finds the file in use tries again. Raises: `sqlite3.Error`."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
@@ -84,12 +104,12 @@ def opened(path: str, max_bytes: int) -> sqlite3.Connection:
             for asked in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
         )
         connection.execute("COMMIT")
-        if (mine or version or tables) and mine != APPLICATION:
-            raise ConfigurationError(f"{path} is a database of something else: a store has a file of its own")
-        if version > VERSION:
+        if (mine or version or tables) and mine != form.application:
+            raise ConfigurationError(f"{path} is a database of something else: a {form.noun} file is one of its own")
+        if version > form.version:
             raise ConfigurationError(f"{path} was made by a newer version of authkit")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-            raise StoreUnavailable(f"the store file {path} cannot be shared here: its file system keeps no write-ahead log")
+            raise StoreUnavailable(f"the {form.noun} file {path} cannot be shared here: its file system has no write-ahead log")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         connection.execute(f"PRAGMA max_page_count = {max_bytes // PAGE}")
@@ -99,16 +119,16 @@ def opened(path: str, max_bytes: int) -> sqlite3.Connection:
     return connection
 
 
-def furnish(connection: sqlite3.Connection, now: float) -> None:
-    """Make the tables of a new file, and its epoch. Raises: `sqlite3.Error`."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+def furnish(connection: sqlite3.Connection, now: float, form: Form = STORE) -> None:
+    """Make the tables of a new file. Raises: `sqlite3.Error`."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == form.version:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # nobody was quicker
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("INSERT INTO told VALUES ('epoch', ?)", (now,))
+        if connection.execute("PRAGMA user_version").fetchone()[0] != form.version:  # nobody was quicker
+            form.make(connection, now)
+            connection.execute(f"PRAGMA application_id = {form.application}")
+            connection.execute(f"PRAGMA user_version = {form.version}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -116,13 +136,13 @@ def furnish(connection: sqlite3.Connection, now: float) -> None:
         raise
 
 
-def _status(path: str) -> os.stat_result | None:
+def _status(path: str, form: Form) -> os.stat_result | None:
     try:
         return os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreUnavailable(f"the store file {path} cannot be looked at: {error.strerror}") from None
+        raise StoreUnavailable(f"the {form.noun} file {path} cannot be looked at: {error.strerror}") from None
 
 
 def _refusal(status: os.stat_result) -> str | None:
