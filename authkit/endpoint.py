@@ -15,9 +15,11 @@ from .http import MAX_BODY, Request, Response
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from typing import Any, overload
+    from typing import Any, TypeAlias, overload
 
     from .hosts._host import Host
+
+    Answer: TypeAlias = Response | Deny | Awaitable[Response | Deny]
 
 _COROUTINE = 0x80  # CO_COROUTINE of the inspect module
 
@@ -30,13 +32,14 @@ def problem(status: int, code: str, headers: Mapping[str, str] | None = None) ->
 class Endpoint:
     """Serves `fn` on any host: bare on Lambda, ASGI, WSGI, Django and FastAPI, by name where a framework wants its own kind.
 
-    `fn(request) -> Response`, sync (must not block) or async (I/O behind `await blocking(...)`). Other methods are answered
-    with 405, a body over `body_limit` bytes with 413, a failed dependency with 503. `veto(args)` may raise.
+    `fn(request) -> Response`, sync (must not block) or async (I/O behind `await blocking(...)`); or a `Deny`, which is answered
+    as a guard's. Other methods are answered with 405, a body over `body_limit` bytes with 413, a failed dependency with 503.
+    `veto(args)` may raise.
     """
 
     def __init__(
         self,
-        fn: Callable[[Request], Response | Awaitable[Response]],
+        fn: Callable[[Request], Answer],
         *,
         methods: tuple[str, ...] = ("POST",),
         body_limit: int = MAX_BODY,
@@ -51,19 +54,24 @@ class Endpoint:
 
     async def answer(self, request: Request) -> Response:
         """The response to a request of any host."""
+        decided = await self.decide(request)
+        return _refusal.response(decided) if isinstance(decided, Deny) else decided
+
+    async def decide(self, request: Request) -> Response | Deny:
+        """The response of `fn`, or why there is none."""
         try:
             if request.method not in self._methods and not (request.method == "HEAD" and "GET" in self._methods):
-                return problem(405, "method_not_allowed", {"allow": ", ".join(self._methods)})
+                return Deny(405, "method_not_allowed", headers={"allow": ", ".join(self._methods)})
             await request.load_body(self._body_limit)
             answer: Any = self._fn(request)
-            response = await answer if hasattr(answer, "__await__") else answer
-            if not isinstance(response, Response):
-                raise TypeError(f"endpoint {self.__name__!r} must return a Response, not {type(response).__name__}")
-            return response
+            decided = await answer if hasattr(answer, "__await__") else answer
+            if not isinstance(decided, (Response, Deny)):
+                raise TypeError(f"endpoint {self.__name__!r} must return a Response, not {type(decided).__name__}")
+            return decided
         except (RequestError, Unavailable, ConfigurationError, SecretNotFound) as error:
             if not isinstance(error, RequestError):
                 warn("endpoint %s: %s", self.__name__, error)
-            return _refusal.response(_refusal.from_error(error))
+            return _refusal.from_error(error)
 
     def _serve(self, args: tuple[Any, ...], kwargs: dict[str, Any], only: Host | None) -> Any:
         host, request = recognise(args, kwargs, only)
@@ -166,16 +174,16 @@ async def _live(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callabl
 if TYPE_CHECKING:
 
     @overload
-    def endpoint(fn: Callable[[Request], Response | Awaitable[Response]], /) -> Endpoint: ...
+    def endpoint(fn: Callable[[Request], Answer], /) -> Endpoint: ...
     @overload
     def endpoint(
         fn: None = None, /, *, methods: tuple[str, ...] = ..., body_limit: int = ...,
         veto: Callable[[tuple[Any, ...]], None] | None = ...,
-    ) -> Callable[[Callable[[Request], Response | Awaitable[Response]]], Endpoint]: ...  # fmt: skip
+    ) -> Callable[[Callable[[Request], Answer]], Endpoint]: ...  # fmt: skip
 
 
 def endpoint(
-    fn: Callable[[Request], Response | Awaitable[Response]] | None = None,
+    fn: Callable[[Request], Answer] | None = None,
     /,
     *,
     methods: tuple[str, ...] = ("POST",),
@@ -184,21 +192,34 @@ def endpoint(
 ) -> Any:
     """`fn` as a handler for any host; see `Endpoint`. A decorator, with or without arguments."""
 
-    def make(fn: Callable[[Request], Response | Awaitable[Response]]) -> Endpoint:
+    def make(fn: Callable[[Request], Answer]) -> Endpoint:
         return Endpoint(fn, methods=methods, body_limit=body_limit, veto=veto)
 
     return make if fn is None else make(fn)
 
 
-def route(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    """One endpoint over several, by exact path. Mounted, the path is the one relative to the mount."""
+class _Routed(Endpoint):
+    """Several endpoints, each with its own methods and limit of a body."""
 
-    async def app(request: Request) -> Response:
-        found = endpoints.get(request.path)
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        super().__init__(_not_found, body_limit=0)
+        self.__name__ = self.__qualname__ = "app"
+        self.__doc__ = "Endpoints, by exact path."
+        self._endpoints = endpoints
+
+    async def answer(self, request: Request) -> Response:
+        found = self._endpoints.get(request.path)
         return problem(404, "not_found") if found is None else await found.answer(request)
 
-    methods = tuple(dict.fromkeys(method for item in endpoints.values() for method in item._methods))
-    return Endpoint(app, methods=(*methods, "GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"), body_limit=MAX_BODY)
+
+def _not_found(request: Request) -> Deny:
+    return Deny(404, "not_found")
+
+
+def route(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """One endpoint over several, by exact path. Mounted, the path is the one relative to the mount. It looks at `endpoints` at
+    each request: what is added later is served too."""
+    return _Routed(endpoints)
 
 
 __all__ = ["Endpoint", "endpoint", "problem", "route"]
