@@ -100,7 +100,7 @@ def run(guard: Coroutine[Any, Any, T]) -> T:
 
 def _in_place(wanted: object) -> Any:
     if isinstance(wanted, Blocking):
-        return wanted.fn()
+        return wanted.fn() if wanted.pool == "io" else _pool(wanted.pool).call(wanted.fn)
     if isinstance(wanted, _Asking):
         return False
     if isinstance(wanted, _Waiting):
@@ -181,30 +181,69 @@ def aside(fn: Callable[[], object]) -> None:
 
 
 class _Pool:
-    """A bounded executor: `workers` threads, at most `queue` calls waiting. A full queue is `Unavailable`, at once."""
+    """At most `workers` calls run at once and `queue` wait, whoever drives. Past that it is `Unavailable`, at once.
 
-    def __init__(self, name: str, workers: int, queue: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
+    `submit` runs a call on a thread of ours, `call` in the caller's own, which waits for its turn at most `wait` seconds.
+    """
 
-        self._executor: ThreadPoolExecutor = ThreadPoolExecutor(workers, thread_name_prefix=f"authkit-{name}")
+    def __init__(self, name: str, workers: int, queue: int, wait: float = WAIT_SECONDS) -> None:
+        self._name = name
+        self._workers = workers
+        self._wait = wait
         self._places = threading.BoundedSemaphore(workers + queue)
+        self._turns = threading.BoundedSemaphore(workers)
+        self._own = threading.local()  # a call within a call has its turn already
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
 
     def submit(self, fn: Callable[[], Any]) -> Future[Any]:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("too many calls are waiting")
+        self._take_place()
         import contextvars
 
         try:
-            future = self._executor.submit(contextvars.copy_context().run, _returning, fn)
+            future = self._threads().submit(contextvars.copy_context().run, self._in_turn, _returning, fn)
         except BaseException:
             self._places.release()
             raise
         future.add_done_callback(lambda _: self._places.release())
         return future
 
+    def call(self, fn: Callable[[], T]) -> T:
+        if getattr(self._own, "turn", False):
+            return fn()
+        self._take_place()
+        try:
+            return self._in_turn(fn)
+        finally:
+            self._places.release()
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many calls are waiting")
+
+    def _in_turn(self, fn: Callable[..., T], *args: Any) -> T:
+        if not self._turns.acquire(timeout=self._wait):
+            raise Unavailable("waited too long for a turn")
+        self._own.turn = True
+        try:
+            return fn(*args)
+        finally:
+            self._own.turn = False
+            self._turns.release()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._executor is None:  # where all is sync there is none
+            from concurrent.futures import ThreadPoolExecutor
+
+            with self._lock:
+                if self._executor is None:
+                    self._executor = ThreadPoolExecutor(self._workers, thread_name_prefix=f"authkit-{self._name}")
+        return self._executor
+
 
 # Made on first use, and again in a forked child, where the parent's threads do not exist. Sizes: I/O waits, so many
-# threads; argon2id at 64 MiB is bound by memory and cores, so few, and a queue that clears within a few seconds.
+# threads; argon2id at 64 MiB is bound by memory and cores, so few, and a queue that clears within a few seconds: on an event
+# loop and in the threads of a sync host alike. I/O in a sync host's own threads is bounded by those.
 _SIZES = {"io": (32, 1000), "hash": (min(4, os.cpu_count() or 1), 32)}
 _pools: dict[str, _Pool] = {}
 _pools_lock = threading.Lock()
