@@ -33,12 +33,15 @@ _SCHEMA = (
 
 
 class Form:
-    """What a file is. `noun`: for messages. `application` and `version`: in its header. `make`: makes its tables; gets the time."""
+    """What a file is. `noun`, `memory`: for messages. `application`, `version`: in its header. `make`: makes its tables."""
 
-    __slots__ = ("noun", "application", "version", "make")
+    __slots__ = ("noun", "memory", "application", "version", "make")
 
-    def __init__(self, noun: str, application: int, version: int, make: Callable[[sqlite3.Connection, float], object]) -> None:
+    def __init__(
+        self, noun: str, memory: str, application: int, version: int, make: Callable[[sqlite3.Connection, float], object]
+    ) -> None:
         self.noun = noun
+        self.memory = memory
         self.application = application
         self.version = version
         self.make = make
@@ -50,7 +53,22 @@ def _make_store(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("INSERT INTO told VALUES ('epoch', ?)", (now,))
 
 
-STORE = Form("store", APPLICATION, VERSION, _make_store)
+STORE = Form("store", "MemoryStore", APPLICATION, VERSION, _make_store)
+
+
+def settled(path: object, timeout: object, max_bytes: object, form: Form = STORE) -> str:
+    """The whole path of the file. Raises: `ConfigurationError`."""
+    place = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if type(place) is not str:
+        raise ConfigurationError(f"the path of a {form.noun} file is a text")
+    if not place or "\0" in place or place == ":memory:":
+        raise ConfigurationError(f"a {form.noun} file has a path; in memory there is {form.memory}")
+    if type(timeout) not in (int, float) or not 0 < timeout <= 60:  # type: ignore[operator]
+        raise ConfigurationError(f"the timeout of a {form.noun} file is a number of seconds, up to 60")
+    if type(max_bytes) is not int or max_bytes < 16 * PAGE:
+        raise ConfigurationError(f"max_bytes is a whole number of at least {16 * PAGE}")
+    return os.path.abspath(place)  # the working directory may change
+
 
 # Whoever closes any descriptor of a file gives up all of SQLite's locks on it (POSIX): nobody may be about to open the file
 # while we create it, and what exists is looked at by name only.

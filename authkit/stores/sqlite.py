@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from _operator import _compare_digest as same
 from random import random as _uniform
@@ -10,7 +9,7 @@ from random import random as _uniform
 from ..errors import ConfigurationError
 from ._digest import digest, space
 from ._sqlite_desk import Desk
-from ._sqlite_file import PAGE
+from ._sqlite_file import settled as settled_file
 from ._sqlite_gate import SqliteGate
 from ._sqlite_limiter import SqliteLimiter
 from ._sqlite_sweep import Sweep
@@ -18,6 +17,7 @@ from ._store import Store, settled, settled_gate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable
 
@@ -58,18 +58,9 @@ class SqliteStore(Store):
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _uniform,
     ) -> None:
-        place = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-        if type(place) is not str:
-            raise ConfigurationError("the path of a store file is a text")
-        if not place or "\0" in place or place == ":memory:":
-            raise ConfigurationError("a store file has a path; for a store in memory there is MemoryStore")
-        if type(timeout) not in (int, float) or not 0 < timeout <= 60:
-            raise ConfigurationError("the timeout of a store file is a number of seconds, up to 60")
+        place = settled_file(path, timeout, max_bytes)
         if type(max_keys) is not int or max_keys < 1:
             raise ConfigurationError("max_keys is a whole number of at least 1")
-        if type(max_bytes) is not int or max_bytes < 16 * PAGE:
-            raise ConfigurationError(f"max_bytes is a whole number of at least {16 * PAGE}")
-        place = os.path.abspath(place)  # the working directory may change
         self._clock = clock
         # What is read waits for nobody who writes.
         self._writes, self._reads = (Desk(place, max_bytes, timeout, clock, monotonic, sleep, random) for _ in range(2))
