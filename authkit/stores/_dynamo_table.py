@@ -25,11 +25,12 @@ _FAILED = "ConditionalCheckFailedException"
 _FIRST_WAIT = 0.025  # seconds before the second attempt at most; twice as long before each further one
 _LONGEST_WAIT = 0.2  # seconds
 _MADE_WITHIN = 60.0  # seconds for a new table
+_BATCH = "batch_get_item"
 _CALM = 4  # looks at an item that others change, at once; further ones come after a random wait
 _PAUSE = 0.05  # seconds at most
 _SAID = {
     "ResourceNotFoundException": "there is no such table: DynamoStore(...).create_table() makes one",
-    "AccessDeniedException": "the caller lacks dynamodb:GetItem, PutItem, UpdateItem or DeleteItem on it",
+    "AccessDeniedException": "the caller lacks dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem or DeleteItem on it",
     "ItemCollectionSizeLimitExceededException": "it is full",
     "ValidationException": "a value is too large, or the table's key is not the text pk",
 }
@@ -70,6 +71,12 @@ class Table:
     def read(self, place: str) -> Item:
         """The item there, as of now; empty if there is none."""
         return self._call("get_item", {"Key": {KEY: {"S": place}}, "ConsistentRead": True}, "Item")[0] or {}
+
+    def read_all(self, places: set[str]) -> dict[str, Item]:
+        """The items there are at these places, at most 100, as of now, by place."""
+        keys = [{KEY: {"S": place}} for place in places]
+        asked = {"RequestItems": {self._name: {"Keys": keys, "ConsistentRead": True}}}
+        return self._call(_BATCH, asked, "Responses")[0] or {}
 
     def update(self, place: str, change: Change, *, once: bool = False) -> tuple[Item | None, Item | None]:
         """Change the item there: `(item afterwards, None)`; `(None, item as it is)` if the condition does not hold.
@@ -191,11 +198,13 @@ class Table:
 
         quiet.asking = True
         try:
-            answer = getattr(client, action)(TableName=self._name, **asked)
+            answer = getattr(client, action)(**({} if action == _BATCH else {"TableName": self._name}), **asked)
             if "x-amzn-requestid" not in answer["ResponseMetadata"]["HTTPHeaders"]:
                 return None, "not DynamoDB", False, False  # botocore takes any 200 for an answer: a captive portal's page, say
+            if answer.get("UnprocessedKeys"):  # some of a batch: DynamoDB has too much to do
+                return None, "ProvisionedThroughputExceededException", True, True
             found = answer.get(part)
-            return (plain(found) if found else None, False, False), "", False, True
+            return ((_by_place if action == _BATCH else plain)(found) if found else None, False, False), "", False, True
         except ClientError as error:
             code, told = _code(error), error.response.get("ResponseMetadata", {})
             if code == _FAILED:
@@ -239,6 +248,12 @@ def place(kind: str, digest: bytes, shard: int = 0) -> str:
 
     name = urlsafe_b64encode(digest).decode().rstrip("=")
     return f"{kind}.{name}.{shard}" if shard else f"{kind}.{name}"
+
+
+def _by_place(found: dict[str, list[dict[str, Any]]]) -> dict[str, Item]:
+    """The items of a batch, which is of one table."""
+    (items,) = found.values()
+    return {item[KEY]["S"]: plain(item) for item in items}
 
 
 def _code(error: Any) -> str:

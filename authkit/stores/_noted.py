@@ -34,6 +34,12 @@ class Noted:
         with self._lock:
             return self._find(key, self._clock())
 
+    def several(self, keys: tuple[str, ...]) -> list[bytes | None]:
+        """The values of keys, of one moment."""
+        with self._lock:
+            now = self._clock()
+            return [self._find(key, now) for key in keys]
+
     def add(self, key: str, ttl: float, value: bytes) -> bool:
         with self._lock:
             now = self._clock()

@@ -120,6 +120,15 @@ class Store:
         """
         raise NotImplementedError
 
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        """The epoch, and what is noted under each of a few `keys` (at most 50), in one question where the store can do that.
+
+        It sees all that was answered before, here or elsewhere. The epoch is never older than the values: a store that is lost
+        meanwhile shows in it. Where parts of a store may be lost by themselves, it is that of the parts these keys are in.
+        """
+        values = [self.get(key) for key in keys]
+        return self.epoch(), values  # asked last: values of a store that is new by now go with its epoch
+
     def epoch(self) -> float:
         """Epoch seconds at which this store was created, kept in the store: it goes with the data, and the next one is newer.
 

@@ -30,7 +30,7 @@ _ABSENT = f"attribute_not_exists({KEY})"
 
 class DynamoStore(Store):
     """A store in the DynamoDB table `table` (a name or an ARN), whose key is the text `pk` and whose TTL attribute is `x`:
-    `create_table` makes one. It needs GetItem, PutItem, UpdateItem and DeleteItem on it.
+    `create_table` makes one. It needs GetItem, BatchGetItem, PutItem, UpdateItem and DeleteItem on it.
 
     `region`: otherwise boto3's own order. `endpoint`: another address than AWS's, https except to this machine. `client`: a
     boto3 client of the user's; its own time limits and attempts hold. `timeout`: seconds for a call, about, then
@@ -108,6 +108,15 @@ class DynamoStore(Store):
         done, doubtful = self._table.put(where, item, condition, {":now": now, **({} if old is None else {":old": old})})
         # Where an answer was lost, the condition may have failed because it was we who changed the item.
         return done or (doubtful and self._table.read(where).get("o") == mine)
+
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        """In one BatchGetItem, consistently."""
+        places = [_place(key) for key in keys]
+        found = self._table.read_all({_EPOCH, *places})
+        now = self._now()
+        items = [found.get(place, {}) for place in places]
+        values = [bytes(item["v"]) if item.get("e", 0) > now else None for item in items]
+        return (float(found[_EPOCH]["e"] / US) if _EPOCH in found else self.epoch()), values
 
     def epoch(self) -> float:
         item = self._table.read(_EPOCH)

@@ -49,6 +49,7 @@ class MemoryStore(Store):
         self._gates: dict[tuple[str, int], MemoryGate] = {}
         self._noted = Noted(clock, max_keys)
         self._epoch = wall()
+        self._apart: MemoryStore | None = None
 
     def limiter(self, name: str, rates: tuple[Rate, ...], algorithm: Algorithm = "token-bucket") -> MemoryLimiter:
         settled(rates, algorithm)
@@ -78,6 +79,13 @@ class MemoryStore(Store):
                 found = self._gates[name, limit] = MemoryGate(limit, self._clock, self._max_keys)
             return found
 
+    def apart(self) -> MemoryStore:
+        """Another store, the same one each time: what fills it leaves this one its places."""
+        with self._lock:
+            if self._apart is None:
+                self._apart = MemoryStore(max_keys=self._max_keys, clock=self._clock, wall=self._wall)
+            return self._apart
+
     def get(self, key: str) -> bytes | None:
         return self._noted.get(key)
 
@@ -86,6 +94,10 @@ class MemoryStore(Store):
 
     def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
         return self._noted.swap(key, old, new, ttl)
+
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        values = self._noted.several(keys)
+        return self._epoch, values
 
     def epoch(self) -> float:
         return self._epoch

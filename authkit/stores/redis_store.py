@@ -73,7 +73,10 @@ class RedisStore(Store):
 
     def get(self, key: str) -> bytes | None:
         note, _ = self._place(key)
-        reply = self._route.ask(note, b"*2\r\n" + packed(b"GET", note))
+        return self._value(self._route.ask(note, b"*2\r\n" + packed(b"GET", note)))
+
+    def _value(self, reply: Any) -> bytes | None:
+        """What a note says, as Redis tells it."""
         if reply is None:
             return None
         until, colon, value = reply.partition(b":") if isinstance(reply, bytes) else (b"", b"", b"")
@@ -89,6 +92,23 @@ class RedisStore(Store):
     def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
         expected, wanted = (b"-" if each is None else b"+" + each for each in (old, new))
         return self._note(key, packed(b"swap", lifetime(ttl), expected, wanted), 5)
+
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        """In one round trip; on a cluster one for each shard that has any of the keys, and the newest of their epochs."""
+        places = [self._place(key) for key in keys]
+        found: dict[bytes, bytes | None] = {}
+        epoch = 0.0
+        for shard in sorted({shard for _, shard in places}) or range(self._route.shards):
+            here = [place for place, its in places if its == shard]
+            began = self._began(shard)
+            reply = self._route.ask(began, b"*%d\r\n" % (len(here) + 2) + packed(b"MGET", began, *here))
+            if isinstance(reply, Refused) or not isinstance(reply, list) or len(reply) != len(here) + 1:
+                raise StoreUnavailable(f"redis answered {reply.code if isinstance(reply, Refused) else 'something else'}")
+            found.update(zip(here, map(self._value, reply[1:]), strict=True))
+            told = reply[0]
+            known = isinstance(told, bytes) and told.isdigit()
+            epoch = max(epoch, int(told) / 1e6 if known else self._epoch(shard, b"epoch"))
+        return epoch, [found[place] for place, _ in places]
 
     def epoch(self) -> float:
         return max(self._epoch(shard, b"epoch") for shard in range(self._route.shards))
@@ -112,6 +132,10 @@ class RedisStore(Store):
         shard = crc32(name) % shards
         return b"%b{%d}n:%b" % (self._prefix, shard, name), shard
 
+    def _began(self, shard: int) -> bytes:
+        """Where the epoch of a shard is."""
+        return self._prefix + (b"epoch" if self._route.shards == 1 else b"{%d}epoch" % shard)
+
     def _note(self, key: str, values: bytes, count: int) -> bool:
         place, shard = self._place(key)
         if shard not in self._begun:
@@ -133,8 +157,7 @@ class RedisStore(Store):
             once("a Redis store may forget what is noted before its time: set maxmemory-policy to noeviction")
 
     def _epoch(self, shard: int, act: bytes) -> float:
-        place = self._prefix + (b"epoch" if self._route.shards == 1 else b"{%d}epoch" % shard)
-        reply = self._run(NOTES_SCRIPT, place, 3, self._now() + packed(act, 0))
+        reply = self._run(NOTES_SCRIPT, self._began(shard), 3, self._now() + packed(act, 0))
         if not isinstance(reply, bytes) or not reply.isdigit():
             raise StoreUnavailable("redis answered an epoch with something else")
         return int(reply) / 1e6

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NOTES = space("notes")
 _EPOCH = "SELECT value FROM told WHERE name = 'epoch'"
+_LOOK = "SELECT key, value, until FROM noted WHERE key IN ({}) UNION ALL SELECT NULL, value, 0 FROM told WHERE name = 'epoch'"
 _WRITE = "INSERT OR REPLACE INTO noted (key, value, until) VALUES (?, ?, ?)"
 
 
@@ -107,6 +108,17 @@ class SqliteStore(Store):
     def _noted(self, connection: sqlite3.Connection, place: bytes) -> bytes | None:
         row = connection.execute("SELECT value, until FROM noted WHERE key = ?", (place,)).fetchone()
         return bytes(row[0]) if row is not None and row[1] > self._clock() else None
+
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        places = [digest(_NOTES, key) for key in keys]
+
+        def work(connection: sqlite3.Connection) -> tuple[float, list[bytes | None]]:
+            rows = connection.execute(_LOOK.format(",".join("?" * len(places))), places).fetchall()
+            now = self._clock()
+            found = {place: bytes(value) for place, value, until in rows if place is not None and until > now}
+            return next(float(value) for place, value, _ in rows if place is None), [found.get(place) for place in places]
+
+        return self._reads.read(work)
 
     def epoch(self) -> float:
         return self._reads.read(lambda connection: float(connection.execute(_EPOCH).fetchone()[0]))

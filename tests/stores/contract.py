@@ -8,6 +8,7 @@ from authkit.stores import Store
 
 from .contract_gates import GateContract
 from .contract_limits import LimitContract
+from .contract_looks import LookContract
 from .contract_notes import NoteContract
 from .contract_processes import ProcessContract
 from .contract_windows import WindowContract
@@ -16,7 +17,7 @@ from .parts import Clock, admitted, in_threads, rates
 __all__ = ["Clock", "SharedStoreContract", "StoreContract", "admitted", "in_threads", "rates"]
 
 
-class StoreContract(LimitContract, WindowContract, NoteContract, GateContract):
+class StoreContract(LimitContract, WindowContract, NoteContract, LookContract, GateContract):
     """For any store. `few`: a call takes milliseconds, so that the tests make do with fewer of them."""
 
     few = False
