@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 from .._outage import Outage
 from ..decision import _set, _Value
 from ..errors import ConfigurationError, InvalidCredentials, StoreUnavailable
 from ..stores import MemoryStore, Rate, Store
+from ._known import Known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..stores import Limiter
     from ..stores._store import Taken
 
-REMEMBERED = 30 * 86_400  # seconds for which a network from which an account has logged in is known
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
 _NOWHERE = "no address"  # the network of all whose address nobody knows
 _NOBODY = "-"  # stands for every name that can be nobody's; a digest has no such form
@@ -36,15 +38,20 @@ class TooManyAttempts(InvalidCredentials):
 class LoginLimits(_Value):
     """How many wrong passwords are looked at; each a limit or several, as in `rate_limit`, the longer ones the slower.
 
-    - `account_here`: for an account from one network. Each further limit is reached after more failures and refills more
-      slowly, so that delays grow: seconds first, then minutes, then half an hour.
-    - `account`: for an account from everywhere together, of which networks that it has logged in from in the last 30 days are
-      free. So whoever fails on purpose, from however many addresses, slows down new networks of that account while it goes on,
-      and keeps nobody out who logs in from where they did before.
+    - `account_here`: for an account from one network.
+    - `account`: for an account from everywhere together, of which networks that it has logged in from in the last 30 days, the
+      last 16 of them, are free. So whoever fails on purpose, from however many addresses, slows down new networks of that
+      account while it goes on, and keeps nobody out who logs in from where they did before.
     - `address`: for one network, over all accounts.
 
+    Each further limit is reached after more failures and refills more slowly, so that delays grow: from one network the next
+    attempt at an account comes after 12 seconds once 5 have failed; from there or from everywhere together after 3 minutes once
+    20 have, after half an hour once 50 have, and after 100 minutes once 100 have. That is at most 100 guesses at a password
+    in a day (as many as NIST SP 800-63B-4 allows in a row) and 200 in a week.
+
     A network is an IPv4 address, or the first `ipv6_prefix` bits of an IPv6 one. `name`: accounts of one name and store are
-    counted together. Nothing here ever locks an account: what is used up comes back by itself.
+    counted together. Nothing here ever locks an account: what is used up comes back by itself, so that the longest delay above
+    is also the longest that anybody waits once a stranger stops; and who is logged in stays so.
 
     Raises: `ConfigurationError` for what is no limit.
     """
@@ -60,8 +67,8 @@ class LoginLimits(_Value):
         self,
         *,
         account_here: str | Iterable[str] = ("5/minute", "20/hour", "50/day"),
-        account: str | Iterable[str] = ("30/hour", "100/day"),
-        address: str | Iterable[str] = ("30/minute", "300/hour"),
+        account: str | Iterable[str] = ("20/hour", "50/day", "100 per 7 days"),
+        address: str | Iterable[str] = ("30/minute", "300/hour", "1000/day"),
         ipv6_prefix: int = 64,
         name: str = "login",
     ) -> None:
@@ -81,12 +88,11 @@ class LoginLimits(_Value):
 class Attempt:
     """One attempt that may be made: what it took, to be given back if it is not to count."""
 
-    __slots__ = ("_store", "_taken", "_known")
+    __slots__ = ("_taken", "_note")
 
-    def __init__(self, store: Store, taken: list[tuple[Limiter, str]], known: str | None) -> None:
-        self._store = store
+    def __init__(self, taken: list[tuple[Limiter, str]], note: Callable[[], None] | None) -> None:
         self._taken = taken
-        self._known = known
+        self._note = note
 
     def undo(self) -> None:
         """It was not judged, or not wrong. A store that fails now has counted one too many, which comes back by itself."""
@@ -100,21 +106,24 @@ class Attempt:
     def succeeded(self) -> None:
         """The password was right: nothing counts, and the account is known in this network."""
         self.undo()
-        if self._known is not None:
+        if self._note is not None:
             try:
-                self._store.add(self._known, REMEMBERED)
+                self._note()
             except StoreUnavailable:
                 pass
 
 
 class Attempts:
-    """The limits in force. May block as its store does. While the store fails, this process counts for itself."""
+    """The limits in force. May block as its store does. While the store fails, this process counts for itself.
 
-    def __init__(self, limits: LoginLimits, store: Store) -> None:
+    `clock`: epoch seconds, by which networks are known for a month; limits go by the store's own.
+    """
+
+    def __init__(self, limits: LoginLimits, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.limits = limits
         self.blocks = store.blocks
-        self._shared = _Counted(limits, store)
-        self._local = _Counted(limits, MemoryStore()) if store.blocks or not isinstance(store, MemoryStore) else None
+        self._shared = _Counted(limits, store, clock)
+        self._local = _Counted(limits, MemoryStore(), clock) if store.blocks or not isinstance(store, MemoryStore) else None
         self._outage = Outage("login limits", "this process counts for itself meanwhile")
 
     def begin(self, username: str | None, network: str | None) -> Attempt:
@@ -140,20 +149,20 @@ class Attempts:
 class _Counted:
     """The three limits on one store."""
 
-    def __init__(self, limits: LoginLimits, store: Store) -> None:
+    def __init__(self, limits: LoginLimits, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
-        self._name = limits.name
+        self._known = Known(store, limits.name, clock)
         self._here, self._account, self._address = (
             _limiter(store, f"{limits.name}:{what}", rates)
             for what, rates in (("here", limits.account_here), ("account", limits.account), ("address", limits.address))
         )
 
     def begin(self, name: str, network: str | None) -> Attempt:
-        known = None if network is None or name == _NOBODY else f"{self._name}:known:{name}:{network}"
+        knowable = network is not None and name != _NOBODY
+        where = _NOWHERE if network is None else network
         taken: list[tuple[Limiter, str]] = []
-        attempt = Attempt(self._store, taken, known)
-        network = _NOWHERE if network is None else network
-        asked = [(self._address, network), (self._here, f"{name} {network}")]
+        attempt = Attempt(taken, (lambda: self._known.note(name, where)) if knowable else None)
+        asked = [(self._address, where), (self._here, f"{name} {where}")]
         if name != _NOBODY:  # such a name opens nothing: it is enough that its network is limited
             asked.append((self._account, name))
         try:
@@ -166,7 +175,7 @@ class _Counted:
                         asked.append((limiter, key))
                     elif not answer[0]:
                         taken.append((limiter, key))
-                    elif limiter is not self._account or known is None or self._store.get(known) is None:
+                    elif limiter is not self._account or not knowable or not self._known.has(name, where):
                         raise TooManyAttempts(_whole(answer[0]))
         except BaseException:
             attempt.undo()

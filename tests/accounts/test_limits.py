@@ -80,20 +80,6 @@ def test_only_failures_count(accounts):
     assert statuses(accounts, 6) == [401] * 5 + [429]
 
 
-def test_delays_grow(accounts, clock):
-    """Seconds, then minutes, then half an hour: how long somebody who never stops waits between two attempts."""
-    waits = []
-    while len(waits) < 120:
-        answer = post(accounts)
-        if answer.status == 429:
-            waits.append(int(answer.headers["retry-after"]))
-            clock.now += waits[-1]
-    assert waits[:10] == [12] * 10
-    assert waits[30] == 180
-    assert waits[-1] == 1728
-    assert waits == sorted(waits)
-
-
 def test_the_account_comes_back_by_itself(accounts, clock):
     statuses(accounts, 300)
     clock.now += 86_400
@@ -150,15 +136,6 @@ def test_a_stranger_slows_nobody_down_where_they_have_logged_in_before(accounts,
         post(accounts, peer=f"198.51.101.{n}")
     assert post(accounts, password="correct horse", peer=HERE).status == 200
     assert post(accounts, password="correct horse", peer=ELSEWHERE).status == 429  # a new network waits its turn
-
-
-def test_an_account_can_be_guessed_only_so_often_from_everywhere(accounts, clock):
-    looked_at = 0
-    for turn in range(2 * 86_400 // 300):
-        clock.now += 300
-        for n in range(3):
-            looked_at += post(accounts, peer=f"198.{turn % 250}.{turn // 250}.{n}").status == 401
-    assert looked_at <= 2 * 100 + 100
 
 
 def test_a_known_network_is_one_of_the_account_alone(accounts):
@@ -253,8 +230,8 @@ class Breaking(Store):
     def get(self, key):
         return self.reached().get(key)
 
-    def add(self, key, ttl, value=b""):
-        return self.reached().add(key, ttl, value)
+    def swap(self, key, old, new, ttl):
+        return self.reached().swap(key, old, new, ttl)
 
     def reached(self):
         self.asked += 1
@@ -410,9 +387,9 @@ def test_no_name_is_written_to_the_store(users, tokens, hasher):
     keys = []
 
     class Noting(Breaking):
-        def add(self, key, ttl, value=b""):
-            keys.append(key)
-            return self.real.add(key, ttl, value)
+        def swap(self, key, old, new, ttl):
+            keys.append(f"{key} {new}")
+            return self.real.swap(key, old, new, ttl)
 
     store = Noting()
     store.up = True
@@ -420,7 +397,7 @@ def test_no_name_is_written_to_the_store(users, tokens, hasher):
     post(accounts, password="correct horse")
     post(accounts)
     assert len(keys) == 1
-    assert not any("alice" in key for key in keys)
+    assert not any("alice" in key or HERE in key for key in keys)
 
 
 @pytest.mark.parametrize(
