@@ -26,7 +26,7 @@ class Paths:
             if not isinstance(path, str) or not path.startswith("/"):
                 raise ConfigurationError("except_for: a path starts with '/'")
             stem = path[:-1] if path.endswith("/*") else path
-            if "*" in stem or stem == "/" != path or _is_ambiguous(stem):
+            if "*" in stem or stem == "/" != path or is_ambiguous(stem):
                 raise ConfigurationError(f"except_for: {path!r} is neither an exact path nor whole segments as in '/public/*'")
             if stem is path:
                 self._exact.add(path)
@@ -38,14 +38,15 @@ class Paths:
         path = request.path
         if path in self._exact or (self._below and path.startswith(self._below) and path not in self._below):
             raw = request.raw_path
-            return not _is_ambiguous(path) and (raw is None or not _is_ambiguous_as_sent(raw.lower()))
+            return not is_ambiguous(path) and (raw is None or not _is_ambiguous_as_sent(raw.lower()))
         return False
 
 
 def _is_ambiguous_as_sent(raw: str) -> bool:
     """A server may have merged slashes or resolved dots before the router came to see the path; what is around it may not."""
-    return any(code in raw for code in _ENCODED) or _is_ambiguous(raw.replace("%", ""))
+    return any(code in raw for code in _ENCODED) or is_ambiguous(raw.replace("%", ""))
 
 
-def _is_ambiguous(path: str) -> bool:
+def is_ambiguous(path: str) -> bool:
+    """Whether two parsers could read this decoded path differently."""
     return any(mark in path for mark in _AMBIGUOUS) or any(segment in (".", "..") for segment in path.split("/"))

@@ -1,21 +1,27 @@
-"""`Accounts`: registering, authenticating, and the endpoints that serve them."""
+"""`Accounts`: registering, authenticating, changing, and the endpoints that serve people."""
 
 from __future__ import annotations
 
-from .. import _credential, _refusal, _verifiers
-from .._audit import warn, write
+import time
+
+from .. import _verifiers
+from .._audit import warn
+from .._paths import is_ambiguous
 from .._run import arun, blocking, run
-from .._state import State
-from ..address import ClientAddress, parse
-from ..decision import Deny
-from ..endpoint import Endpoint, problem
-from ..errors import ConfigurationError, InvalidCredentials, InvalidToken, _Rejected
-from ..http import Response
+from ..address import ClientAddress
+from ..decision import Deny, Principal
+from ..endpoint import Endpoint, route
+from ..errors import ConfigurationError, InvalidToken
 from ..stores import MemoryStore, Store
-from ._aside import finished
-from ._attempts import Attempt, Attempts, LoginLimits, TooManyAttempts
-from ._bodies import texts
-from .names import canonical
+from ._answers import Answers
+from ._attempts import Attempts, LoginLimits
+from ._cors import Cors
+from ._login import Login
+from ._people import People
+from ._sent import NO_CREDENTIAL, Sent
+from ._serving import Served, note_principal
+from ._sessions import Sessions, invalid_token
+from .cookies import Cookies
 from .passwords import PasswordHasher
 from .users import User
 
@@ -24,34 +30,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..http import Request
+    from ..endpoint import Answer
+    from ..http import Request, Response
     from ..tokens import Tokens
     from .users import Users
 
-NO_CREDENTIAL = 'Bearer realm="api"'  # RFC 6750 section 3: no error code where nothing was sent that could be wrong
-BODY_LIMIT = 65_536  # bytes; a user name and a password of 4096 bytes, every character of them escaped
-
-
-class RegistrationRefused(_Rejected):
-    """This user cannot be registered. `reason`: `username_not_acceptable`, `password_not_acceptable` or `username_taken`."""
-
-    default_reason = "username_not_acceptable"
-
 
 class Accounts:
-    """People with passwords: `users` keeps them, `tokens` says who has logged in.
+    """People with passwords: `users` keeps them, `tokens`, which wants a store, says who has logged in.
 
-    `login` and `verify` are endpoints for any host. Passwords are hashed off the event loop, a few at a time; past that,
-    `Unavailable` (503).
+    `login`, `verify`, `refresh`, `logout` and `jwks` are endpoints for any host, `app` is all of them by path, below `prefix`.
+    Passwords are hashed off the event loop, a few at a time; past that, `Unavailable` (503).
 
     Wrong passwords are limited, for an account and for a network: `limits` says how many, `store` where they are counted (by
-    default in this process; a store that fails is stood in for by this process). Past them nothing is hashed, and the answer
-    is 429 with `Retry-After`, the same for names that exist and names that do not. Right ones are never counted, so that a
-    test may log in as often as it likes; one that fails often takes `limits=LoginLimits(account_here="1000/second", ...)`, or
+    default where the tokens are kept; a store that fails is stood in for by this process). Past them nothing is hashed, and the
+    answer is 429 with `Retry-After`, the same for names that exist and names that do not. Right ones are never counted, so that
+    a test may log in as often as it likes; one that fails often takes `limits=LoginLimits(account_here="1000/second", ...)`, or
     `insecure_unlimited=True`, which lets anybody guess as fast as the machine hashes. While it is being looked at, a right
     one counts too: of one account and network, so many as may fail at once. `client`: how an address is found.
 
-    Raises: `ConfigurationError` for `create_on_first_login` and `prefix`, which are not available in this version.
+    `create_on_first_login`: a name that nobody has is registered by its first login, which counts against the limits like a
+    wrong password. Whoever comes first has the name, and everybody can see which names are taken.
+
+    `cookies`: tokens travel in cookies that no script reads, and in no body. `cors`: the other origins whose scripts may read
+    what the endpoints answer, each like 'https://app.example.com'; with cookies they are also trusted not to be forgers.
+
+    `on_event(kind, user)`: told, off the event loop, of what a user should hear of: "password_changed", "disabled", "enabled",
+    "deleted". What it raises is logged by its type, and changes nothing.
+
+    Raises: `ConfigurationError` for a part that is none, and for a `Tokens` without a store.
     """
 
     def __init__(
@@ -66,39 +73,73 @@ class Accounts:
         limits: LoginLimits | None = None,
         client: ClientAddress | None = None,
         insecure_unlimited: bool = False,
+        cookies: Cookies | None = None,
+        cors: Iterable[str] = (),
+        registration: bool = False,
+        send_reset: Callable[..., Any] | None = None,
+        second_factor: Any = None,
+        on_event: Callable[[str, User], object] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not callable(getattr(users, "find", None)) or not callable(getattr(users, "add", None)):
             raise ConfigurationError("users has the methods find and add: MemoryUsers(), say")
-        if not callable(getattr(tokens, "issue", None)) or not callable(getattr(tokens, "verify", None)):
+        if not callable(getattr(tokens, "issue_pair", None)) or not callable(getattr(tokens, "verify", None)):
             raise ConfigurationError("tokens is a Tokens")
-        if create_on_first_login or prefix:
-            raise ConfigurationError("create_on_first_login and prefix are not available in this version")
-        if store is not None and not isinstance(store, Store):
-            raise ConfigurationError("store is a Store")
-        if limits is not None and (not isinstance(limits, LoginLimits) or insecure_unlimited):
-            raise ConfigurationError("limits is a LoginLimits, and insecure_unlimited=True wants none")
-        if client is not None and not isinstance(client, ClientAddress):
-            raise ConfigurationError("client is a ClientAddress")
+        if getattr(tokens, "store", tokens) is None:
+            raise ConfigurationError("Accounts wants a Tokens with a store, in which refresh tokens and revocations are kept")
+        for what, part, kind in (
+            ("hasher", hasher, PasswordHasher),
+            ("store", store, Store),
+            ("limits", limits, LoginLimits),
+            ("client", client, ClientAddress),
+            ("cookies", cookies, Cookies),
+        ):
+            if part is not None and not isinstance(part, kind):
+                raise ConfigurationError(f"{what} is a {kind.__name__}")
+        if limits is not None and insecure_unlimited:
+            raise ConfigurationError("insecure_unlimited=True wants no limits")
+        for what, hook in (("send_reset", send_reset), ("on_event", on_event)):
+            if hook is not None and not callable(hook):
+                raise ConfigurationError(f"{what} is a callable")
+        self._prefix = _prefix(prefix)
+        self._clock = clock
         self._client = ClientAddress() if client is None else client
-        limits = LoginLimits() if limits is None else limits
-        self._attempts = None if insecure_unlimited else Attempts(limits, MemoryStore() if store is None else store)
         self._warned = False
-        self._users = users
-        self._users_in_place = getattr(users, "in_place", False) is True
-        self._update = getattr(users, "update", None)
+        self._store = getattr(tokens, "store", MemoryStore()) if store is None else store
         self._tokens = tokens
         self._holder_of = _verifiers.asked(tokens)
         self._hasher = PasswordHasher() if hasher is None else hasher
-        self.login = Endpoint(self._login, body_limit=BODY_LIMIT, veto=_no_texts("login"))
-        self.verify = Endpoint(self._verify, body_limit=BODY_LIMIT, veto=_no_texts("verify"))
+        self._on_event = on_event
+        self._people = People(users, tokens, self._hasher, clock)
+        limits = LoginLimits() if limits is None else limits
+        self._attempts = None if insecure_unlimited else Attempts(limits, self._store)
+        self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login is True)
+        self._cors = Cors(cors, credentials=cookies is not None)
+        self._sent = Sent(cookies, self._cors.origins)
+        self._answers = Answers(cookies, getattr(tokens, "refresh_ttl", 2_592_000))
+        self._routes: dict[str, Endpoint] = {}
+        self.app = route(self._routes)
+        sessions = Sessions(self)
+        self.login = self._serve("/login", sessions.login)
+        self.verify = self._serve("/verify", sessions.verify)
+        self.refresh = self._serve("/refresh", sessions.refresh)
+        self.logout = self._serve("/logout", sessions.logout)
+        self.jwks = self._serve("/.well-known/jwks.json", sessions.jwks, methods=("GET",))
+
+    def _serve(
+        self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)
+    ) -> Served:
+        """`fn(request) -> Response | Deny` as an endpoint called `name`, in `app` at `path`."""
+        served = self._routes[self._prefix + path] = Served(fn, self._cors, name=name or fn.__name__, methods=methods)
+        return served
 
     def register(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:
         """Make a user. Raises: `RegistrationRefused`; `Unavailable`."""
-        return run(self._register(username, password, roles, scopes))
+        return run(self._people.register(username, password, roles, scopes))
 
     async def aregister(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:
         """As `register`, on an event loop."""
-        return await arun(self._register(username, password, roles, scopes))
+        return await arun(self._people.register(username, password, roles, scopes))
 
     def authenticate(self, username: str, password: str, *, client: str | None = None) -> User:
         """The user whose password this is. The work is the same whether or not there is such a user.
@@ -107,160 +148,136 @@ class Accounts:
         network, whose limit strangers can use up as well as the account's owner.
 
         A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
-        `users` has `update`.
+        `users` has `update`. With `create_on_first_login`, a name that nobody has is registered.
 
         Raises: `InvalidCredentials`, whose `reason` is for the log alone, of it `TooManyAttempts`, before anything is hashed;
         `Unavailable`. Never returns None.
         """
-        return run(self._authenticate(username, password, client))
+        return run(self._login.authenticate(username, password, client))
 
     async def aauthenticate(self, username: str, password: str, *, client: str | None = None) -> User:
         """As `authenticate`, on an event loop."""
-        return await arun(self._authenticate(username, password, client))
+        return await arun(self._login.authenticate(username, password, client))
 
-    async def _register(self, username: str, password: str, roles: Iterable[str], scopes: Iterable[str]) -> User:
-        name = canonical(username)
-        if name is None:
-            raise RegistrationRefused("username_not_acceptable")
-        if not self._hasher.acceptable(password):
-            raise RegistrationRefused("password_not_acceptable")
-        await self._hasher.warm()
-        hashed = await blocking(self._hasher.hash, password, pool="hash")
-        user = User(name, password_hash=hashed, roles=roles, scopes=scopes)
-        if not await self._asking(self._users.add, user):
-            raise RegistrationRefused("username_taken")
+    def set_password(self, username: str, password: str) -> User:
+        """Give a user another password, and end every session that was begun with the old one.
+
+        Raises: `UnknownUser`, `PasswordRefused`; `ConfigurationError` if `users` has no `update`; `Unavailable`: of the tokens'
+        store, when the new password is in force already, so that doing it again ends the sessions.
+        """
+        return run(self._telling("password_changed", self._people.set_password(username, password)))
+
+    async def aset_password(self, username: str, password: str) -> User:
+        """As `set_password`, on an event loop."""
+        return await arun(self._telling("password_changed", self._people.set_password(username, password)))
+
+    def disable(self, username: str) -> User:
+        """Let a user log in no more, and end their sessions.
+
+        Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update`; `Unavailable`, as `set_password`.
+        """
+        return run(self._telling("disabled", self._people.disable(username)))
+
+    async def adisable(self, username: str) -> User:
+        """As `disable`, on an event loop."""
+        return await arun(self._telling("disabled", self._people.disable(username)))
+
+    def enable(self, username: str) -> User:
+        """Let a user log in again; what was ended stays so.
+
+        Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update`; `Unavailable`.
+        """
+        return run(self._telling("enabled", self._people.enable(username)))
+
+    async def aenable(self, username: str) -> User:
+        """As `enable`, on an event loop."""
+        return await arun(self._telling("enabled", self._people.enable(username)))
+
+    def delete(self, username: str) -> User:
+        """Remove a user, and end their sessions. The name is free then.
+
+        Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update` or `remove`; `Unavailable`, when the user is
+        disabled perhaps, and still there.
+        """
+        return run(self._telling("deleted", self._people.delete(username)))
+
+    async def adelete(self, username: str) -> User:
+        """As `delete`, on an event loop."""
+        return await arun(self._telling("deleted", self._people.delete(username)))
+
+    async def _telling(self, kind: str, change: Any) -> User:
+        user: User = await change
+        await self._tell(kind, user)
         return user
 
-    async def _authenticate(self, username: str, password: str, client: str | None) -> User:
-        """As `_judge`, if there has not been too much of it: 0 hashes for who is over the limit."""
-        name = canonical(username)
-        attempts = self._attempts
-        if attempts is None:
-            return await self._judge(name, password)
-        network = None if client is None else _network(client, attempts.limits.ipv6_prefix)
-        attempt = None if attempts.blocks else attempts.begin(name, network)
-        return await finished(self._settled(attempts, attempt, name, network, password))
-
-    async def _settled(
-        self, attempts: Attempts, attempt: Attempt | None, name: str | None, network: str | None, password: str
-    ) -> User:
-        """Judge it, and count it by its result, whoever still waits for that."""
-        if attempt is None:
-            attempt = await blocking(attempts.begin, name, network)
+    async def _tell(self, kind: str, user: User) -> None:
+        """Tell the application what has happened to this user."""
+        if self._on_event is None:
+            return
         try:
-            user = await self._judge(name, password)
-        except InvalidCredentials:
-            raise
-        except Exception:  # it was not judged
-            await self._counting(attempt.undo)
-            raise
-        await self._counting(attempt.succeeded)
-        return user
+            await blocking(self._on_event, kind, user)
+        except Exception as error:  # its message may be anybody's
+            warn("on_event raised %s", type(error).__name__)
 
-    async def _counting(self, fn: Callable[[], None]) -> None:
-        if self._attempts is not None and self._attempts.blocks:
-            await blocking(fn)
-        else:
-            fn()
+    async def _complete(self, request: Request, user: User, amr: Iterable[str]) -> Response | Deny:
+        """The answer to somebody who has proved to be `user` by the methods `amr` (RFC 8176): a new pair of tokens."""
+        forged = self._sent.forged(request)
+        if forged is not None:
+            return forged
+        claims: dict[str, Any] = {"auth_time": int(self._clock()), "amr": list(amr)}
+        if user.subject != user.username:
+            claims["preferred_username"] = user.username
+        note_principal(request, self._principal_of(user))
+        if not hasattr(self._tokens, "issuing_pair"):  # not there yet
+            from ..http import Response
 
-    async def _judge(self, name: str | None, password: str) -> User:
-        user = None if name is None else await self._asking(self._users.find, name)
-        stored = None if user is None else user.password_hash
-        matches = await self._hasher.verifying(password, stored)
-        if user is None:
-            raise InvalidCredentials("user_unknown")
-        if matches is not True:
-            raise InvalidCredentials("password_wrong")
-        if user.disabled:  # after the work, so that it takes as long
-            raise InvalidCredentials("user_disabled")
-        return await self._rehashed(user, password)
+            token = await self._tokens.issuing(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
+            return Response.json(
+                {"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": self._tokens.access_ttl}
+            )
+        pair = await self._tokens.issuing_pair(
+            user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
+        )
+        return self._answers.pair(user.username, pair)
 
-    async def _rehashed(self, user: User, password: str) -> User:
-        """The user, whose password this is, with a hash as it would be made today. That it cannot be is no reason to refuse."""
-        stored = user.password_hash
-        if stored is None or self._update is None or not self._hasher.needs_rehash(stored):
-            return user
+    async def _holder(self, request: Request) -> Principal | Deny:
+        """Whose the bearer header or the access cookie is, which is not there because another site had it sent."""
+        return await self._known(request, self._sent.access(request))
+
+    async def _known(self, request: Request, token: str | Deny | None) -> Principal | Deny:
+        """Whose access token that is, told to the audit."""
+        if token is None:
+            return NO_CREDENTIAL
+        if isinstance(token, Deny):
+            return token
         try:
-            hashed = await blocking(self._hasher.hash, password, pool="hash")
-            renewed = user.changed(password_hash=hashed)
-            # What is replaced is this very user: a password that was changed meanwhile stays changed.
-            replaced = await self._asking(self._update, user, renewed)
-        except Exception as error:  # the message may be anybody's: only its kind is told
-            import logging
+            principal = await self._holder_of(token)
+        except InvalidToken as error:
+            return invalid_token(error.reason)
+        note_principal(request, principal)
+        return principal
 
-            logging.getLogger("authkit.accounts").warning("a hash could not be made anew: %s", type(error).__name__)
-            return user
-        return renewed if replaced is True else user
+    def _principal_of(self, user: User) -> Principal:
+        return Principal(user.subject, issuer=self._tokens.issuer)
 
-    async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
-        return fn(*args) if self._users_in_place else await blocking(fn, *args)
-
-    async def _login(self, request: Request) -> Response:
-        """POST {"username", "password"}: 200 {"user", "access_token", "token_type", "expires_in"}, 401, or 429."""
-        username, password = texts(request, "username", "password")
+    async def _address(self, request: Request) -> str | None:
+        """The client's address, for limits; None: nobody knows. Raises: `Unavailable`."""
         client = self._client
         if client.waits:
             await client.load()
         if not self._warned and client.suspects_proxy(request):
             self._warned = True
             warn("login limits count by the peer, which is probably a proxy: set AUTHKIT_TRUSTED_PROXIES or client=")
-        address = client.resolve(request)
-        try:
-            user = await self._authenticate(username, password, address)
-        except TooManyAttempts as error:
-            _note(request, error.reason, address)
-            return problem(429, "rate_limited", {"retry-after": str(error.retry_after)})
-        except InvalidCredentials:
-            return problem(401, "invalid_credentials", {"www-authenticate": NO_CREDENTIAL})
-        claims = None if user.subject == user.username else {"preferred_username": user.username}
-        token = await self._tokens.issuing(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
-        lifetime = self._tokens.access_ttl
-        return Response.json({"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": lifetime})
+        return client.resolve(request)
 
-    async def _verify(self, request: Request) -> Response:
-        """POST {"token"}, or a bearer header and no body: 200 {"status": "valid", "user"}, or 401."""
-        token = _credential.from_header(request)
-        if token is None and not request.body and "content-type" not in request.headers:
-            return problem(401, "unauthorized", {"www-authenticate": NO_CREDENTIAL})
-        if token is None:
-            (token,) = texts(request, "token")
-        elif request.body:
-            token = _credential.TWO_CREDENTIALS
-        if isinstance(token, Deny):
-            return _refusal.response(token)
-        try:
-            principal = await self._holder_of(token)
-        except InvalidToken:
-            return problem(401, "invalid_token", {"www-authenticate": 'Bearer error="invalid_token"'})
-        return Response.json({"status": "valid", "user": principal.claims.get("preferred_username", principal.subject)})
+    def _address_at_hand(self, request: Request) -> str | None:
+        """The client's address for the audit alone, where nothing has to be read for it."""
+        return None if self._client.waits else self._client.resolve(request)
 
 
-def _network(client: str, prefix: int) -> str:
-    """What of an address counts as one; a text that is no address counts as it is."""
-    address = parse(client)
-    if address is None:
-        return "?" + client[:64]
-    if address.bits == 32 or "/" not in address.bucket:  # IPv4, or IPv4 behind NAT64
-        return address.bucket
-    return f"{address.value >> 128 - prefix:x}::/{prefix}"
-
-
-def _note(request: Request, reason: str, address: str | None) -> None:
-    """Tell the audit why a login was not looked at: in the event of the guards around it, or in one of its own."""
-    around: State | None = request.state
-    state = State() if around is None or around.ended else around
-    state.outcome, state.guard, state.reason, state.status = "deny", "login", reason, 429
-    state.client = state.client or address or ""
-    if state is not around:
-        write(state, request)
-
-
-def _no_texts(name: str) -> Callable[[tuple[Any, ...]], None]:
-    def veto(args: tuple[Any, ...]) -> None:
-        if args and all(isinstance(arg, str) for arg in args):
-            raise TypeError(
-                f"accounts.{name} is an endpoint that serves requests; to check a password, call accounts.authenticate"
-            )
-        return
-
-    return veto
+def _prefix(prefix: str) -> str:
+    if type(prefix) is not str or not prefix.isascii() or not prefix.isprintable() or set(prefix) & set(' ?#"<>{}|^`*'):
+        raise ConfigurationError("prefix is a path: ASCII, and no space, '?' or '#'")
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/") or is_ambiguous(prefix)):
+        raise ConfigurationError("prefix is empty, or a path like '/auth' without '/' at its end")
+    return prefix
