@@ -180,6 +180,14 @@ def aside(fn: Callable[[], object]) -> None:
         _pool("io").submit(fn)
 
 
+def behind(fn: Callable[[], object], pool: str) -> None:
+    """Call `fn`, which may block and whose result nobody wants, on a thread of ours, whoever drives; wait for nothing.
+
+    Raises: `Unavailable`, and nothing is called, if too many calls wait.
+    """
+    _pool(pool).submit(fn)
+
+
 class _Pool:
     """At most `workers` calls run at once and `queue` wait, whoever drives. Past that it is `Unavailable`, at once.
 
@@ -243,8 +251,9 @@ class _Pool:
 
 # Made on first use, and again in a forked child, where the parent's threads do not exist. Sizes: I/O waits, so many
 # threads; argon2id at 64 MiB is bound by memory and cores, so few, and a queue that clears within a few seconds: on an event
-# loop and in the threads of a sync host alike. I/O in a sync host's own threads is bounded by those.
-_SIZES = {"io": (32, 1000), "hash": (min(4, os.cpu_count() or 1), 32)}
+# loop and in the threads of a sync host alike. I/O in a sync host's own threads is bounded by those. What an application sends
+# may hang for as long as it likes, so it has threads of its own.
+_SIZES = {"io": (32, 1000), "hash": (min(4, os.cpu_count() or 1), 32), "send": (4, 200)}
 _pools: dict[str, _Pool] = {}
 _pools_lock = threading.Lock()
 
