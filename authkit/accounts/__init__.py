@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from ._accounts import Accounts, RegistrationRefused
+from ._accounts import Accounts
 from ._attempts import LoginLimits, TooManyAttempts
+from ._people import PasswordRefused, RegistrationRefused, UnknownUser
+from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
 from .users import MemoryUsers, User, Users
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .handbook import HandbookSha256 as HandbookSha256
+    from .older import OlderHash as OlderHash
+    from .sqlite_users import SqliteUsers as SqliteUsers
+
+# Loaded on first use.
+_PLACES = {"HandbookSha256": "handbook", "OlderHash": "older", "SqliteUsers": "sqlite_users"}
+
 __all__ = [
     "Accounts",
+    "CookieTooLarge",
+    "Cookies",
+    "HandbookSha256",
     "LoginLimits",
     "MemoryUsers",
+    "OlderHash",
     "PasswordHasher",
+    "PasswordRefused",
     "RegistrationRefused",
+    "SqliteUsers",
     "TooManyAttempts",
+    "UnknownUser",
     "User",
     "Users",
 ]
+
+
+def __getattr__(name: str) -> object:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

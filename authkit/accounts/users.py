@@ -6,6 +6,7 @@ import threading
 
 from ..decision import _set, _Value
 from ..errors import ConfigurationError
+from .names import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, Protocol
 else:
     Protocol = object
+
+NOT_CANONICAL = "a user is kept by its canonical name, or no login finds it: authkit.accounts.names.canonical gives it"
 
 
 class User(_Value):
@@ -89,7 +92,10 @@ class Users(Protocol):
         """The user of exactly this canonical name, or None."""
 
     def add(self, user: User) -> bool:
-        """Add `user` in one atomic step; False, and nothing changed, if the name is taken."""
+        """Add `user` in one atomic step; False, and nothing changed, if the name is taken.
+
+        Whoever adds users without `Accounts` canonicalises their names first; the tables here raise `ValueError` for others.
+        """
         raise NotImplementedError
 
 
@@ -136,6 +142,8 @@ class MemoryUsers:
         return self._users.get(username)
 
     def add(self, user: User) -> bool:
+        if canonical(user.username) != user.username:
+            raise ValueError(NOT_CANONICAL)
         with self._lock:
             if user.username in self._users:
                 return False

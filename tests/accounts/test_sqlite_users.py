@@ -1,0 +1,348 @@
+"""`SqliteUsers`: the contract, and what is its own: the file, its faults, and processes that are killed and forked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import stat
+import threading
+import time
+
+import pytest
+
+from authkit import ConfigurationError, InvalidCredentials, Unavailable
+from authkit.accounts import MemoryUsers, SqliteUsers, User
+from authkit.accounts.sqlite_users import VERSION
+from authkit.stores import SqliteStore
+
+from .users_contract import FULL, SharedUsersContract
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "users.db"
+
+
+@pytest.fixture
+def users(file):
+    users = SqliteUsers(file, timeout=30)
+    yield users
+    users.close()
+
+
+def edited(file, statement, *values):
+    """What somebody does by hand."""
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute(statement, values)
+        other.commit()
+
+
+class TestSqliteUsers(SharedUsersContract):
+    @pytest.fixture
+    def users(self, file):
+        users = SqliteUsers(file, timeout=30)
+        yield users
+        users.close()
+
+    @pytest.fixture
+    def recipe(self, file):
+        return f"SqliteUsers({str(file)!r}, timeout=30)"
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("roles", "admin"), ("roles", '"admin"'), ("roles", "{}"), ("roles", "[1]"), ("roles", "[[]]"), ("roles", "null"),
+            ("roles", ""), ("roles", b"[]"), ("roles", "[" * 100_000), ("roles", "[" + "9" * 5000 + "]"),
+            ("roles", '["\\ud800"]'), ("scopes", "all"), ("scopes", '["a",'),
+            ("disabled", "no"), ("disabled", 2), ("disabled", -1), ("disabled", 0.5),
+            ("subject", ""), ("subject", b"alice"), ("password_hash", b"\xff"), ("password_changed", "today"),
+            ("password_changed", 9e999), ("factors", b"\x00"),
+        ],
+        ids=lambda value: ascii(value)[:20],
+    )  # fmt: skip
+    def test_a_row_that_nobody_can_have_meant_is_unavailable(self, users, accounts, file, column, value):
+        """PWD-07: nobody comes in by it, no exception of another kind comes out, and it can be removed."""
+        registered = accounts.register("alice", "correct horse")
+        users.add(User("bob"))
+        edited(file, f"UPDATE users SET {column} = ? WHERE name = 'alice'", value)
+        asked = [
+            lambda: accounts.authenticate("alice", "correct horse"),
+            lambda: users.find("alice"),
+            lambda: users.update(registered, registered.changed(disabled=True)),
+            users.list,
+        ]
+        for call in asked:
+            with pytest.raises(Unavailable, match=f"users file cannot be read: its column {column}"):
+                call()
+        assert users.add(User("alice")) is False
+        assert users.find("bob") == User("bob")
+        assert users.remove("alice") is True
+
+    @pytest.mark.parametrize("stored", ["", "!", "correct horse", 5])
+    def test_a_hash_that_was_edited_by_hand_lets_nobody_in(self, accounts, file, stored):
+        """PWD-07."""
+        accounts.register("alice", "correct horse")
+        edited(file, "UPDATE users SET password_hash = ?", stored)
+        with pytest.raises(InvalidCredentials):
+            accounts.authenticate("alice", "correct horse")
+
+
+def test_a_row_that_was_formatted_by_hand_is_the_same_user(users, file):
+    users.add(FULL)
+    edited(file, "UPDATE users SET roles = ?", '[ "\u00e9crivain", "admin","ed\\u0022itor" , "admin"]')
+    assert users.find("alice") == FULL
+    assert users.update(FULL, FULL.changed(roles=())) is True
+
+
+def test_nothing_is_made_before_it_is_used_and_looking_is_enough(file):
+    users = SqliteUsers(str(file))
+    assert not file.exists()
+    assert users.find("alice") is None
+    assert users.list() == []
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    users.close()
+
+
+@pytest.mark.parametrize("side", ["", "-wal", "-shm"])
+def test_a_link_is_refused_and_not_followed(file, side):
+    target = file.parent / "target"
+    (file.parent / (file.name + side)).symlink_to(target)
+    with pytest.raises(ConfigurationError, match=r"users file .* symbolic link"):
+        SqliteUsers(file).find("alice")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o620, 0o666])
+def test_a_file_that_others_can_write_is_refused(file, mode):
+    file.touch()
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        SqliteUsers(file).add(FULL)
+
+
+def test_a_store_is_no_users_file_and_users_are_no_store(file, users):
+    users.add(FULL)
+    with pytest.raises(ConfigurationError, match="something else"):
+        SqliteStore(file).epoch()
+    other = file.parent / "store.db"
+    store = SqliteStore(other)
+    store.epoch()
+    with pytest.raises(ConfigurationError, match="something else"):
+        SqliteUsers(other).find("alice")
+    store.close()
+
+
+def test_a_file_of_a_newer_version_is_refused(file, users):
+    users.add(FULL)
+    edited(file, f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(ConfigurationError, match="newer"):
+        SqliteUsers(file).find("alice")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"path": ""}, {"path": ":memory:"}, {"path": b"a"}, {"path": None}, {"path": "a\0"}, {"timeout": 0}, {"max_bytes": 1}],
+)
+def test_a_wrong_argument_is_a_configuration_error(wrong):
+    with pytest.raises(ConfigurationError):
+        SqliteUsers(**{"path": "users.db", **wrong})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"username": "Alice"}, {"subject": 17}, {"subject": ""}, {"password_hash": b"h"}, {"roles": [1]}, {"scopes": [None]},
+     {"disabled": 1}, {"password_changed": "now"}, {"password_changed": float("nan")}, {"factors": "\ud800"}],
+)  # fmt: skip
+def test_what_could_not_be_given_back_is_not_kept(users, change):
+    with pytest.raises(ValueError):
+        users.add(FULL.changed(**change))
+    assert users.list() == []
+
+
+class TestFaults:
+    """A table that cannot be asked is a 503: never somebody who is unknown, never somebody who is let in."""
+
+    def test_a_locked_file_is_unavailable_to_writers_and_open_to_readers(self, users, file):
+        users.add(FULL)
+        quick = SqliteUsers(file, timeout=0.05)
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for call in (
+                lambda: quick.add(User("bob")),
+                lambda: quick.update(FULL, User("alice")),
+                lambda: quick.remove("alice"),
+            ):
+                with pytest.raises(Unavailable, match="in use"):
+                    call()
+            assert quick.find("alice") == FULL
+            other.execute("ROLLBACK")
+        assert quick.add(User("bob")) is True
+        quick.close()
+
+    def test_a_file_that_is_full_takes_nobody_and_keeps_who_there_is(self, file):
+        users = SqliteUsers(file, max_bytes=16 * 4096)
+        added = []
+        with pytest.raises(Unavailable, match="full"):
+            for n in range(1000):
+                users.add(User(f"user{n}", factors="x" * 1000))
+                added.append(n)
+        assert len(added) > 10
+        with pytest.raises(Unavailable, match="full"):
+            users.update(users.find("user0"), User("user0", factors="y" * 100_000))
+        assert users.find("user0").factors == "x" * 1000
+        assert len(users.list(limit=1000)) == len(added)
+        assert users.remove("user0")
+        users.close()
+
+    def test_a_damaged_file_is_unavailable_and_left_as_it_is(self, file, rng):
+        file.write_bytes(rng.randbytes(20_000))
+        file.chmod(0o600)
+        before = file.read_bytes()
+        users = SqliteUsers(file)
+        for call in (lambda: users.find("alice"), lambda: users.add(FULL), users.list):
+            with pytest.raises(Unavailable, match="damaged"):
+                call()
+        assert file.read_bytes() == before
+
+    def test_pages_that_were_overwritten_let_nobody_in_and_raise_nothing_else(self, users, file, rng):
+        for n in range(100):
+            users.add(User(f"user{n:03}", password_hash="!", factors="x" * 100))
+        users.close()
+        whole, faults = file.read_bytes(), 0
+        for _ in range(60):
+            place = rng.randrange(100, len(whole) - 200)
+            file.write_bytes(whole[:place] + rng.randbytes(100) + whole[place + 100 :])
+            broken = SqliteUsers(file)
+            for n in range(0, 100, 9):
+                try:
+                    found = broken.find(f"user{n:03}")
+                    assert found is None or found.username == f"user{n:03}"
+                except (Unavailable, ConfigurationError):
+                    faults += 1
+            broken.close()
+        assert faults
+
+    def test_a_place_where_no_file_can_be_is_unavailable(self, tmp_path):
+        with pytest.raises(Unavailable, match="cannot be made"):
+            SqliteUsers(tmp_path / "nowhere" / "users.db").find("alice")
+
+    def test_every_commit_waits_for_the_disk(self, users):
+        full = 2
+        users.add(FULL)
+        asked = users._writes.read(lambda connection: connection.execute("PRAGMA synchronous").fetchone()[0])
+        assert asked == full
+        assert users._writes.read(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
+
+
+def in_child(work):
+    """Run `work` in a forked child; what it returns is its exit status (0 to 255)."""
+    child = os.fork()
+    if not child:
+        status = 255
+        try:
+            status = int(work())
+        finally:
+            os._exit(status)
+    return child
+
+
+def status_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class TestKilled:
+    """AVL-06."""
+
+    def killed_while_writing(self, file, rounds, rng):
+        """A child adds, updates and removes, and says after each what was answered; the parent has a copy that it compares."""
+        told_of = MemoryUsers()
+        for round_ in range(rounds):
+            read, write = os.pipe()
+
+            def work(round_=round_, write=write):
+                users = SqliteUsers(file, timeout=30)
+                for n in range(100_000):
+                    user = User(f"r{round_}.{n}", roles=["a"])
+                    os.write(write, b"A%d\n" % n if users.add(user) else b"?")
+                    os.write(write, b"U%d\n" % n if users.update(user, user.changed(disabled=True)) else b"?")
+                    os.write(write, b"R%d\n" % n if n % 2 == 0 and users.remove(user.username) else b"-%d\n" % n)
+
+            child = in_child(work)
+            os.close(write)
+            told = bytearray(os.read(read, 8))  # it writes
+            assert told
+            time.sleep(rng.random() * 0.03)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            while data := os.read(read, 65_536):
+                told += data
+            os.close(read)
+            assert b"?" not in told
+            self._same(file, told_of, round_, told.split(b"\n")[:-1])
+        with contextlib.closing(sqlite3.connect(file)) as looked:
+            assert looked.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+    def _same(self, file, told_of, round_, lines):
+        for line in lines:
+            plain = User(f"r{round_}.{int(line[1:])}", roles=["a"])
+            if line.startswith(b"A"):
+                told_of.add(plain)
+            elif line.startswith(b"U"):
+                assert told_of.update(plain, plain.changed(disabled=True))
+            elif line.startswith(b"R"):
+                assert told_of.remove(plain.username)
+        users = SqliteUsers(file, timeout=30)
+        kept, expected = ({user.username: user for user in table.list(limit=1_000_000)} for table in (users, told_of))
+        users.close()
+        differ = [name for name in {*kept, *expected} if kept.get(name) != expected.get(name)]
+        last = max(int(line[1:]) for line in lines)
+        # What was under way when it died, and that alone, may have been done without being told of.
+        assert set(differ) <= {f"r{round_}.{last}", f"r{round_}.{last + 1}"}
+        assert len(differ) <= 1
+        for name in differ:
+            if name in expected:
+                told_of.remove(name)
+            if name in kept:
+                told_of.add(kept[name])
+
+    def test_who_was_acknowledged_outlives_a_kill_at_any_moment(self, file, rng):
+        self.killed_while_writing(file, 10, rng)
+
+    @pytest.mark.soak
+    def test_who_was_acknowledged_outlives_a_thousand_kills(self, file, rng):
+        self.killed_while_writing(file, 1000, rng)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+class TestForked:
+    def test_parent_and_children_share_the_file_and_no_connection(self, users):
+        users.add(FULL)
+        children = [in_child(lambda n=n: users.add(User(f"child{n}")) and users.find("alice") == FULL) for n in range(3)]
+        assert users.add(User("parent"))
+        assert [status_of(child) for child in children] == [1, 1, 1]
+        assert [user.username for user in users.list()] == ["alice", "child0", "child1", "child2", "parent"]
+
+    def test_a_fork_while_threads_write_harms_neither_side(self, users):
+        stop, added, children = threading.Event(), [], []
+
+        def work(n):
+            while not stop.is_set():
+                name = f"thread{n}.{len(added)}"
+                if users.add(User(name)):
+                    added.append(name)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for n in range(5):
+                children.append(in_child(lambda n=n: users.add(User(f"child{n}"))))
+                time.sleep(0.01)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert [status_of(child) for child in children] == [1] * 5
+        assert {user.username for user in users.list(limit=100_000)} == {*added, *(f"child{n}" for n in range(5))}
