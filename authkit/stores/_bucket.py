@@ -28,14 +28,14 @@ _LONG_AGO = float("-inf")  # when an unused bucket was full again
 class BucketLimiter(MemoryLimiter):
     """One rate. A state is a float."""
 
-    __slots__ = ("_speed", "_burst", "_most", "_each")
+    __slots__ = ("_speed", "_burst", "_brim", "_each")
 
     def __init__(self, rate: Rate, clock: Callable[[], float], max_keys: int) -> None:
-        super().__init__(clock, clock(), max_keys, _LONG_AGO)
+        super().__init__(clock, clock(), max_keys, rate.burst, _LONG_AGO)
         self._speed = rate.count / rate.period
         self._each = rate.period / rate.count
         self._burst = float(rate.burst)
-        self._most = self._burst + _SLACK
+        self._brim = self._burst + _SLACK
 
     def take(self, key: str, cost: int = 1) -> Taken:
         # What nearly every request runs, written out: a key in use. All else is the general way.
@@ -45,7 +45,7 @@ class BucketLimiter(MemoryLimiter):
                 now = (self._clock() - self._start) * self._speed
                 if full < now:
                     full = now
-                free = self._most - cost - (full - now)
+                free = self._brim - cost - (full - now)
                 if free >= 0.0:
                     self._young[key] = full + cost
                     left = floor(free)
@@ -53,7 +53,10 @@ class BucketLimiter(MemoryLimiter):
                 free += cost
                 if free >= 0.0 and full > now:  # else the clock went back, or the cost is more than a full bucket
                     left = floor(free)
-                    return (cost - free + _SLACK) * self._each, ((left, (left - free + _NEXT) * self._each),)
+                    wait = (cost - free + _SLACK) * self._each
+                    if cost > 1:
+                        self._hold(key, cost, now * self._each + wait)
+                    return wait, ((left, (left - free + _NEXT) * self._each),)
         return super().take(key, cost)
 
     take_here = take
@@ -63,9 +66,9 @@ class BucketLimiter(MemoryLimiter):
         backlog = state - now  # permits used and not yet come back
         if backlog < 0.0:
             backlog, state = 0.0, now
-        elif backlog > self._most:  # the clock went back: nobody is locked out longer than an empty bucket takes
+        elif backlog > self._brim:  # the clock went back: nobody is locked out longer than an empty bucket takes
             backlog, state = self._burst, now + self._burst
-        free = self._most - backlog
+        free = self._brim - backlog
         wait = 0.0
         if cost > free:
             wait, cost = (cost - self._burst + backlog) * self._each, 0
@@ -86,7 +89,7 @@ class BucketsLimiter(MemoryLimiter):
     __slots__ = ("_rates",)
 
     def __init__(self, rates: tuple[Rate, ...], clock: Callable[[], float], max_keys: int) -> None:
-        super().__init__(clock, clock(), max_keys, (_LONG_AGO,) * len(rates))
+        super().__init__(clock, clock(), max_keys, min(rate.burst for rate in rates), (_LONG_AGO,) * len(rates))
         self._rates = tuple((rate.count / rate.period, rate.period / rate.count, float(rate.burst)) for rate in rates)
 
     def _step(self, state: Buckets, now: float, cost: int) -> tuple[Buckets, Taken]:

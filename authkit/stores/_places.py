@@ -38,14 +38,16 @@ class MemoryLimiter(Limiter):
     or dropped, so that what is no longer needed goes without a sweep that would make everybody wait.
     """
 
-    __slots__ = ("_clock", "_start", "_max_keys", "_young", "_old", "_fresh", "_overflow")
+    __slots__ = ("_clock", "_start", "_max_keys", "_most", "_young", "_old", "_refused", "_fresh", "_overflow")
 
-    def __init__(self, clock: Callable[[], float], start: float, max_keys: int, fresh: Any) -> None:
+    def __init__(self, clock: Callable[[], float], start: float, max_keys: int, most: int, fresh: Any) -> None:
         self._clock = clock
         self._start = start  # time is counted from here
         self._max_keys = max_keys
+        self._most = most  # permits that a key has at most: a cost above it is refused to everybody for ever
         self._young: dict[str, Any] = {}
         self._old: dict[str, Any] = {}
+        self._refused: dict[str, float] = {}  # keys of those two that were refused more than one permit, and until when
         self._fresh = fresh  # the state of a key that has taken nothing
         self._overflow = fresh  # what newcomers share when every place is held by a key at its limit
 
@@ -77,6 +79,8 @@ class MemoryLimiter(Limiter):
                 self._young[key] = state
             after, taken = self._step(state, now, cost)
             self._young[key] = after
+            if cost > 1 and taken[0]:
+                self._hold(key, cost, now + taken[0])
             return taken
 
     take_here = take
@@ -92,8 +96,17 @@ class MemoryLimiter(Limiter):
 
     def reset(self, key: str) -> None:
         with _lock:
-            self._young.pop(key, None)
-            self._old.pop(key, None)
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+        self._refused.pop(key, None)
+
+    def _hold(self, key: str, cost: int, until: float) -> None:
+        """Whoever was told to wait for so much does not have it earlier because others came: the key keeps its place."""
+        if cost <= self._most:
+            self._refused[key] = until
 
     def _take_new(self, key: str, cost: int, now: float) -> Taken:
         if len(self._young) + len(self._old) < self._max_keys:
@@ -110,13 +123,21 @@ class MemoryLimiter(Limiter):
         return taken
 
     def _look(self, now: float) -> tuple[str, float] | None:
-        """Look at one old key: gone if it is as if new, else moved over and given with how used it is."""
+        """Look at one old key: gone if it is as if new, else moved over and given with how used it is.
+
+        Whoever waits for more than one permit is at its limit, too.
+        """
         if not self._old:
             self._old, self._young = self._young, {}
             if not self._old:
                 return None
         key, state = self._old.popitem()
         used = self._used(state, now)
+        if key in self._refused:
+            if used and now < self._refused[key]:
+                used = 1.0
+            else:
+                del self._refused[key]
         if not used:
             return None
         self._young[key] = state
@@ -133,6 +154,5 @@ class MemoryLimiter(Limiter):
                 chosen, least = seen
         if chosen is None:
             return False
-        self._young.pop(chosen, None)
-        self._old.pop(chosen, None)  # the tables may have taken turns meanwhile
+        self._drop(chosen)  # from either table: they may have taken turns meanwhile
         return True

@@ -22,7 +22,7 @@ PAGE = 4096  # bytes
 _WAL_KEPT = 4_194_304  # bytes of the write-ahead log that stay after a flood
 _SCHEMA = (
     "CREATE TABLE told (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
-    # `until`: epoch seconds after which the row says nothing; `free`: whether a limited key has a permit left
+    # Epoch seconds: after `until` the row says nothing; from `free` on a limited key may make way for another
     *(
         f"CREATE TABLE {table} (key BLOB PRIMARY KEY, value BLOB NOT NULL, until REAL NOT NULL, "
         "free INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _READ = "SELECT value FROM used WHERE key = ?"
 _WRITE = (
     "INSERT INTO used (key, value, until, free) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE "
-    "SET value = excluded.value, until = excluded.until, free = excluded.free"
+    "SET value = excluded.value, until = excluded.until, free = max(free, excluded.free)"
 )
+_HOLD = "UPDATE used SET free = ? WHERE key = ? AND free < ?"
+_NEVER = 1 << 53  # epoch seconds
 _LATER = 0.001  # seconds: no row goes early by what floats lose
 
 
@@ -60,10 +62,14 @@ class SqliteLimiter(Limiter):
             place = self._shared
             before = self._state(connection, place)
         after, taken = self._arithmetic.step(self._arithmetic.fresh if before is None else before, now, cost)
+        limited = self._arithmetic.limited(taken, cost)
+        free = _NEVER if place == self._shared else -int(-(now + limited) // 1) if limited else 0
         if after != before and (before is not None or not taken[0]):
-            self._keep(connection, place, after, now)
+            self._keep(connection, place, after, free)
             if before is None:
                 self._sweep.count(connection, 1)
+        elif cost > 1 and before is not None:  # of a wait for one permit the row says so already
+            connection.execute(_HOLD, (free, place, free))
         return taken
 
     def give_back(self, key: str, cost: int = 1) -> None:
@@ -75,7 +81,7 @@ class SqliteLimiter(Limiter):
             now = self._clock()
             before = self._state(connection, place)
             if before is not None:
-                self._keep(connection, place, self._arithmetic.back(before, now, cost), now)
+                self._keep(connection, place, self._arithmetic.back(before, now, cost), 0)
 
         self._writes.write(work)
 
@@ -98,7 +104,6 @@ class SqliteLimiter(Limiter):
         except (ValueError, TypeError):
             raise StoreUnavailable("the store file holds a row that no store wrote") from None
 
-    def _keep(self, connection: sqlite3.Connection, place: bytes, state: Any, now: float) -> None:
-        free = place != self._shared and self._arithmetic.has_left(state, now)
+    def _keep(self, connection: sqlite3.Connection, place: bytes, state: Any, free: int) -> None:
         until = self._arithmetic.until(state) + _LATER
         connection.execute(_WRITE, (place, self._arithmetic.packed(state), until, free))

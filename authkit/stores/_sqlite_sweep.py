@@ -38,7 +38,7 @@ class Sweep:
             if connection.execute("SELECT value FROM told WHERE name = 'used'").fetchone()[0] < self._max_keys:
                 return True
             for key, _, free in seen:
-                if free:
+                if free <= now:
                     connection.execute("DELETE FROM used WHERE key = ?", (key,))
                     self.count(connection, -1)
                     return True

@@ -31,6 +31,7 @@ class Arithmetic:
             kind: type[Sliding | Fixed] = Fixed if algorithm == "fixed-window" else Sliding
             self._rules = WindowsLimiter(tuple(kind(rate) for rate in rates), _no_time, 0.0, 1)
         self._algorithm = algorithm
+        self._most = min(rate.burst for rate in rates)
         self.fresh: Any = self._rules._fresh
 
     def step(self, state: Any, now: float, cost: int) -> tuple[Any, Taken]:
@@ -41,9 +42,10 @@ class Arithmetic:
         """The state of a key that is given back `cost`."""
         return self._rules._back(state, now - self._origin, cost)
 
-    def has_left(self, state: Any, now: float) -> bool:
-        """Whether one more can be taken."""
-        return self._rules._used(state, now - self._origin) < 1.0
+    def limited(self, taken: Taken, cost: int) -> float:
+        """Seconds for which a key that was answered so, at this cost, is at its limit: it waits for that much, or for one."""
+        wait = taken[0] if cost <= self._most else 0.0
+        return max(wait, *(following for left, following in taken[1] if not left), 0.0)
 
     def until(self, state: Any) -> float:
         """Epoch seconds after which the key is as if new, but for what floats lose."""

@@ -120,7 +120,7 @@ class WindowLimiter(MemoryLimiter):
     __slots__ = ("_window", "_count")
 
     def __init__(self, window: Sliding | Fixed, clock: Callable[[], float], start: float, max_keys: int) -> None:
-        super().__init__(clock, start, max_keys, window.fresh)
+        super().__init__(clock, start, max_keys, window.count, window.fresh)
         self._window = window
         self._count = window.count
 
@@ -149,7 +149,8 @@ class WindowsLimiter(MemoryLimiter):
     __slots__ = ("_windows",)
 
     def __init__(self, windows: tuple[Sliding | Fixed, ...], clock: Callable[[], float], start: float, max_keys: int) -> None:
-        super().__init__(clock, start, max_keys, tuple(window.fresh for window in windows))
+        most = min(window.count for window in windows)
+        super().__init__(clock, start, max_keys, most, tuple(window.fresh for window in windows))
         self._windows = windows
 
     def _step(self, state: tuple[State, ...], now: float, cost: int) -> tuple[tuple[State, ...], Taken]:

@@ -50,6 +50,48 @@ def test_several_limits_are_bounded_alike(algorithm):
     assert not any(admitted(limiter, key) for key in limited)
 
 
+@pytest.mark.parametrize("texts", [("10/hour",), ("10/hour", "1000/day")], ids=["one limit", "two"])
+@every_algorithm
+def test_who_waits_for_several_permits_has_them_no_earlier_for_a_flood(algorithm, texts):
+    clock = Clock(1_000_800.0)
+    limiter = MemoryStore(max_keys=100, clock=clock, wall=clock).limiter("a", rates(*texts), algorithm)
+    waiting = [f"waiting{n}" for n in range(20)]
+    for key in waiting:
+        assert admitted(limiter, key, 3) == 3
+        assert limiter.take(key, 8)[0] > 0
+    for n in range(2000):
+        assert admitted(limiter, f"flood{n}", cost=4) == 1  # they have used more: the others would make way for them
+        clock.sleep(0.001)
+        assert len(limiter) <= 100
+    assert [limiter.take(key, 8)[0] > 0 for key in waiting] == [True] * 20
+    assert {limiter.take(key, 0)[1][0][0] for key in waiting} == {7}
+    assert len(limiter._refused) == 20
+    clock.sleep(3600)
+    for n in range(2000):
+        admitted(limiter, f"flood{n}")
+    assert not limiter._refused
+
+
+@every_algorithm
+def test_a_cost_that_nobody_can_have_holds_no_place(algorithm):
+    """Else one request a key would be enough to fill the store."""
+    clock = Clock()
+    limiter = MemoryStore(max_keys=100, clock=clock, wall=clock).limiter("a", rates("10/hour"), algorithm)
+    for n in range(1000):
+        assert admitted(limiter, f"k{n}") == 1
+        assert limiter.take(f"k{n}", 11)[0] > 0
+    assert not limiter._refused
+
+
+def test_a_key_that_is_reset_is_waited_for_no_longer():
+    limiter = MemoryStore().limiter("a", rates("10/hour"))
+    limiter.take("k")
+    limiter.take("k", 10)
+    limiter.reset("k")
+    assert not limiter._refused
+    assert limiter.take("k", 10)[0] == 0
+
+
 def test_a_store_full_of_limited_keys_lets_newcomers_share_one_bucket():
     clock = Clock()
     limiter = MemoryStore(max_keys=100, clock=clock).limiter("a", rates("2/hour"))

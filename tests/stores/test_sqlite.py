@@ -16,6 +16,7 @@ from authkit import ConfigurationError, Unavailable
 from authkit.stores import SqliteStore
 
 from .contract import Clock, SharedStoreContract, admitted, in_threads, rates
+from .parts import ALGORITHMS
 from .sqlite_parts import in_child, is_whole, rows, status_of
 
 
@@ -112,6 +113,38 @@ class TestBounds:
             assert admitted(limiter, f"flood{n}") == 1
         assert rows(file, "used") <= 100
         assert not any(admitted(limiter, key) for key in limited)
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_who_waits_for_several_permits_has_them_no_earlier_for_a_flood(self, file, clock, algorithm):
+        """Also where another process took and gave back in between."""
+        store, other = (SqliteStore(file, max_keys=60, clock=clock) for _ in range(2))
+        limiter, others = (each.limiter("a", rates("10/hour", "1000/day"), algorithm) for each in (store, other))
+        clock.now = 1_000_800.0
+        waiting = [f"waiting{n}" for n in range(10)]
+        for key in waiting:
+            assert admitted(limiter, key, 3) == 3
+            assert limiter.take(key, 8)[0] > 0
+            assert others.take(key)[0] == 0
+            others.give_back(key)
+        for n in range(600):
+            assert admitted(others, f"flood{n}", cost=4) == 1
+        assert rows(file, "used") <= 60
+        assert [limiter.take(key, 8)[0] > 0 for key in waiting] == [True] * 10
+        assert {limiter.take(key, 0)[1][0][0] for key in waiting} == {7}
+
+    def test_a_key_that_was_limited_may_make_way_when_it_no_longer_is(self, file, clock):
+        store = SqliteStore(file, max_keys=40, clock=clock)
+        limiter = store.limiter("a", rates("2/minute", "1000/day"))
+        for n in range(40):
+            assert admitted(limiter, f"limited{n}", 3) == 2
+        clock.sleep(31)  # a permit each: what is left of the day's bucket holds no place
+        assert [admitted(limiter, f"new{n}", 3) for n in range(20)] == [2] * 20
+
+    def test_a_cost_that_nobody_can_have_holds_no_place(self, file, clock):
+        limiter = SqliteStore(file, max_keys=40, clock=clock).limiter("a", rates("10/hour"))
+        for n in range(200):
+            assert admitted(limiter, f"k{n}") == 1
+            assert limiter.take(f"k{n}", 11)[0] > 0
 
     def test_a_store_full_of_limited_keys_lets_newcomers_share_one_place(self, file, clock):
         store = SqliteStore(file, max_keys=40, clock=clock)
