@@ -6,57 +6,73 @@ import os
 
 from .._needs import needs
 from .._run import blocking, run
-from ..errors import ConfigurationError, Unavailable
+from ..errors import ConfigurationError
+from . import _argon2
+from ._new_password import NewPassword
+from .older import chosen
 from .pepper import PREFIX, Pepper, secret_of, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from ._new_password import Breached
+    from .older import OlderHash
     from .pepper import AnyPepper, Keys
 
 MAX_BYTES = 4096  # of UTF-8; far above any passphrase, far below what would make hashing a weapon
-SALT_BYTES = 16  # RFC 9106 section 4
-HASH_BYTES = 32
-MOST_MEMORY, MOST_PASSES, MOST_LANES = 2**20, 100, 64  # KiB; a stored hash that asks for more was not made by anybody's login
 
 
 class PasswordHasher:
     """Hashes and verifies passwords with argon2id.
 
-    `memory`: KiB, `passes` and `lanes`: argon2's m, t and p. The default is the low-memory profile of RFC 9106 section 4
-    (64 MiB, 3 passes, 4 lanes); smaller ones are for tests. Passwords are prepared as RFC 8265 section 4.2 says (NFC, every
-    space a plain one), and may have at most `max_bytes` bytes of UTF-8. `random`: a number of bytes that nobody can guess.
+    `profile`: "rfc9106-low-memory" (the default: RFC 9106 section 4, 64 MiB, 3 passes, 4 lanes), "rfc9106-high-memory" (2 GiB,
+    1 pass, 4 lanes) or "owasp" (19 MiB, 2 passes, 1 lane). Or `memory` in KiB, `passes` and `lanes`, argon2's m, t and p, of
+    which those left out are the default's; small ones are for tests. Passwords are prepared as RFC 8265 section 4.2 says (NFC,
+    every space a plain one), and may have at most `max_bytes` bytes of UTF-8. `random`: so many bytes that nobody can guess.
 
     `pepper`: a secret of at least 32 bytes, without which the stolen hashes are worth nothing; None: there is none. New hashes
     take its current value; the previous one verifies until its end, and the pending one already. Hashes without a pepper go
     on verifying. `needs_rehash` says which are to be made anew, which is possible at a login only: a hash whose pepper was
     retired before its user came back matches nothing any more, so keep the previous one for months, not hours.
 
-    Raises: `ConfigurationError` for parameters that argon2 does not have, and for a pepper that is too short or a sample.
+    `also`: hashes that another system made, which verify until a login replaces them: "bcrypt", "django", "django-bcrypt",
+    "werkzeug", "passlib", "passlib-bcrypt", "sha512-crypt", "node-scrypt", "node-scrypt-text-salt", or an `OlderHash`.
+    `insecure_also`: those whose passwords can be searched for fast, "django-pbkdf2-sha1", "django-sha1", "django-md5",
+    "werkzeug-pbkdf2-sha1" or `HandbookSha256(salt=...)`: each is an open door until its user logs in. What is not named matches
+    nothing. No pepper is in any of them.
+
+    `min_length`: characters of a new password. `breached`: called with a new one, sync or async, it says whether that is known
+    to attackers. If it fails, no password is set (503), unless `breached_on_error="insecure_allow"`.
+
+    Raises: `ConfigurationError` for parameters that argon2 does not have, for a pepper that is too short or a sample, for a
+    name that is not one of these, and where the package that a kind of hash needs is missing.
     """
 
     def __init__(
         self,
         *,
-        memory: int = 65_536,
-        passes: int = 3,
-        lanes: int = 4,
+        profile: str | None = None,
+        memory: int | None = None,
+        passes: int | None = None,
+        lanes: int | None = None,
         max_bytes: int = MAX_BYTES,
+        min_length: int = 8,
         pepper: AnyPepper | None = None,
+        also: Iterable[str | OlderHash] = (),
+        insecure_also: Iterable[str | OlderHash] = (),
+        breached: Breached | None = None,
+        breached_on_error: str = "deny",
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         peppered, secret = pepper is not None, None if pepper is None else secret_of(pepper)
         del pepper  # what is raised below may be shown with its locals
         self._pepper = Pepper(secret) if peppered else None
-        for name, number, least in (("passes", passes, 1), ("lanes", lanes, 1), ("max_bytes", max_bytes, 64)):
-            if type(number) is not int or not least <= number < 2**20:
-                raise ConfigurationError(f"{name} is a whole number of at least {least}")
-        if type(memory) is not int or not 8 * lanes <= memory < 2**24:
-            raise ConfigurationError("memory is a whole number of KiB, at least 8 for each lane")
-        self._memory = memory
-        self._passes = passes
-        self._lanes = lanes
+        self._work = _argon2.work_of(profile, memory, passes, lanes)
+        if type(max_bytes) is not int or not 64 <= max_bytes < 2**20:
+            raise ConfigurationError("max_bytes is a whole number of at least 64")
+        self._new = NewPassword(min_length, breached, breached_on_error)
+        self._older = chosen(also, insecure_also)
         self._max_bytes = max_bytes
         self._random = random
         self._nobody: str | None = None
@@ -64,6 +80,15 @@ class PasswordHasher:
     def acceptable(self, password: str) -> bool:
         """Whether `password` can be one at all: not empty, not too long, no controls, no lone surrogates."""
         return self._prepared(password) is not None
+
+    async def refusing(self, password: str, username: str | None = None) -> str | None:
+        """Why `password` cannot become the new one of `username`, or None: for an endpoint's own coroutine.
+
+        "password_not_acceptable": it can be none at all, or is the user name. "password_too_short", "password_breached".
+        Raises: `Unavailable` if `breached` fails; `ConfigurationError` if it is async and the host is sync.
+        """
+        prepared = self._prepared(password)
+        return "password_not_acceptable" if prepared is None else await self._new.refusing(prepared.decode(), username)
 
     def hash(self, password: str) -> str:
         """The password's hash in PHC form, with a new salt; where there is a pepper, in the form that `pepper.py` describes.
@@ -79,75 +104,81 @@ class PasswordHasher:
             key = self._pepper.current()
             prefix, prepared = PREFIX + key.id, key.mac(prepared)
         needs("argon2.low_level")
-        from argon2.exceptions import HashingError
-        from argon2.low_level import Type, hash_secret
+        return prefix + _argon2.hashed(prepared, self._random(_argon2.SALT_BYTES), self._work)
 
-        salt = self._random(SALT_BYTES)
-        try:
-            hashed = hash_secret(prepared, salt, self._passes, self._memory, self._lanes, HASH_BYTES, Type.ID)
-        except HashingError:
-            raise Unavailable("argon2 could not have its memory or threads") from None
-        return prefix + hashed.decode()
-
-    def verify(self, password: str, stored: str | None) -> bool:
-        """Whether `stored` is the hash of `password`.
+    def verify(self, password: str, stored: str | None, username: str | None = None) -> bool:
+        """Whether `stored` is the hash of `password`. `username`: as it was typed, for the hashes that it is part of.
 
         No hash at all, one that cannot be read, and one under a pepper that is not known (or no longer) cost the same work as
         a good one and match nothing. Whatever matches nothing has the pepper read once more, at most once in its cooldown: it
         may have been rotated, and that, too, shall say nothing of who exists. A password that is not `acceptable` costs none
         of it, whoever it is said to be of.
+
+        An older hash that does not match costs its own work and argon2's. From the first of them that this process sees, so
+        does everybody else's login that fails, as that hash did: a clock then tells nobody apart, unless some older hashes are
+        dearer than others, and not in the first login of a process.
         Raises: `Unavailable` if argon2 cannot have its memory or threads, or the pepper cannot be read, whoever it is.
         """
-        return run(self._verifying(password, stored))
+        return run(self._verifying(password, stored, username))
 
-    async def verifying(self, password: str, stored: str | None) -> bool:
+    async def verifying(self, password: str, stored: str | None, username: str | None = None) -> bool:
         """`verify` for an endpoint's own coroutine: a thread that hashes waits for no secret."""
         if type(self).verify is not PasswordHasher.verify or "verify" in vars(self):  # a subclass's
             await self.warm()
-            return await blocking(self.verify, password, stored, pool="hash")
-        return await self._verifying(password, stored)
+            more = () if self._older is None else (username,)
+            return await blocking(self.verify, password, stored, *more, pool="hash")
+        return await self._verifying(password, stored, username)
 
-    async def _verifying(self, password: str, stored: str | None) -> bool:
+    async def _verifying(self, password: str, stored: str | None, username: str | None) -> bool:
         prepared = self._prepared(password)
         if prepared is None:
             return False
         needs("argon2.low_level")
+        # Who made an older hash took the password as it came; somebody may type it on another keyboard now.
+        typed = (prepared,) if self._older is None else tuple(dict.fromkeys((password.encode(), prepared)))
         pepper = self._pepper
         if pepper is None:
-            return await blocking(self._matches, prepared, stored, None, pool="hash")
+            return await blocking(self._matches, prepared, typed, username, stored, None, pool="hash")
         keys = await pepper.load()
-        if await blocking(self._matches, prepared, stored, keys, pool="hash"):
+        if await blocking(self._matches, prepared, typed, username, stored, keys, pool="hash"):
             return True
         # The same steps for whatever failed, in the same order: a user of a pepper that is not known here is told by no clock.
         if not await pepper.look_again(keys):
             return False
-        return await blocking(self._matches, prepared, stored, await pepper.load(), pool="hash")
+        return await blocking(self._matches, prepared, typed, username, stored, await pepper.load(), pool="hash")
 
-    def _matches(self, prepared: bytes, stored: str | None, keys: Keys | None) -> bool:
-        """Whether they match, for the price of one hash in any case."""
+    def _matches(
+        self, prepared: bytes, typed: tuple[bytes, ...], username: str | None, stored: str | None, keys: Keys | None
+    ) -> bool:
+        """Whether they match, for the price of one argon2 in any case, and of one older hash if there are any."""
         id, hashed = (None, "") if stored is None else split(stored)
         key = None if keys is None else keys.current if id is None else keys.by_id.get(id)
         sealed = prepared if key is None else key.mac(prepared)
-        if _is_readable(hashed) and (id is None or key is not None):
-            outcome = _verify(prepared if id is None else sealed, hashed)
-            if outcome and id is not None and self._pepper is not None and key is not None:
-                self._pepper.note_use(key)
-            if outcome is not None:
-                return outcome
-        _verify(sealed, self._dummy())
+        outcome = None
+        if _argon2.is_readable(hashed, self._work) and (id is None or key is not None):
+            outcome = _argon2.verify(prepared if id is None else sealed, hashed)
+            if outcome:
+                if id is not None and self._pepper is not None and key is not None:
+                    self._pepper.note_use(key)
+                return True
+        older = None
+        if self._older is not None and outcome is None and stored is not None:
+            older = self._older.matches(typed, username, stored)
+            if older:
+                return True
+        if outcome is None:
+            _argon2.verify(sealed, self._dummy())
+        if self._older is not None and older is None:
+            self._older.pretend(typed, username)
         return False
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether `stored`, which has just been verified, was made with another pepper or other parameters than `hash` would
-        take now. No I/O: it goes by what is known of the pepper since it was last read."""
+        take now, or by another system. No I/O: it goes by what is known of the pepper since it was last read."""
         id, hashed = split(stored)
-        if not _is_readable(hashed) or (self._pepper.is_outdated(id) if self._pepper is not None else id is not None):
+        if self._pepper.is_outdated(id) if self._pepper is not None else id is not None:
             return True
-        from argon2 import Parameters, extract_parameters
-        from argon2.low_level import Type
-
-        ours = Parameters(Type.ID, 19, SALT_BYTES, HASH_BYTES, self._passes, self._memory, self._lanes)
-        return extract_parameters(hashed) != ours
+        return not _argon2.is_readable(hashed, self._work) or not _argon2.is_todays(hashed, self._work)
 
     async def warm(self) -> None:
         """Have the pepper at hand, for a guard's own coroutine: `hash` then waits for nothing but argon2.
@@ -158,12 +189,9 @@ class PasswordHasher:
             await self._pepper.load()
 
     def _dummy(self) -> str:
-        """A well-formed hash under today's parameters that nothing is known to match; made without hashing anything."""
+        """A well-formed hash under today's parameters that nothing is known to match."""
         if self._nobody is None:
-            from base64 import b64encode
-
-            salt, tag = (b64encode(self._random(size)).decode().rstrip("=") for size in (SALT_BYTES, HASH_BYTES))
-            self._nobody = f"$argon2id$v=19$m={self._memory},t={self._passes},p={self._lanes}${salt}${tag}"
+            self._nobody = _argon2.dummy(self._work, self._random(_argon2.SALT_BYTES), self._random(_argon2.HASH_BYTES))
         return self._nobody
 
     def _prepared(self, password: str) -> bytes | None:
@@ -178,33 +206,3 @@ class PasswordHasher:
         spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
         prepared = unicodedata.normalize("NFC", spaced).encode()
         return prepared if len(prepared) <= self._max_bytes else None
-
-
-def _is_readable(stored: str) -> bool:
-    """Whether it is an argon2 hash, and one that this machine could ever have made."""
-    if not stored.startswith("$argon2") or not stored.isascii() or len(stored) > 1024:
-        return False
-    from argon2 import extract_parameters
-    from argon2.exceptions import InvalidHashError
-
-    try:
-        found = extract_parameters(stored)
-    except (InvalidHashError, ValueError):
-        return False
-    return found.memory_cost <= MOST_MEMORY and found.time_cost <= MOST_PASSES and found.parallelism <= MOST_LANES
-
-
-def _verify(password: bytes, stored: str) -> bool | None:
-    """Whether they match; None if the stored hash could not be read after all, so that no work was done."""
-    from argon2 import extract_parameters
-    from argon2.exceptions import VerificationError, VerifyMismatchError
-    from argon2.low_level import verify_secret
-
-    try:
-        return verify_secret(stored.encode(), password, extract_parameters(stored).type)
-    except VerifyMismatchError:
-        return False
-    except VerificationError as error:
-        if str(error) in ("Memory allocation error", "Threading failure"):
-            raise Unavailable("argon2 could not have its memory or threads") from None
-        return None

@@ -72,6 +72,38 @@ def test_the_default_is_the_low_memory_profile_of_rfc_9106():
     assert PasswordHasher().verify("correct horse", hashed)
 
 
+@pytest.mark.parametrize(
+    ("profile", "found"),
+    [
+        ("rfc9106-low-memory", "m=65536,t=3,p=4"),
+        ("rfc9106-high-memory", "m=2097152,t=1,p=4"),
+        ("owasp", "m=19456,t=2,p=1"),
+    ],
+)
+def test_a_profile_is_what_its_name_says(profile, found):
+    assert f"$argon2id$v=19${found}$" in PasswordHasher(profile=profile)._dummy()
+
+
+def test_the_profiles_of_rfc_9106_are_those_of_an_independent_reader():
+    for name, theirs in (("low", argon2.profiles.RFC_9106_LOW_MEMORY), ("high", argon2.profiles.RFC_9106_HIGH_MEMORY)):
+        assert argon2.extract_parameters(PasswordHasher(profile=f"rfc9106-{name}-memory")._dummy()) == theirs
+
+
+def test_a_hash_of_todays_profile_is_read_though_it_takes_more_than_any_other_may():
+    hasher = PasswordHasher(profile="rfc9106-high-memory")
+    assert not hasher.needs_rehash(hasher._dummy())
+    assert PasswordHasher().needs_rehash(hasher._dummy())
+    assert hasher.needs_rehash(PasswordHasher()._dummy())
+
+
+def test_argon2i_and_argon2d_are_read_and_made_anew(hasher):
+    for kind in (argon2.Type.I, argon2.Type.D):
+        stored = argon2.PasswordHasher(1, 64, 1, 32, 16, type=kind).hash("correct horse")
+        assert hasher.verify("correct horse", stored)
+        assert hasher.needs_rehash(stored)
+    assert not hasher.needs_rehash(argon2.PasswordHasher(1, 64, 1, 32, 16).hash("correct horse"))
+
+
 def test_a_hash_matches_its_password_only(hasher):
     hashed = hasher.hash("correct horse")
     assert hasher.verify("correct horse", hashed)
@@ -90,12 +122,13 @@ def test_published_hashes(hasher, case):
     assert hasher.verify(case["password"], case["hash"]) is case["expect_match"]
 
 
-@pytest.mark.parametrize("case", [case for case in HASHES if case not in ARGON2], ids=lambda case: case["id"])
-def test_other_schemes_match_nothing_yet(hasher, case):
-    """Recognising and upgrading them comes with migration; until then they are no match, and no error."""
-    with Argon2Calls() as calls:
-        assert hasher.verify(case["password"], case["hash"]) is False
-    assert calls.count == hasher.acceptable(case["password"])  # the empty password is one for none of our users
+def test_a_published_hash_of_another_kind_matches_nothing_unless_that_is_named(hasher):
+    """What is named: test_older.py."""
+    for case in HASHES:
+        if case not in ARGON2:
+            with Argon2Calls() as calls:
+                assert hasher.verify(case["password"], case["hash"], case.get("username")) is False, case["id"]
+            assert calls.count == hasher.acceptable(case["password"])  # the empty password is one for none of our users
 
 
 @pytest.mark.parametrize("stored", [None, *MALFORMED], ids=lambda stored: ascii(stored)[:40])
@@ -182,7 +215,11 @@ def test_no_memory_is_unavailable_and_no_wrong_password():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"memory": 0}, {"memory": 31}, {"memory": "64"}, {"passes": 0}, {"lanes": 0}, {"max_bytes": 63}, {"passes": True}],
+    [
+        *({"memory": 0}, {"memory": 31}, {"memory": "64"}, {"passes": 0}, {"lanes": 0}, {"max_bytes": 63}, {"passes": True}),
+        *({"profile": "rfc9106"}, {"profile": 7}, {"profile": ""}, {"profile": "owasp", "memory": 65_536}),
+        *({"profile": "rfc9106-low-memory", "passes": 3}, {"profile": "owasp", "lanes": 1}),
+    ],
     ids=str,
 )
 def test_a_wrong_parameter_is_refused_when_built(parameters):
