@@ -16,8 +16,12 @@ from ..stores import MemoryStore, Store
 from ._answers import Answers
 from ._attempts import Attempts, LoginLimits
 from ._cors import Cors
-from ._login import Login
+from ._flow_limits import FlowLimits, Unlimited
+from ._login import Login, _network
+from ._password_change import PasswordChange
 from ._people import People
+from ._registration import Registration, Registrations
+from ._reset import PasswordReset, Resets
 from ._sent import NO_CREDENTIAL, Sent
 from ._serving import Served, note_principal
 from ._sessions import Sessions, invalid_token
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..endpoint import Answer
     from ..http import Request, Response
+    from ..stores import Rate
     from ..tokens import Tokens
     from .users import Users
 
@@ -55,6 +60,11 @@ class Accounts:
     `cookies`: tokens travel in cookies that no script reads, and in no body. `cors`: the other origins whose scripts may read
     what the endpoints answer, each like 'https://app.example.com'; with cookies they are also trusted not to be forgers.
 
+    `password` is the endpoint where somebody who is logged in changes theirs, which wants `users` to have `update`.
+    `registration`: True, or a `Registration` with limits of its own: people may register themselves, at the endpoint
+    `registration`. `send_reset(user, token)`, or a `PasswordReset` with that and more: people get a new password at the
+    endpoints `reset` and `reset_confirm`.
+
     `on_event(kind, user)`: told, off the event loop, of what a user should hear of: "password_changed", "disabled", "enabled",
     "deleted". What it raises is logged by its type, and changes nothing.
 
@@ -75,8 +85,8 @@ class Accounts:
         insecure_unlimited: bool = False,
         cookies: Cookies | None = None,
         cors: Iterable[str] = (),
-        registration: bool = False,
-        send_reset: Callable[..., Any] | None = None,
+        registration: bool | Registration = False,
+        send_reset: Callable[[User, str], Any] | PasswordReset | None = None,
         second_factor: Any = None,
         on_event: Callable[[str, User], object] | None = None,
         clock: Callable[[], float] = time.time,
@@ -98,9 +108,8 @@ class Accounts:
                 raise ConfigurationError(f"{what} is a {kind.__name__}")
         if limits is not None and insecure_unlimited:
             raise ConfigurationError("insecure_unlimited=True wants no limits")
-        for what, hook in (("send_reset", send_reset), ("on_event", on_event)):
-            if hook is not None and not callable(hook):
-                raise ConfigurationError(f"{what} is a callable")
+        if on_event is not None and not callable(on_event):
+            raise ConfigurationError("on_event is a callable")
         self._prefix = _prefix(prefix)
         self._clock = clock
         self._client = ClientAddress() if client is None else client
@@ -111,7 +120,7 @@ class Accounts:
         self._hasher = PasswordHasher() if hasher is None else hasher
         self._on_event = on_event
         self._people = People(users, tokens, self._hasher, clock)
-        limits = LoginLimits() if limits is None else limits
+        self._limits = limits = LoginLimits() if limits is None else limits
         self._attempts = None if insecure_unlimited else Attempts(limits, self._store)
         self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login is True)
         self._cors = Cors(cors, credentials=cookies is not None)
@@ -125,6 +134,27 @@ class Accounts:
         self.refresh = self._serve("/refresh", sessions.refresh)
         self.logout = self._serve("/logout", sessions.logout)
         self.jwks = self._serve("/.well-known/jwks.json", sessions.jwks, methods=("GET",))
+
+        self.password = self._serve("/password", PasswordChange(self).password)
+        if registration is not False:
+            settings = Registration() if registration is True else registration
+            if not isinstance(settings, Registration):
+                raise ConfigurationError("registration is True, False, or a Registration")
+            self.registration = self._serve("/register", Registrations(self, settings).register)
+        if send_reset is not None:
+            resets = Resets(self, send_reset if isinstance(send_reset, PasswordReset) else PasswordReset(send_reset))
+            self.reset = self._serve("/password/reset", resets.reset)
+            self.reset_confirm = self._serve("/password/reset/confirm", resets.confirm, name="reset_confirm")
+
+    def _flow(self, flow: str, address: tuple[Rate, ...], account: tuple[Rate, ...] = ()) -> FlowLimits | Unlimited:
+        """The limits of one flow, counted where those of logins are."""
+        if self._attempts is None:
+            return Unlimited()
+        return FlowLimits(f"{self._limits.name}:{flow}", self._store, address, account)
+
+    def _network(self, address: str | None) -> str | None:
+        """What of a client's address counts as one."""
+        return None if address is None else _network(address, self._limits.ipv6_prefix)
 
     def _serve(
         self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)
@@ -219,12 +249,13 @@ class Accounts:
         except Exception as error:  # its message may be anybody's
             warn("on_event raised %s", type(error).__name__)
 
-    async def _complete(self, request: Request, user: User, amr: Iterable[str]) -> Response | Deny:
-        """The answer to somebody who has proved to be `user` by the methods `amr` (RFC 8176): a new pair of tokens."""
+    async def _complete(self, request: Request, user: User, amr: Iterable[str], *, since: int | None = None) -> Response | Deny:
+        """The answer to somebody who has proved to be `user` by the methods `amr` (RFC 8176), at `since` (default: now): a new
+        pair of tokens."""
         forged = self._sent.forged(request)
         if forged is not None:
             return forged
-        claims: dict[str, Any] = {"auth_time": int(self._clock()), "amr": list(amr)}
+        claims: dict[str, Any] = {"auth_time": int(self._clock()) if since is None else since, "amr": list(amr)}
         if user.subject != user.username:
             claims["preferred_username"] = user.username
         note_principal(request, self._principal_of(user))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._outage import Outage
 from .._run import blocking
+from ..decision import Deny
 from ..errors import ConfigurationError, StoreUnavailable
 from ..stores import MemoryStore, Rate, Store
 
@@ -51,6 +52,20 @@ class FlowLimits:
             return _taken(self._local, keys)
         self._outage.ended()
         return seconds
+
+
+class Unlimited:
+    """No limits."""
+
+    __slots__ = ()
+
+    async def wait(self, network: str | None, username: str | None = None) -> int:
+        return 0
+
+
+def too_many(seconds: int, reason: str = "too_many_attempts") -> Deny:
+    """429: whoever it is about."""
+    return Deny(429, "rate_limited", reason=reason, headers={"retry-after": str(seconds)})
 
 
 def parsed(what: str, limits: str | Iterable[str]) -> tuple[Rate, ...]:

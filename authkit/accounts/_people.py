@@ -56,6 +56,10 @@ class People:
         """`new` in the place of exactly `old`. Raises: `ConfigurationError` if the table has no `update`."""
         return await self._asking(method(self._users, "update"), old, new) is True
 
+    def must_update(self) -> None:
+        """Raises: `ConfigurationError` if the table has no `update`."""
+        method(self._users, "update")
+
     async def register(self, username: str, password: str, roles: Iterable[str], scopes: Iterable[str]) -> User:
         """Raises: `RegistrationRefused`; `Unavailable`."""
         name = canonical(username)
@@ -83,7 +87,7 @@ class People:
     async def set_password(self, username: str, password: str) -> User:
         """Raises: `UnknownUser`, `PasswordRefused`; `ConfigurationError` if the table has no `update`; `Unavailable`."""
         name = canonical(username)
-        method(self._users, "update")
+        self.must_update()
         if name is None or await self.find(name) is None:
             raise UnknownUser
         refused = await self.refusal(password, name)
@@ -91,7 +95,19 @@ class People:
             raise PasswordRefused(refused)
         hashed = await self.hashed(password)
 
+        return await self.put_password(name, hashed, lambda _: True)
+
+    async def put_password(self, name: str, hashed: str, still: Callable[[User], bool]) -> User:
+        """Put this hash of a new password in the place of the one that is there, and end the sessions.
+
+        Raises: `UnknownUser` if there is no such user, or `still` is False of it by now; others as `set_password`.
+        """
+
         def renewed(user: User) -> User:
+            if user.password_hash == hashed:  # it was put there already, and the answer was lost
+                return user
+            if not still(user):
+                raise UnknownUser
             now = self._clock()
             before = user.password_changed
             # What was issued under the old password carries its moment: two passwords never have the same one.

@@ -76,7 +76,7 @@ class Sending:
         if user is None:
             return
         try:
-            sent = self._send(user, *secrets)
+            sent: Any = self._send(user, *secrets)
             if hasattr(sent, "__await__"):
                 import asyncio
 
