@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-# Decided by us alone: what verification reads, and what RFC 7519 section 4.1 registers.
-RESERVED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "roles"})
+# Decided by us alone: what verification reads, and what RFC 7519 section 4.1 registers. `sid` is the family of refresh tokens
+# that the token came with (the session, as in OpenID Connect's logout); `gen` shows that it was issued after a revocation.
+RESERVED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "roles", "sid", "gen"})
 
 _encode_json: Callable[[object], str] | None = None
 
@@ -51,6 +52,11 @@ def _names(values: Iterable[Any], what: str) -> list[str]:
 
 
 def _segment(members: dict[str, Any]) -> bytes:
+    return base64url.encode(encoded(members))
+
+
+def encoded(members: dict[str, Any]) -> bytes:
+    """`members` as JSON. Raises: `ValueError` for what JSON cannot say."""
     global _encode_json
     if _encode_json is None:
         import json  # not before the first token is issued: a service that only verifies never needs it
@@ -61,4 +67,4 @@ def _segment(members: dict[str, Any]) -> bytes:
         text = _encode_json(members)
     except (TypeError, RecursionError):
         raise ValueError("claims= holds what JSON cannot say") from None
-    return base64url.encode(text.encode())
+    return text.encode()

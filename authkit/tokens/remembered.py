@@ -7,9 +7,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ..decision import Principal
+    from .revocation import Unit
 
-    # Whose token it is, between which times (epoch seconds) that holds, and which version of a secret verified it.
-    Verified: TypeAlias = tuple[Principal, float, float, str | None]
+    # Whose token it is, between which times (epoch seconds) that holds, which version of a secret verified it, and with a store
+    # what is asked there about it.
+    Verified: TypeAlias = tuple[Principal, float, float, str | None, Unit | None]
 
 MAX_LENGTH = 4096  # characters; a longer token is verified each time, so that the memory in use stays bounded
 
