@@ -142,7 +142,7 @@ class RateLimit(Guard):
         if state is not None and state.limits is not self:
             self._join(state)
         if self._memo is not None:
-            known = self._memo._remembered(key, cost)
+            known = self._memo.remembered(key, cost)
             if known is not None:  # refused anyhow: no place is asked for
                 return Deny(429, "rate_limited", headers=self.fields.refused(known[1], None, known[0]))
         held, places = (None, None) if self._gate is None else await self._enter(key, cost)

@@ -77,5 +77,15 @@ class DynamoGate(Gate):
         change.set("n", f"n - {change.n(1)}")
         self._table.update(where, change)
 
+    def held(self, key: str) -> int:
+        now = int(self._clock() * US)
+        return sum(name[0] == "h" and until > now for name, until in self._table.read(self._place(key)).items())
+
+    def reset(self, key: str) -> None:
+        self._table.drop(self._place(key))
+
+    def _place(self, key: str) -> str:
+        return place("g", digest(self._space, key))
+
     def _places(self, key: str, holder: str) -> tuple[str, str]:
-        return place("g", digest(self._space, key)), "h" + digest(self._space, holder, _LENGTH).hex()
+        return self._place(key), "h" + digest(self._space, holder, _LENGTH).hex()

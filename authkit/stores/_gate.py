@@ -55,6 +55,15 @@ class MemoryGate(Gate):
             if not holders:
                 self._young.pop(key, None)
 
+    def held(self, key: str) -> int:
+        with self._lock:
+            return len(self._holders(key, self._clock()))
+
+    def reset(self, key: str) -> None:
+        with self._lock:
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+
     def _holders(self, key: str, now: float) -> dict[str, float]:
         """Who is in; what stands in `_young`, unless nobody is."""
         holders = self._young.pop(key, None) or self._old.pop(key, None) or {}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ._store import Store
 
-_ANY = "a store is named by a URL: memory:, sqlite:///..., redis://..., rediss://... or dynamodb://..."
+_ANY = "a store is named by a URL: memory:, sqlite:///..., redis://..., rediss://..., unix://... or dynamodb://..."
 _MEMORY = "a memory store has no address: write memory:"
 _SQLITE = "a store file is sqlite:///relative/path.db or sqlite:////absolute/path.db"
 _DYNAMO = (

@@ -26,14 +26,25 @@ _FARTHEST = 7 * 10**15  # units a bucket may hold: added to the present time in 
 _EXACT = 64  # permits a period up to which a sliding window keeps each moment; above it counts in slots
 _SLOTS = 50
 _NEVER = 10**12  # permits: more than any rate holds
+_NOBODY = packed(b"renew", 0, b"")  # a holder that nobody is, since those of gates are written: how many others are in
 _LONGEST_KEY = 96  # bytes; a longer one stands as its digest
 
 
 def written(key: str) -> bytes:
-    """`key` as part of a key of Redis's: bounded, and without what would choose the slot in a cluster."""
+    """`key` as the end of a key of Redis's: bounded, and without what would choose the slot in a cluster."""
     raw = key.encode("utf-8", "surrogatepass")
     if len(raw) <= _LONGEST_KEY and b"{" not in raw and b"}" not in raw:
         return b"=" + raw
+    return _digest(raw)
+
+
+def named(name: str) -> bytes:
+    """The name of a limiter or gate in front of its keys: without what a key begins with, so that it is seen where it ends."""
+    spelled = written(name)
+    return spelled if b"=" not in spelled[1:] and b"#" not in spelled[1:] else _digest(name.encode("utf-8", "surrogatepass"))
+
+
+def _digest(raw: bytes) -> bytes:
     from hashlib import sha256
 
     return b"#" + sha256(raw).hexdigest().encode()
@@ -87,7 +98,7 @@ class RedisLimiter(Limiter):
         self._kind = algorithm[0].encode()
         self._buckets = tuple(map(_Bucket, rates)) if algorithm == "token-bucket" else ()
         sizes = ",".join(f"{rate.count}/{rate.period}/{rate.burst}" for rate in rates)
-        self._prefix = b"%bl%b:%b:%b:" % (prefix, self._kind, written(name), sizes.encode())
+        self._prefix = b"%bl%b:%b:%b:" % (prefix, self._kind, named(name), sizes.encode())
         self._values = 2 + len(rates) * {"token-bucket": 6, "sliding-window": 3, "fixed-window": 2}[algorithm] + 1
         self._one = self._arguments(1)
         self._most = max(rate.burst for rate in rates)
@@ -148,7 +159,7 @@ class RedisGate(Gate):
     def __init__(self, run: Run, now: Now, prefix: bytes, name: str, limit: int) -> None:
         settled_gate(limit)
         self._run, self._now = run, now
-        self._prefix = b"%bg:%b:%d:" % (prefix, written(name), limit)
+        self._prefix = b"%bg:%b:%d:" % (prefix, named(name), limit)
         self._limit = limit
 
     def enter(self, key: str, holder: str, ttl: float) -> tuple[bool, int]:
@@ -159,6 +170,12 @@ class RedisGate(Gate):
 
     def leave(self, key: str, holder: str) -> None:
         self._ask(key, b"leave", holder, 0.0)
+
+    def held(self, key: str) -> int:
+        return self._answer(self._run(NOTES_SCRIPT, self._prefix + written(key), 4, self._now() + _NOBODY))[1]
+
+    def reset(self, key: str) -> None:
+        self._run(NOTES_SCRIPT, self._prefix + written(key), 3, self._now() + packed(b"forget", 0))
 
     def _ask(self, key: str, act: bytes, holder: str, ttl: float) -> Any:
         values = self._now() + packed(act, lifetime(ttl), written(holder), self._limit)

@@ -46,7 +46,7 @@ class RefusalMemo(Limiter):
         return len(self._young) + len(self._old)
 
     def take(self, key: str, cost: int = 1) -> Taken:
-        taken = self._remembered(key, cost)
+        taken = self.remembered(key, cost)
         if taken is not None:
             return taken
         mine = self._asking[key] = object()
@@ -64,7 +64,7 @@ class RefusalMemo(Limiter):
                     del self._asking[key]
 
     def take_here(self, key: str, cost: int = 1) -> Taken | None:
-        taken = self._remembered(key, cost)
+        taken = self.remembered(key, cost)
         return self._limiter.take_here(key, cost) if taken is None else taken
 
     def give_back(self, key: str, cost: int = 1) -> None:
@@ -79,7 +79,8 @@ class RefusalMemo(Limiter):
         finally:
             self._forget(key)
 
-    def _remembered(self, key: str, cost: int) -> Taken | None:
+    def remembered(self, key: str, cost: int) -> Taken | None:
+        """The answer to `take`, if it is known to be a refusal. Nothing is asked, and nothing taken."""
         memo = self._young.get(key) or self._old.get(key)
         if memo is None or cost < memo[2]:
             return None

@@ -18,10 +18,10 @@ _LAST = b"\xff" * _HALF
 
 
 class SqliteGate(Gate):
-    def __init__(self, name: str, limit: int, writes: Desk, sweep: Sweep, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, limit: int, writes: Desk, reads: Desk, sweep: Sweep, clock: Callable[[], float]) -> None:
         self._space = space("gate", name, limit)
         self._limit = limit
-        self._writes, self._sweep, self._clock = writes, sweep, clock
+        self._writes, self._reads, self._sweep, self._clock = writes, reads, sweep, clock
 
     def enter(self, key: str, holder: str, ttl: float) -> tuple[bool, int]:
         start, mine = self._places(key, holder)
@@ -52,6 +52,21 @@ class SqliteGate(Gate):
     def leave(self, key: str, holder: str) -> None:
         _, mine = self._places(key, holder)
         self._writes.write(lambda connection: connection.execute("DELETE FROM held WHERE key = ?", (mine,)))
+
+    def held(self, key: str) -> int:
+        start = digest(self._space, key, _HALF)
+
+        def work(connection: sqlite3.Connection) -> int:
+            asked = "SELECT count(*) FROM held WHERE key BETWEEN ? AND ? AND until > ?"
+            return int(connection.execute(asked, (start, start + _LAST, self._clock())).fetchone()[0])
+
+        return self._reads.read(work)
+
+    def reset(self, key: str) -> None:
+        start = digest(self._space, key, _HALF)
+        self._writes.write(
+            lambda connection: connection.execute("DELETE FROM held WHERE key BETWEEN ? AND ?", (start, start + _LAST))
+        )
 
     def _places(self, key: str, holder: str) -> tuple[bytes, bytes]:
         start = digest(self._space, key, _HALF)

@@ -76,6 +76,14 @@ class Gate:
         """Forget `holder`; nothing if it is not in. Raises: `StoreUnavailable`."""
         raise NotImplementedError
 
+    def held(self, key: str) -> int:
+        """How many holders there are. Raises: `StoreUnavailable`."""
+        raise NotImplementedError
+
+    def reset(self, key: str) -> None:
+        """Forget every holder. Who is renewed after that is not in, and may enter anew. Raises: `StoreUnavailable`."""
+        raise NotImplementedError
+
 
 class Store:
     """State that several requests share, and perhaps several processes.

@@ -76,7 +76,7 @@ class SqliteStore(Store):
 
     def gate(self, name: str, limit: int) -> SqliteGate:
         settled_gate(limit)
-        return SqliteGate(name, limit, self._writes, self._sweep, self._clock)
+        return SqliteGate(name, limit, self._writes, self._reads, self._sweep, self._clock)
 
     def get(self, key: str) -> bytes | None:
         place = digest(_NOTES, key)

@@ -115,3 +115,7 @@ class RemoteGate(Gate):
     def leave(self, key, holder):
         self.store.reach()
         self.real.leave(key, holder)
+
+    def held(self, key):
+        self.store.reach()
+        return self.real.held(key)

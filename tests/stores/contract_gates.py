@@ -49,11 +49,34 @@ class GateContract:
         assert not gate.renew("k", "h", 60)
         assert gate.enter("k", "i", 60) == (True, 1)
 
+    def test_its_holders_are_counted_by_who_is_none(self, store, clock):
+        gate = store.gate("g", 3)
+        assert gate.held("k") == 0
+        for number in range(4):
+            gate.enter("k", f"h{number}", 60 - 20 * number)
+        assert [gate.held("k"), gate.held("l"), store.gate("g", 4).held("k")] == [3, 0, 0]
+        clock.sleep(30)
+        assert gate.held("k") == 2
+        gate.leave("k", "h0")
+        assert gate.held("k") == 1
+
+    def test_reset_forgets_every_holder_of_that_key(self, store):
+        gate = store.gate("g", 2)
+        for key in ("k", "k", "l"):
+            gate.enter(key, f"h{gate.held(key)}", 60)
+        gate.reset("k")
+        gate.reset("nobody's")
+        assert [gate.held("k"), gate.held("l")] == [0, 1]
+        assert not gate.renew("k", "h0", 60)
+        assert [gate.enter("k", f"i{number}", 60)[0] for number in range(3)] == [True, True, False]
+
     def test_keys_names_and_limits_have_places_of_their_own(self, store):
         gate = store.gate("g", 1)
         assert [gate.enter(key, "h", 60) for key in ("k", "l", "", "\0", "\ud800", "k" * 10_000)] == [(True, 1)] * 6
         assert store.gate("other", 1).enter("k", "i", 60) == (True, 1)
         assert store.gate("g", 2).enter("k", "i", 60) == (True, 1)
+        one, other = ("g", "b:1:=k"), ("g:1:=b", "k")
+        assert [store.gate(name, 1).enter(key, "h", 60) for name, key in (one, other)] == [(True, 1)] * 2
         assert store.gate("g", 1).enter("k", "i", 60) == (False, 1)  # the same one again
 
     def test_notes_limits_and_gates_of_one_name_do_not_meet(self, store):

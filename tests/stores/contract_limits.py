@@ -137,6 +137,9 @@ class LimitContract:
         limiter = store.limiter("a", rates("1/minute"), algorithm)
         assert [admitted(limiter, key, 2) for key in ("k", "l", "\0", "\ud800", "", "k:l", "é", "{k}", "k" * 10_000)] == [1] * 9
         assert admitted(store.limiter("b", rates("1/minute"), algorithm), times=2) == 1
+        # Two that read the same where name, rates and key are only written one after another.
+        one, other = ("a", "b:1/60/1:=k"), ("a:1/60/1:=b", "k")
+        assert [admitted(store.limiter(name, rates("1/minute"), algorithm), key) for name, key in (one, other)] == [1, 1]
         assert admitted(store.limiter("a", rates("2/minute"), algorithm), times=3) == 2
         for other in ALGORITHMS:
             assert admitted(store.limiter("a", rates("1/minute"), other), times=2) == (other != algorithm)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authkit.stores import Rate
+from authkit.stores._redis_limiter import RedisGate, RedisLimiter, written
 from authkit.stores.redis_store import RedisStore
 from tests.servers.redis import redis_server
 
@@ -42,6 +44,24 @@ class Exact:
             return False
         self.used += cost
         return True
+
+
+def test_no_two_names_and_keys_are_spelled_alike():
+    """Whatever is in them: a name that reads like a name, its rates and the beginning of a key is another name."""
+    pieces = ("", "a", ":", "=", "#", ":1/60/1:", ":1:", "=a", "{", "#" + "0" * 64)
+    texts = sorted({"".join(three) for three in product(pieces, repeat=3)})
+    (rate,) = rates("1/minute")
+    for named in (
+        [RedisLimiter(None, None, b"", text, (rate,), "token-bucket") for text in texts],
+        [RedisGate(None, None, b"", text, 1) for text in texts],
+    ):
+        assert len({one._prefix + written(key) for one in named for key in texts}) == len(texts) ** 2
+
+
+def test_a_usual_name_can_be_read_in_the_server(server):
+    store = RedisStore(server.url)
+    store.limiter("login:here", rates("5/minute")).take("203.0.113.7")
+    assert server.say("KEYS", "*") == [b"authkit:lt:=login:here:5/60/5:=203.0.113.7"]
 
 
 numbers = st.one_of(st.integers(1, 100), st.integers(1, 10**9), st.sampled_from([7, 999_983, 10**9 - 1, 10**9]))
