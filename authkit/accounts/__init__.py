@@ -7,21 +7,24 @@ from ._attempts import LoginLimits, TooManyAttempts
 from ._people import PasswordRefused, RegistrationRefused, UnknownUser
 from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
+from .second_factor import SecondFactor
 from .users import MemoryUsers, User, Users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .dynamo_users import DynamoUsers as DynamoUsers
     from .handbook import HandbookSha256 as HandbookSha256
     from .older import OlderHash as OlderHash
     from .sqlite_users import SqliteUsers as SqliteUsers
 
 # Loaded on first use.
-_PLACES = {"HandbookSha256": "handbook", "OlderHash": "older", "SqliteUsers": "sqlite_users"}
+_PLACES = {"DynamoUsers": "dynamo_users", "HandbookSha256": "handbook", "OlderHash": "older", "SqliteUsers": "sqlite_users"}
 
 __all__ = [
     "Accounts",
     "CookieTooLarge",
     "Cookies",
+    "DynamoUsers",
     "HandbookSha256",
     "LoginLimits",
     "MemoryUsers",
@@ -29,6 +32,7 @@ __all__ = [
     "PasswordHasher",
     "PasswordRefused",
     "RegistrationRefused",
+    "SecondFactor",
     "SqliteUsers",
     "TooManyAttempts",
     "UnknownUser",

@@ -1,4 +1,4 @@
-"""The table of a `DynamoStore`: one call at a time, within a bound, and what its answers mean."""
+"""A table of DynamoDB, a store's or the users': one call at a time, within a bound, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._dynamo_change import KEY, TTL, plain, typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ._dynamo_change import Change, Item
@@ -25,12 +25,11 @@ _FAILED = "ConditionalCheckFailedException"
 _FIRST_WAIT = 0.025  # seconds before the second attempt at most; twice as long before each further one
 _LONGEST_WAIT = 0.2  # seconds
 _MADE_WITHIN = 60.0  # seconds for a new table
-_BATCH = "batch_get_item"
+_BATCH, _SCAN = "batch_get_item", "scan"
 _CALM = 4  # looks at an item that others change, at once; further ones come after a random wait
 _PAUSE = 0.05  # seconds at most
 _SAID = {
-    "ResourceNotFoundException": "there is no such table: DynamoStore(...).create_table() makes one",
-    "AccessDeniedException": "the caller lacks dynamodb:GetItem, BatchGetItem, PutItem, UpdateItem or DeleteItem on it",
+    "ResourceNotFoundException": "there is no such table: create_table() makes one",
     "ItemCollectionSizeLimitExceededException": "it is full",
     "ValidationException": "a value is too large, or the table's key is not the text pk",
 }
@@ -101,6 +100,25 @@ class Table:
     def drop(self, place: str) -> None:
         """Delete the item there."""
         self._call("delete_item", {"Key": {KEY: {"S": place}}}, "Attributes")
+
+    def remove(self, place: str) -> bool:
+        """Delete the item there: whether there was one. Where an answer was lost, there may have been."""
+        item, _, doubtful = self._call("delete_item", {"Key": {KEY: {"S": place}}, "ReturnValues": "ALL_OLD"}, "Attributes")
+        return item is not None or doubtful
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Item]]:
+        """Every item whose place begins with `prefix`, in no order: `(place, item)`. Reads the whole table."""
+        asked: dict[str, Any] = {
+            "ConsistentRead": True,
+            "FilterExpression": f"begins_with({KEY}, :prefix)",
+            "ExpressionAttributeValues": {":prefix": {"S": prefix}},
+        }
+        while True:
+            page = self._call(_SCAN, asked, "")[0] or {}
+            yield from page["items"].items()
+            if page["next"] is None:
+                return
+            asked["ExclusiveStartKey"] = page["next"]
 
     def create(self) -> None:
         """Make the table unless it is there: paid for by request, with its TTL."""
@@ -186,7 +204,7 @@ class Table:
             doubtful = doubtful or code not in PASSES | _THROTTLED or not reached
             wait = self.random() * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
             if not passes or (once and doubtful) or self._given is not None or self.monotonic() + wait > deadline:
-                raise StoreUnavailable(f"DynamoDB cannot be used: {_SAID.get(code, code)}")
+                raise StoreUnavailable(f"DynamoDB cannot be used: {_said(code, action)}")
             self.sleep(wait)
             attempt += 1
 
@@ -203,8 +221,9 @@ class Table:
                 return None, "not DynamoDB", False, False  # botocore takes any 200 for an answer: a captive portal's page, say
             if answer.get("UnprocessedKeys"):  # some of a batch: DynamoDB has too much to do
                 return None, "ProvisionedThroughputExceededException", True, True
-            found = answer.get(part)
-            return ((_by_place if action == _BATCH else plain)(found) if found else None, False, False), "", False, True
+            found = answer.get(part) if part else answer
+            read = _READ.get(action) or plain
+            return (read(found) if found else None, False, False), "", False, True
         except ClientError as error:
             code, told = _code(error), error.response.get("ResponseMetadata", {})
             if code == _FAILED:
@@ -254,6 +273,20 @@ def _by_place(found: dict[str, list[dict[str, Any]]]) -> dict[str, Item]:
     """The items of a batch, which is of one table."""
     (items,) = found.values()
     return {item[KEY]["S"]: plain(item) for item in items}
+
+
+def _page(answer: dict[str, Any]) -> Item:
+    """The items of a page of a scan, by place, and where the next one begins."""
+    return {"items": {item[KEY]["S"]: plain(item) for item in answer["Items"]}, "next": answer.get("LastEvaluatedKey")}
+
+
+_READ: dict[str, Callable[[Any], Item]] = {_BATCH: _by_place, _SCAN: _page}
+
+
+def _said(code: str, action: str) -> str:
+    if code == "AccessDeniedException":
+        return f"the caller lacks dynamodb:{action.title().replace('_', '')} on it"
+    return _SAID.get(code, code)
 
 
 def _code(error: Any) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from authkit import InvalidCredentials, Tokens
 from authkit.accounts import Accounts, PasswordHasher, RegistrationRefused, User
+from authkit.stores import MemoryStore
 
 from .test_names import KEVIN
 
@@ -72,7 +73,8 @@ class UsersContract:
 
     @pytest.fixture
     def accounts(self, users, hasher):
-        tokens = Tokens("a key for these tests only, and long enough", issuer="https://a.example", audience="https://a.example")
+        here = "https://api.example"
+        tokens = Tokens("a key for these tests only, and long enough", issuer=here, audience=here, store=MemoryStore())
         return Accounts(users, tokens, hasher, insecure_unlimited=True)
 
     def test_a_user_is_found_as_it_was_added(self, users):
