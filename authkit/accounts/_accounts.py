@@ -16,17 +16,21 @@ from ..stores import MemoryStore, Store
 from ._answers import Answers
 from ._attempts import Attempts, LoginLimits
 from ._cors import Cors
+from ._enrolment import Enrolment
 from ._flow_limits import FlowLimits, Unlimited
+from ._links import Links
 from ._login import Login, _network
 from ._password_change import PasswordChange
 from ._people import People
 from ._registration import Registration, Registrations
 from ._reset import PasswordReset, Resets
+from ._second_step import SecondStep, asked_of
 from ._sent import NO_CREDENTIAL, Sent
 from ._serving import Served, note_principal
 from ._sessions import Sessions, invalid_token
 from .cookies import Cookies
 from .passwords import PasswordHasher
+from .second_factor import SecondFactor
 from .users import User
 
 TYPE_CHECKING = False
@@ -65,6 +69,10 @@ class Accounts:
     `registration`. `send_reset(user, token)`, or a `PasswordReset` with that and more: people get a new password at the
     endpoints `reset` and `reset_confirm`.
 
+    `second_factor`: a login wants a code besides the password, given at the endpoint `mfa`; people set it up at `totp` and
+    `totp_confirm`, and change it at `totp_remove` and `recovery`. It wants `users` to have `update`. A user with a factor is
+    let in by no password alone, also where this is not set. With its `send_link`, `link` and `link_confirm` log in by mail.
+
     `on_event(kind, user)`: told, off the event loop, of what a user should hear of: "password_changed", "disabled", "enabled",
     "deleted". What it raises is logged by its type, and changes nothing.
 
@@ -87,7 +95,7 @@ class Accounts:
         cors: Iterable[str] = (),
         registration: bool | Registration = False,
         send_reset: Callable[[User, str], Any] | PasswordReset | None = None,
-        second_factor: Any = None,
+        second_factor: SecondFactor | None = None,
         on_event: Callable[[str, User], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -103,6 +111,7 @@ class Accounts:
             ("limits", limits, LoginLimits),
             ("client", client, ClientAddress),
             ("cookies", cookies, Cookies),
+            ("second_factor", second_factor, SecondFactor),
         ):
             if part is not None and not isinstance(part, kind):
                 raise ConfigurationError(f"{what} is a {kind.__name__}")
@@ -145,6 +154,19 @@ class Accounts:
             resets = Resets(self, send_reset if isinstance(send_reset, PasswordReset) else PasswordReset(send_reset))
             self.reset = self._serve("/password/reset", resets.reset)
             self.reset_confirm = self._serve("/password/reset/confirm", resets.confirm, name="reset_confirm")
+        self._second_step: SecondStep | None = None
+        if second_factor is not None:
+            step = self._second_step = SecondStep(self, second_factor)
+            enrolment = Enrolment(self, step)
+            self.mfa = self._serve("/mfa", step.mfa)
+            self.totp = self._serve("/mfa/totp", enrolment.totp)
+            self.totp_confirm = self._serve("/mfa/totp/confirm", enrolment.totp_confirm)
+            self.totp_remove = self._serve("/mfa/totp/remove", enrolment.totp_remove)
+            self.recovery = self._serve("/mfa/recovery", enrolment.recovery)
+            if second_factor.send_link is not None:
+                links = Links(self, second_factor, second_factor.send_link)
+                self.link = self._serve("/login/link", links.link)
+                self.link_confirm = self._serve("/login/link/confirm", links.link_confirm)
 
     def _flow(self, flow: str, address: tuple[Rate, ...], account: tuple[Rate, ...] = ()) -> FlowLimits | Unlimited:
         """The limits of one flow, counted where those of logins are."""
@@ -178,7 +200,8 @@ class Accounts:
         network, whose limit strangers can use up as well as the account's owner.
 
         A hash that was made with other parameters, or another pepper, than a new one would be is replaced on the way, where
-        `users` has `update`. With `create_on_first_login`, a name that nobody has is registered.
+        `users` has `update`. With `create_on_first_login`, a name that nobody has is registered. A second factor is not asked
+        for: that is the endpoints' matter.
 
         Raises: `InvalidCredentials`, whose `reason` is for the log alone, of it `TooManyAttempts`, before anything is hashed;
         `Unavailable`. Never returns None.
@@ -223,6 +246,17 @@ class Accounts:
         """As `enable`, on an event loop."""
         return await arun(self._telling("enabled", self._people.enable(username)))
 
+    def remove_second_factor(self, username: str) -> User:
+        """Take a user's second factor away, of whom you know by other means that it is lost. Their sessions stay.
+
+        Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update`; `Unavailable`.
+        """
+        return run(self._telling("second_factor_removed", self._people.remove_factors(username)))
+
+    async def aremove_second_factor(self, username: str) -> User:
+        """As `remove_second_factor`, on an event loop."""
+        return await arun(self._telling("second_factor_removed", self._people.remove_factors(username)))
+
     def delete(self, username: str) -> User:
         """Remove a user, and end their sessions. The name is free then.
 
@@ -251,10 +285,14 @@ class Accounts:
 
     async def _complete(self, request: Request, user: User, amr: Iterable[str], *, since: int | None = None) -> Response | Deny:
         """The answer to somebody who has proved to be `user` by the methods `amr` (RFC 8176), at `since` (default: now): a new
-        pair of tokens."""
+        pair of tokens; or the second step, if the user has one and `amr` no "otp"."""
         forged = self._sent.forged(request)
         if forged is not None:
             return forged
+        amr = tuple(amr)
+        asked = await asked_of(self._second_step, request, user, amr)
+        if asked is not None:
+            return asked
         claims: dict[str, Any] = {"auth_time": int(self._clock()) if since is None else since, "amr": list(amr)}
         if user.subject != user.username:
             claims["preferred_username"] = user.username

@@ -127,6 +127,10 @@ class People:
         """Raises: `UnknownUser`; `ConfigurationError` if the table has no `update`; `Unavailable`."""
         return await self._change(canonical(username), lambda user: user.changed(disabled=False))
 
+    async def remove_factors(self, username: str) -> User:
+        """Raises: `UnknownUser`; `ConfigurationError` if the table has no `update`; `Unavailable`."""
+        return await self._change(canonical(username), lambda user: user.changed(factors=None))
+
     async def delete(self, username: str) -> User:
         """Raises: `UnknownUser`; `ConfigurationError` if the table has no `update` or `remove`; `Unavailable`."""
         remove = method(self._users, "remove")

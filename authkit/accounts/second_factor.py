@@ -1,0 +1,91 @@
+"""`SecondFactor`: what a login wants besides the password, as a setting of `Accounts`."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import ConfigurationError
+from . import totp
+from ._flow_limits import parsed
+from ._sealed import Seal
+from .pepper import secret_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from typing import TypeAlias
+
+    from .pepper import AnyPepper
+    from .users import User
+
+    Sender: TypeAlias = Callable[[User, str], None] | Callable[[User, str], Awaitable[None]]
+
+LONGEST_AGE = 86_400  # seconds
+
+
+class SecondFactor:
+    """`Accounts(..., second_factor=SecondFactor(secret, issuer="Example"))`: a code of an authenticator app after the password.
+
+    `seal`: a `Secret` of at least 32 bytes, under which the users' factors lie in their rows; its previous value has to stay
+    until nobody's are under it any more. `issuer`: the name that apps show. `required`: whoever has no factor must set one up
+    before they get in; without it, whoever wants to.
+
+    `send_code(user, code)`: sends eight digits by mail or SMS to everybody who has no app, at each login: then everybody has a
+    second factor. `send_link(user, token)`: has the endpoints `link` and `link_confirm` log in by a one-time link instead of a
+    password; it puts the token into an address of the application's own. Both may be coroutine functions where the host is
+    async; what they raise is a 503.
+
+    `limits`: how many wrong codes an account has, from everywhere together. What is used up comes back by itself; until then
+    the right code is refused as well. `sends`: how many codes, and how many links, are sent to one account. `max_age`: seconds
+    since a login (with the second factor, where there is one) in which factors may be changed. `window`: steps of 30 seconds by
+    which the clocks may differ, 0 or 1.
+
+    Raises: `ConfigurationError` for a setting that is none.
+    """
+
+    __slots__ = ("algorithm", "digits", "issuer", "limits", "max_age", "random", "required", "seal", "send_code", "send_link",
+                 "sends", "window")  # fmt: skip
+
+    def __init__(
+        self,
+        seal: AnyPepper,
+        *,
+        issuer: str,
+        required: bool = False,
+        send_code: Sender | None = None,
+        send_link: Sender | None = None,
+        limits: str | Iterable[str] = ("5 per 5 minutes", "15/hour", "30/day"),
+        sends: str | Iterable[str] = ("5 per 15 minutes", "20/day"),
+        max_age: int = 300,
+        algorithm: str = "SHA1",
+        digits: int = 6,
+        window: int = 1,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        secret = secret_of(seal)
+        del seal
+        totp.settled(issuer, digits, algorithm)
+        if type(required) is not bool:
+            raise ConfigurationError("required is True or False")
+        for name, sender in (("send_code", send_code), ("send_link", send_link)):
+            if sender is not None and not callable(sender):
+                raise ConfigurationError(f"{name} is a function of a user and a text")
+        if type(window) is not int or not 0 <= window <= totp.WINDOW:
+            raise ConfigurationError("window is 0 or 1")
+        if type(max_age) is not int or not 1 <= max_age <= LONGEST_AGE:
+            raise ConfigurationError(f"max_age is a whole number of seconds from 1 to {LONGEST_AGE}")
+        self.limits = parsed("limits", limits)
+        self.sends = parsed("sends", sends)
+        self.seal = Seal(secret, random)
+        self.issuer = issuer
+        self.required = required
+        self.send_code = send_code
+        self.send_link = send_link
+        self.max_age = max_age
+        self.algorithm = algorithm
+        self.digits = digits
+        self.window = window
+        self.random = random
+
+    def __repr__(self) -> str:
+        return f"<SecondFactor of {self.issuer!r}>"
