@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from ..secrets.versions import Sealed
 
@@ -108,7 +108,7 @@ def chosen(also: object, insecure_also: object) -> OlderHashes | None:
     return OlderHashes(kinds) if kinds else None
 
 
-def _named(setting: str, value: object, *, weak: bool) -> Iterable[OlderHash]:
+def _named(setting: str, value: Any, *, weak: bool) -> Iterable[OlderHash]:
     if value == ():
         return
     from .older_kinds import STRONG, WEAK
