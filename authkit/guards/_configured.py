@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import settings
+from .._lock import ProcessLock
 from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
@@ -10,10 +11,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..settings import Settings
+    from ..stores import Store
+    from ..tokens import Tokens
+
+_stores: dict[bytes, Store] = {}  # by a digest of their URL, which may hold a password
+_lock = ProcessLock()
 
 
 def verifiers(source: Settings | None = None) -> tuple[Any, ...]:
-    """`Tokens` from AUTHKIT_JWT_SECRET or AUTHKIT_JWT_KEY_FILE, AUTHKIT_ISSUER and AUTHKIT_AUDIENCE.
+    """The one verifier that the settings describe: `tokens`."""
+    return (tokens(source),)
+
+
+def tokens(source: Settings | None = None) -> Tokens:
+    """`Tokens` from AUTHKIT_JWT_SECRET or AUTHKIT_JWT_KEY_FILE, AUTHKIT_ISSUER and AUTHKIT_AUDIENCE, with the store that
+    AUTHKIT_STORE names: then what was revoked is refused. Does no I/O but to read the settings and the key file.
 
     Raises: `ConfigurationError` that names what is missing, or two settings that contradict each other; never a value.
     """
@@ -30,15 +42,35 @@ def verifiers(source: Settings | None = None) -> tuple[Any, ...]:
             "require_auth has no verifier: pass one, or set AUTHKIT_JWT_SECRET (at least 32 bytes) or AUTHKIT_JWT_KEY_FILE, "
             "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"
         )
+    store = _store(found)
     issuer, audience = found.require("AUTHKIT_ISSUER"), found.require("AUTHKIT_AUDIENCE")
     from ..tokens import Tokens
 
     material = secret if secret is not None else _read(str(key_file))
     try:
-        return (Tokens(material, issuer=issuer, audience=audience),)
+        return Tokens(material, issuer=issuer, audience=audience, store=store)
     except ConfigurationError as error:
         name = "AUTHKIT_JWT_SECRET" if secret is not None else "AUTHKIT_JWT_KEY_FILE"
         raise ConfigurationError(f"{name}: {error}") from None
+
+
+def _store(found: Settings) -> Store | None:
+    """The store that AUTHKIT_STORE names, the same in the whole process; None if it is not set."""
+    if found.get("AUTHKIT_STORE") is None:
+        return None
+    from hashlib import blake2b
+
+    from ..stores import open_store
+
+    name = blake2b(found.require("AUTHKIT_STORE").encode("utf-8", "surrogateescape")).digest()
+    with _lock:
+        store = _stores.get(name)
+        if store is None:
+            try:
+                store = _stores[name] = open_store(found.require("AUTHKIT_STORE"))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"AUTHKIT_STORE: {error}") from None
+        return store
 
 
 def _read(path: str) -> bytes:

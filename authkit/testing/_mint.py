@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from ..stores import Store
+
 _HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
@@ -21,7 +23,8 @@ class TokenMint:
     """An issuer for tests, with a fresh random key of its own.
 
     `tokens`: the verifier, for `require_auth(mint.tokens)`. `clock`: what both issuing and verifying go by (seconds since the
-    epoch); pass a `Clock` to move it. `alg`: HS256/384/512, RS256, PS256, ES256, ES384 or EdDSA.
+    epoch); pass a `Clock` to move it. `alg`: HS256/384/512, RS256, PS256, ES256, ES384 or EdDSA. `store`: where refresh tokens
+    and revocations are kept, if there are to be any: `MemoryStore()`, say.
     """
 
     issuer: str
@@ -36,6 +39,7 @@ class TokenMint:
         clock: Callable[[], float] = time.time,
         alg: str = "HS256",
         random: Callable[[int], bytes] = os.urandom,
+        store: Store | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
@@ -43,7 +47,7 @@ class TokenMint:
         self.alg = alg
         self.random = random
         self.key = self.other_key()
-        self.tokens = Tokens(self.key, issuer=issuer, audience=audience, clock=clock, random=random)
+        self.tokens = Tokens(self.key, issuer=issuer, audience=audience, clock=clock, random=random, store=store)
 
     def other_key(self) -> Key:
         """Another key of the same kind, which the verifier does not have."""
