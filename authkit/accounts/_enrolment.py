@@ -10,6 +10,7 @@ from . import totp
 from ._bodies import texts
 from ._bound import bound_user, is_bound, owner_of
 from ._factors import PURPOSE, Factors, opened_for
+from ._sealed import Unsealable
 from ._second_step import DEAD, ENROL, OTP, WrongCode, with_otp
 from ._serving import note_client, note_principal
 from ._stamp import stamp_of
@@ -70,7 +71,10 @@ class Enrolment:
         if noted is None:
             return _WRONG
         keys = await setting.seal.load()
-        factors = Factors.opened(keys, user.subject, noted.decode("latin-1"), _purpose(user))
+        try:
+            factors = Factors.opened(keys, user.subject, noted.decode("latin-1"), _purpose(user))
+        except Unsealable:  # from before the password was changed, say: there will be another
+            return _WRONG
         confirmed = factors.after(code, accounts._clock(), setting.window)
         if confirmed is None:
             return _WRONG

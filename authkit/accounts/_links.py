@@ -33,6 +33,7 @@ class Links:
         store = accounts._store
         self._accounts = accounts
         self._tokens = OneTime(store, "link", LINK_SECONDS, clock=accounts._clock, random=setting.random)
+        self._nobodys = OneTime(store, "link-nobody", 1, clock=accounts._clock)  # as much work, and soon forgotten
         self._limits = accounts._flow("link", ADDRESS_SENDS, setting.sends)
         self._sending = Sending(send, "send_link")
 
@@ -52,9 +53,9 @@ class Links:
         user = await accounts._people.find(name)
         if user is not None and user.disabled:
             user = None
-        # For nobody a token is made as well, which no user is bound to: the store is asked the same.
-        about = user or User(name or "-", subject="\0")
-        token = await self._tokens.issue(bound_to(accounts, about), owner=owner_of(accounts, about))
+        about = user or User(name or "-", subject=f"\0{name}")
+        tokens = self._nobodys if user is None else self._tokens
+        token = await tokens.issue(bound_to(accounts, about), owner=owner_of(accounts, about))
         await self._sending.go(request, user, token)
         return Response(202)
 

@@ -47,7 +47,7 @@ class SecondStep:
         self.setting = setting
         self.steps = OneTime(store, "mfa", STEP_SECONDS, clock=accounts._clock, random=setting.random)
         self._accounts = accounts
-        self._wrong = store.limiter("mfa:wrong", setting.limits)
+        self._wrong = store.limiter(f"{accounts._limits.name}:mfa", setting.limits)
         self._sends = accounts._flow("code", ADDRESS_SENDS, setting.sends)
 
     async def asked(self, request: Request, user: User, amr: Iterable[str]) -> Deny | None:
@@ -110,22 +110,29 @@ class SecondStep:
             raise WrongCode
         keys, _ = await opened_for(setting.seal, user)
         made: list[str] = []
+        recovered = False
 
         def after(user: User) -> User:
+            nonlocal recovered
             if user.factors is None or not is_bound(accounts, user, data):
                 raise WrongCode
             if user.factors in made:  # it was put there already, and the answer was lost
                 return user
-            used = Factors.opened(keys, user.subject, user.factors).after(code, accounts._clock(), setting.window)
+            before = Factors.opened(keys, user.subject, user.factors)
+            used = before.after(code, accounts._clock(), setting.window)
             if used is None:
                 raise WrongCode
+            recovered = used.codes != before.codes
             made.append(used.sealed(keys, user.subject))
             return user.changed(factors=made[-1])
 
         try:
-            return await accounts._people._change(user.username, after)
+            user = await accounts._people._change(user.username, after)
         except UnknownUser:
             raise WrongCode from None
+        if recovered:
+            await accounts._tell("recovery_code_used", user)
+        return user
 
     async def _sent(self, request: Request, user: User, data: dict[str, Any]) -> Deny:
         """Send a code; the one before it is good no more."""
