@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._accounts import Accounts
 from ._attempts import LoginLimits, TooManyAttempts
+from ._open_users import open_users
 from ._people import PasswordRefused, RegistrationRefused, UnknownUser
 from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
@@ -38,6 +39,7 @@ __all__ = [
     "UnknownUser",
     "User",
     "Users",
+    "open_users",
 ]
 
 

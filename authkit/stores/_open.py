@@ -67,10 +67,8 @@ def _redis(held: list[str]) -> Store:
 
 
 def _sqlite(rest: str) -> Callable[[], Store] | str:
-    from urllib.parse import unquote
-
-    path = unquote(rest[3:], errors="surrogateescape")
-    if not rest.startswith("///") or not path or path == ":memory:" or "\0" in path or "?" in rest or "#" in rest:
+    path = path_in(rest)
+    if path is None:
         return _SQLITE
 
     def make() -> Store:
@@ -81,27 +79,43 @@ def _sqlite(rest: str) -> Callable[[], Store] | str:
     return make
 
 
-def _dynamo(rest: str) -> Callable[[], Store] | str:
-    from urllib.parse import parse_qsl
+def path_in(rest: str) -> str | None:
+    """The path in what follows `sqlite:` in a URL."""
+    from urllib.parse import unquote
 
-    name, _, query = rest.removeprefix("//").partition("?")
-    if not rest.startswith("//") or "@" in rest or "#" in rest:
+    path = unquote(rest[3:], errors="surrogateescape")
+    if not rest.startswith("///") or not path or path == ":memory:" or "\0" in path or "?" in rest or "#" in rest:
+        return None
+    return path
+
+
+def _dynamo(rest: str) -> Callable[[], Store] | str:
+    found = table_in(rest, ("region", "endpoint", "shards"))
+    if found is None:
         return _DYNAMO
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=3) if query else []
-    except ValueError:
-        return _DYNAMO
-    options = dict(pairs)
+    name, options = found
     shards = options.pop("shards", "1")
-    region, endpoint = options.pop("region", None), options.pop("endpoint", None)
-    if options or len({option for option, _ in pairs}) != len(pairs):
-        return _DYNAMO
     if not (shards.isascii() and shards.isdigit() and len(shards) <= 4):
         return _DYNAMO
 
     def make() -> Store:
         from .dynamo import DynamoStore
 
-        return DynamoStore(name, region=region, endpoint=endpoint, shards=int(shards))
+        return DynamoStore(name, region=options.get("region"), endpoint=options.get("endpoint"), shards=int(shards))
 
     return make
+
+
+def table_in(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
+    """The name of a table and its options, each there at most once, in what follows `dynamodb:` in a URL."""
+    from urllib.parse import parse_qsl
+
+    name, _, query = rest.removeprefix("//").partition("?")
+    if not rest.startswith("//") or "@" in rest or "#" in rest:
+        return None
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=len(allowed)) if query else []
+    except ValueError:
+        return None
+    options = dict(pairs)
+    return (name, options) if len(options) == len(pairs) and options.keys() <= {*allowed} else None
