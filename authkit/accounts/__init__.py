@@ -6,6 +6,8 @@ from ._accounts import Accounts
 from ._attempts import LoginLimits, TooManyAttempts
 from ._open_users import open_users
 from ._people import PasswordRefused, RegistrationRefused, UnknownUser
+from ._registration import Registration
+from ._reset import PasswordReset
 from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
 from .second_factor import SecondFactor
@@ -32,6 +34,8 @@ __all__ = [
     "OlderHash",
     "PasswordHasher",
     "PasswordRefused",
+    "PasswordReset",
+    "Registration",
     "RegistrationRefused",
     "SecondFactor",
     "SqliteUsers",

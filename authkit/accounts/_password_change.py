@@ -28,8 +28,8 @@ class PasswordChange:
         self._accounts = accounts
 
     async def password(self, request: Request) -> Response | Deny:
-        """POST {"current_password", "new_password"} with a bearer header or cookie: 200 as `login` answers, 204, 400, 401, 403
-        or 429. Every session of the user is ended, this one too: the answer holds another."""
+        """POST {"current_password", "new_password"} with a bearer header or cookie: 200 as `login` answers, 400, 401, 403 or
+        429. Every session of the user is ended, this one too: the answer holds another."""
         accounts = self._accounts
         holder = await accounts._holder(request)
         if isinstance(holder, Deny):
@@ -73,9 +73,7 @@ class PasswordChange:
 
     async def _anew(self, request: Request, user: User, holder: Principal) -> Response | Deny:
         """Another session in the place of this one, which says no more of how its user logged in than this one does."""
-        shown, since = holder.claims.get("amr", []), holder.claims.get("auth_time")
-        if type(since) is not int or not isinstance(shown, list) or not set(map(str, shown)) - {"pwd"}:
-            if user.factors is not None:  # a new session wants all of them: logging in again is the way
-                return self._accounts._answers.ended()
+        shown, since = holder.claims.get("amr"), holder.claims.get("auth_time")
+        if type(since) is not int or not isinstance(shown, list) or shown == ["pwd"]:
             return await self._accounts._complete(request, user, ("pwd",))
         return await self._accounts._complete(request, user, shown, since=since)

@@ -7,13 +7,14 @@ from ..errors import ConfigurationError
 from ..http import Response
 from ._aside import finished
 from ._bodies import texts
+from ._bound import bound_to, bound_user, is_bound, owner_of
 from ._flow_limits import parsed, too_many
 from ._onetime import LONGEST, OneTime
 from ._people import UnknownUser
 from ._sending import Sending
 from ._serving import note_client, note_principal
-from ._stamp import stamp_of
 from .names import canonical
+from .users import User
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..http import Request
     from ..stores import Rate
     from ._accounts import Accounts
-    from .users import User
 
 
 class PasswordReset(_Value):
@@ -94,9 +94,8 @@ class Resets:
         user = await accounts._people.find(name)
         if user is not None and (user.disabled or user.password_hash is None):
             user = None  # who cannot log in with a password has none to forget
-        once = self._nobodys if user is None else self._once
-        name = name or "-"
-        token = await once.issue({"user": name, "stamp": stamp_of(user)}, owner=name)
+        about, once = (User(name or "-"), self._nobodys) if user is None else (user, self._once)
+        token = await once.issue(bound_to(accounts, about), owner=owner_of(accounts, about))
         if user is not None:
             note_principal(request, accounts._principal_of(user))
         await self._sending.go(request, user, token)
@@ -115,32 +114,28 @@ class Resets:
         data = await self._once.read(token)
         if data is None:
             return _refused("reset_token_unknown")
-        name, stamp = data["user"], data["stamp"]
-        user = await accounts._people.find(name)
-        if user is None or not _is_still(user, stamp):
+        user = await bound_user(accounts, data)
+        if user is None:
             return _refused("reset_token_outdated")
         note_principal(request, accounts._principal_of(user))
-        refused = await accounts._people.refusal(new, name)
+        refused = await accounts._people.refusal(new, user.username)
         if refused is not None:
             return Deny(400, refused)
         hashed = await accounts._people.hashed(new)  # before anything is used up: it may be refused for want of a place
-        return await finished(self._used(token, name, stamp, hashed))
+        return await finished(self._used(token, user, hashed))
 
-    async def _used(self, token: str, name: str, stamp: str, hashed: str) -> Response | Deny:
+    async def _used(self, token: str, user: User, hashed: str) -> Response | Deny:
         """Of all who bring this token, one comes through; and then to the end, whoever still waits for it."""
-        if await self._once.redeem(token) is None:
+        accounts = self._accounts
+        data = await self._once.redeem(token)
+        if data is None:
             return _refused("reset_token_used")
         try:
-            user = await self._accounts._people.put_password(name, hashed, lambda row: _is_still(row, stamp))
+            user = await accounts._people.put_password(user.username, hashed, lambda row: is_bound(accounts, row, data))
         except UnknownUser:
             return _refused("reset_token_outdated")
-        await self._accounts._tell("password_changed", user)
+        await accounts._tell("password_changed", user)
         return Response(204)
-
-
-def _is_still(user: User, stamp: str) -> bool:
-    """Whether this is the user that the token was made for, with the password of then, and may log in."""
-    return not user.disabled and user.password_hash is not None and stamp_of(user) == stamp
 
 
 def _refused(reason: str) -> Deny:

@@ -7,15 +7,12 @@ if TYPE_CHECKING:
     from .users import User
 
 
-def stamp_of(user: User | None) -> str:
+def stamp_of(user: User) -> str:
     """The same for as long as this user has this password; a hash that is merely made anew leaves it.
 
-    A table without `password_changed` is judged by the hash. Of nobody it takes as long.
+    A table without `password_changed` is judged by the hash.
     """
     from hashlib import sha256
 
-    if user is None:
-        parts: tuple[object, ...] = ("", "", "")
-    else:
-        parts = (user.subject, user.password_changed, user.password_hash if user.password_changed is None else None)
+    parts = (user.subject, user.password_changed, user.password_hash if user.password_changed is None else None)
     return sha256(repr(parts).encode()).hexdigest()
