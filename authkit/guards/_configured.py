@@ -30,6 +30,18 @@ def tokens(source: Settings | None = None) -> Tokens:
     Raises: `ConfigurationError` that names what is missing, or two settings that contradict each other; never a value.
     """
     found = source or settings.default
+    name, material = key_material(found)
+    issuer, audience = found.require("AUTHKIT_ISSUER"), found.require("AUTHKIT_AUDIENCE")
+    from ..tokens import Tokens
+
+    try:
+        return (Tokens(material, issuer=issuer, audience=audience),)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+
+
+def key_material(found: Settings) -> tuple[str, str | bytes]:
+    """The key that the settings describe, and the setting that did. Raises: as `verifiers` does."""
     secret, key_file = found.get("AUTHKIT_JWT_SECRET"), found.get("AUTHKIT_JWT_KEY_FILE")
     if secret is not None and key_file is not None:
         raise ConfigurationError("AUTHKIT_JWT_SECRET and AUTHKIT_JWT_KEY_FILE are both set: which is meant?")
@@ -42,35 +54,7 @@ def tokens(source: Settings | None = None) -> Tokens:
             "require_auth has no verifier: pass one, or set AUTHKIT_JWT_SECRET (at least 32 bytes) or AUTHKIT_JWT_KEY_FILE, "
             "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"
         )
-    store = _store(found)
-    issuer, audience = found.require("AUTHKIT_ISSUER"), found.require("AUTHKIT_AUDIENCE")
-    from ..tokens import Tokens
-
-    material = secret if secret is not None else _read(str(key_file))
-    try:
-        return Tokens(material, issuer=issuer, audience=audience, store=store)
-    except ConfigurationError as error:
-        name = "AUTHKIT_JWT_SECRET" if secret is not None else "AUTHKIT_JWT_KEY_FILE"
-        raise ConfigurationError(f"{name}: {error}") from None
-
-
-def _store(found: Settings) -> Store | None:
-    """The store that AUTHKIT_STORE names, the same in the whole process; None if it is not set."""
-    if found.get("AUTHKIT_STORE") is None:
-        return None
-    from hashlib import blake2b
-
-    from ..stores import open_store
-
-    name = blake2b(found.require("AUTHKIT_STORE").encode("utf-8", "surrogateescape")).digest()
-    with _lock:
-        store = _stores.get(name)
-        if store is None:
-            try:
-                store = _stores[name] = open_store(found.require("AUTHKIT_STORE"))
-            except ConfigurationError as error:
-                raise ConfigurationError(f"AUTHKIT_STORE: {error}") from None
-        return store
+    return ("AUTHKIT_JWT_SECRET", secret) if secret is not None else ("AUTHKIT_JWT_KEY_FILE", _read(str(key_file)))
 
 
 def _read(path: str) -> bytes:
