@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..accounts._attempts import Attempts
-    from ..stores import Limiter, Rate, Store
+    from ..stores import Gate, Limiter, Rate, Store
     from ..stores._store import Algorithm
 
 
@@ -37,7 +37,7 @@ class Limit(NamedTuple):
     parts: tuple[Any, ...] | None
     prefix: int
 
-    def limiter(self) -> Limiter:
+    def counted(self) -> tuple[Limiter | None, Gate | None]:
         """What counts it, without memos and leases: the store's own. Raises: `Wrong` where there is nothing to ask."""
         from ..stores import MemoryStore
 
@@ -45,9 +45,8 @@ class Limit(NamedTuple):
             raise Wrong("this limit counts in the memory of each process: nothing outside it can look")
         if self.name is None:
             raise Wrong("this limit has no name, and its store keeps it under one that changes: give it name=")
-        if not self.rates:
-            raise Wrong("this limit is about requests at the same time: they are over when their responses are")
-        return self.store.limiter(self.name, self.rates, self.algorithm)
+        limiter = self.store.limiter(self.name, self.rates, self.algorithm) if self.rates else None
+        return limiter, None if self.at_once is None else self.store.gate(self.name, self.at_once)
 
 
 def chosen(asked: Asked) -> list[Limit]:
@@ -66,7 +65,7 @@ def chosen(asked: Asked) -> list[Limit]:
 
 
 def _stated(asked: Asked) -> Limit:
-    from ..stores import Rate
+    from ..guards.rate import parsed
     from ._store import place
 
     if asked.name is None:
@@ -74,10 +73,10 @@ def _stated(asked: Asked) -> Limit:
     if asked.burst is not None and len(asked.limits) > 1:
         raise Wrong("--burst goes with one --limit")
     try:
-        rates = tuple(Rate.parse(text, asked.burst) for text in asked.limits)
+        rates, at_once = parsed(asked.limits, asked.burst)
     except ConfigurationError as error:
         raise Wrong(str(error)) from None
-    return Limit(asked.name, rates, None, asked.algorithm or "token-bucket", place(asked.url).store, None, 64)
+    return Limit(asked.name, rates, at_once, asked.algorithm or "token-bucket", place(asked.url).store, None, 64)
 
 
 def _found(app: str) -> list[Limit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -49,6 +49,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class Seen(NamedTuple):
+    """What is left of a limit for somebody: of its rates, and how many requests are being handled at this moment."""
+
+    taken: Taken | None
+    held: int | None
+
+
 @click.command(cls=Command)
 @options
 def show(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_json: bool, **asked: Any) -> None:
@@ -67,9 +74,9 @@ def show(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_js
     found = []
     for limit, place in _fitting(limits, key, issuer, value_from):
         with out.progress("asking the store"):
-            found.append((limit, limit.limiter().take(place, 0)))
-    out.table(("name", "limit", "left", "one more in"), [row for limit, taken in found for row in _rows(limit, taken)])
-    out.document({"limits": [_document(limit, taken) for limit, taken in found]})
+            found.append((limit, _seen(limit, place)))
+    out.table(("name", "limit", "left", "one more in"), [row for limit, seen in found for row in _rows(limit, seen)])
+    out.document({"limits": [_document(limit, seen) for limit, seen in found]})
 
 
 @click.command(cls=Command)
@@ -78,7 +85,8 @@ def reset(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_j
     """Forget what a key has used of a limit.
 
     KEY as in show. It has all its permits again, at once where it was not refused before: a process that has refused it goes on
-    until the Retry-After that it told, or for a minute at most.
+    until the Retry-After that it told, or for a minute at most. Places are free, but for requests that are still being handled:
+    their process takes one again within ten seconds, if there is room.
     """
     out = Output(as_json)
     limits = chosen(Asked(**asked))
@@ -87,13 +95,23 @@ def reset(key: tuple[str, ...], issuer: str | None, value_from: str | None, as_j
     [(limit, place), *others] = _fitting(limits, key, issuer, value_from)
     if others:
         raise Wrong(f"which one? --name is one of {names_of([limit, *(other for other, _ in others)])}")
-    limiter = limit.limiter()
     with out.progress("asking the store"):
-        before = limiter.take(place, 0)
-        limiter.reset(place)
-    had = ", ".join(f"{left} of {rate.burst}" for (left, _), rate in zip(before[1], limit.rates, strict=True))
-    out.line(f"{limit.name}: all permits are there again ({had} were left)", "good")
-    out.document({"name": limit.name, "algorithm": limit.algorithm, "left_before": [left for left, _ in before[1]]})
+        before = _seen(limit, place)
+        for counting in limit.counted():
+            if counting is not None:
+                counting.reset(place)
+    left = [left for left, _ in before.taken[1]] if before.taken is not None else []
+    if left:
+        had = ", ".join(f"{one} of {rate.burst}" for one, rate in zip(left, limit.rates, strict=True))
+        out.line(f"{limit.name}: all permits are there again ({had} were left)", "good")
+    if before.held is not None:
+        out.line(f"{limit.name}: all places are free again ({before.held} of {limit.at_once} were held)", "good")
+    out.document({"name": limit.name, "algorithm": limit.algorithm, "left_before": left, "held_before": before.held})
+
+
+def _seen(limit: Limit, place: str) -> Seen:
+    limiter, gate = limit.counted()
+    return Seen(None if limiter is None else limiter.take(place, 0), None if gate is None else gate.held(place))
 
 
 def _fitting(
@@ -113,7 +131,7 @@ def _fitting(
     found, misfit = [], None
     for limit in limits:
         try:
-            limit.limiter()
+            limit.counted()
             found.append((limit, key_of(words, limit.parts, prefix=limit.prefix, issuer=issuer, value=value)))
         except Wrong as error:  # it cannot be looked at, or counts by something else
             misfit = error
@@ -139,17 +157,22 @@ def _listed(limit: Limit) -> tuple[str, str, str, str]:
     return limit.name or "-", ", ".join(texts), limit.algorithm if limit.rates else "-", by
 
 
-def _rows(limit: Limit, taken: Taken) -> list[tuple[str, str, str, str]]:
+def _rows(limit: Limit, seen: Seen) -> list[tuple[str, str, str, str]]:
     rows = []
-    for rate, (left, following) in zip(limit.rates, taken[1], strict=True):
+    for rate, (left, following) in zip(limit.rates, seen.taken[1] if seen.taken is not None else (), strict=True):
         more = "-" if left >= rate.burst else span(following) if following >= 1 else "less than 1s"
         rows.append((limit.name or "-", spelled(rate), f"{left} of {rate.burst}", more))
+    if limit.at_once is not None and seen.held is not None:
+        free = max(0, limit.at_once - seen.held)
+        rows.append((limit.name or "-", f"{limit.at_once} concurrent", f"{free} of {limit.at_once}", "-"))
     return rows
 
 
-def _document(limit: Limit, taken: Taken | None = None) -> dict[str, Any]:
+def _document(limit: Limit, seen: Seen | None = None) -> dict[str, Any]:
     rates: list[dict[str, Any]] = [{"count": rate.count, "period": rate.period, "burst": rate.burst} for rate in limit.rates]
-    if taken is not None:
-        for rate, (left, following) in zip(rates, taken[1], strict=True):
-            rate |= {"left": left, "next": following}
-    return {"name": limit.name, "algorithm": limit.algorithm, "concurrent": limit.at_once, "rates": rates}
+    said = {"name": limit.name, "algorithm": limit.algorithm, "concurrent": limit.at_once, "rates": rates}
+    if seen is None:
+        return said
+    for rate, (left, following) in zip(rates, seen.taken[1] if seen.taken is not None else (), strict=True):
+        rate |= {"left": left, "next": following}
+    return said | {"held": seen.held}

@@ -78,7 +78,7 @@ def rate_limit(
     Raises: `ConfigurationError` for what is no limit; when the chain is sealed, for `key="principal"` before any guard that
     identifies.
     """
-    rates, concurrent = _parsed(limits, burst)
+    rates, concurrent = parsed(limits, burst)
     parts = parts_of(key)
     if client is not None and not isinstance(client, ClientAddress):
         raise ConfigurationError("rate_limit: client is a ClientAddress")
@@ -121,8 +121,8 @@ def rate_limit(
     )
 
 
-def _parsed(limits: tuple[str, ...], burst: int | None) -> tuple[tuple[Rate, ...], int | None]:
-    """The limits by time, and how many may be in at once."""
+def parsed(limits: tuple[str, ...], burst: int | None) -> tuple[tuple[Rate, ...], int | None]:
+    """The limits by time, and how many may be in at once. Raises: `ConfigurationError`."""
     rates, concurrent = [], None
     for limit in limits:
         words = limit.lower().split() if isinstance(limit, str) else []

@@ -48,7 +48,7 @@ both = rate_limit("2/minute", key=("ip", lambda request: request.path), name="bo
 api = chain(by_address, Known(), chain(by_principal), by_key)
 nameless = rate_limit("5/minute", store=store)
 own = rate_limit("5/minute", name="own", store=MemoryStore())
-places = rate_limit("2 concurrent", name="places", store=store)
+places = rate_limit("2 concurrent", "9/minute", name="places", store=store)
 
 @both
 def handler(request: Request) -> Response:
@@ -60,10 +60,12 @@ nothing = 1
 PEOPLE = """
 from authkit.accounts import Accounts, LoginLimits, MemoryUsers
 from authkit.stores import SqliteStore
-from authkit.testing import TokenMint
+from authkit import Tokens
 
+key = "a key for these tests only, and long enough"
+tokens = Tokens(key, issuer="https://a", audience="https://a", store=SqliteStore("tokens.db"))
 limits = LoginLimits(account_here="5/hour", account=("30/day", "100/day"), address=("30/day", "300/day"), name="staff")
-accounts = Accounts(MemoryUsers(), TokenMint().tokens, store=SqliteStore("limits.db"), limits=limits)
+accounts = Accounts(MemoryUsers(), tokens, store=SqliteStore("limits.db"), limits=limits)
 """
 GUESSING = """
 from authkit.errors import InvalidCredentials
@@ -143,8 +145,10 @@ def test_the_limits_of_a_program_are_listed_without_its_store(place: Path) -> No
         "both": "token-bucket",
         None: "token-bucket",
         "own": "token-bucket",
+        "places": "token-bucket",
     }
     assert [limit["concurrent"] for limit in said.json["limits"] if limit["concurrent"]] == [2]
+    assert not any("held" in limit for limit in said.json["limits"])
     table = authkit("limits", "show", "--app", "program", cwd=place).out
     assert "5/minute, 20/hour" in table
     assert "2 concurrent" in table
@@ -198,7 +202,7 @@ def test_a_header_is_read_from_a_pipe_and_stays_out_of_everything(place: Path) -
 def test_reset_gives_everything_back_to_that_key_alone(place: Path) -> None:
     ask(place, "by_address", *["peer='203.0.113.7'"] * 3, "peer='203.0.113.8'")
     said = authkit("limits", "reset", "ip:203.0.113.7", "--app", "program:by_address", "--json", cwd=place)
-    assert said.json == {"name": "address", "algorithm": "token-bucket", "left_before": [2, 17]}
+    assert said.json == {"name": "address", "algorithm": "token-bucket", "left_before": [2, 17], "held_before": None}
     assert left(place, "ip:203.0.113.7", "--app", "program:by_address") == {"address": [5, 20]}
     assert left(place, "ip:203.0.113.8", "--app", "program:by_address") == {"address": [4, 19]}
 
@@ -208,6 +212,53 @@ def test_reset_wants_one_limit_and_one_key(place: Path) -> None:
     assert said.code == 2
     assert "--name is one of address, user, keys" in said.err
     assert authkit("limits", "reset", "--app", "program:by_address", cwd=place).code == 2
+
+
+IN_HAND = """
+import subprocess, sys
+from authkit import Request, Response
+from program import places
+
+@places
+def handler(request):
+    print(subprocess.run(sys.argv[1:], capture_output=True, text=True).stdout)
+    return Response(200)
+
+handler(Request.build(peer="203.0.113.7"))
+"""
+
+
+def test_requests_that_are_being_handled_are_shown_and_let_go_of(place: Path) -> None:
+    """Asked while the program handles one; it says how many are in, and of a limit by time what is left."""
+
+    def meanwhile(*words: str) -> str:
+        command = [sys.executable, "-c", IN_HAND, sys.executable, "-m", "authkit.cli", "limits", *words]
+        done = subprocess.run(command, cwd=place, env=environment(), check=True, capture_output=True, text=True)
+        return done.stdout.partition("\n")[2]
+
+    app = ("ip:203.0.113.7", "--app", "program:places", "--json")
+    stated = ("ip:203.0.113.7", "--limit", "9/minute", "--limit", "2 concurrent", "--name", "places", "--json")
+    [shown] = json.loads(meanwhile("show", *stated, "--store", "sqlite:///limits.db"))["limits"]
+    assert (shown["concurrent"], shown["held"], shown["rates"][0]["left"]) == (2, 1, 8)
+    assert json.loads(meanwhile("reset", *app))["held_before"] == 1
+    assert "2 concurrent  1 of 2" in meanwhile("show", *app[:-1])
+    said = authkit("limits", "reset", *app[:-1], cwd=place).out.splitlines()
+    assert said == [
+        "places: all permits are there again (8 of 9 were left)",
+        "places: all places are free again (0 of 2 were held)",
+    ]
+
+
+def test_a_limit_of_places_alone_is_looked_at(place: Path) -> None:
+    stated = ("--limit", "3 concurrent", "--name", "n", "--store", "sqlite:///limits.db", "--json")
+    gate = SqliteStore(place / "limits.db").gate("n", 3)
+    for number in range(3):
+        gate.enter("everybody", f"h{number}", 600)
+    shown = authkit("limits", "show", "global", *stated, cwd=place).json["limits"][0]
+    assert (shown["held"], shown["rates"]) == (3, [])
+    assert authkit("limits", "reset", "global", *stated, cwd=place).json["held_before"] == 3
+    assert gate.held("everybody") == 0
+    assert authkit("limits", "show", "global", *stated, "--burst", "3", cwd=place).code == 2
 
 
 def test_a_stated_limit_is_the_same_as_the_programs(place: Path) -> None:
@@ -273,7 +324,7 @@ def test_what_a_program_counts_by_itself_is_told_by_the_stores_own_key(place: Pa
 
 @pytest.mark.parametrize(
     ("app", "why"),
-    [("program:own", "memory of each process"), ("program:nameless", "no name"), ("program:places", "at the same time")],
+    [("program:own", "memory of each process"), ("program:nameless", "no name")],
 )
 def test_a_limit_that_cannot_be_looked_at_from_here_says_why(app: str, why: str, place: Path) -> None:
     for action in ("show", "reset"):
