@@ -115,7 +115,7 @@ class Resets:
         if data is None:
             return _refused("reset_token_unknown")
         user = await bound_user(accounts, data)
-        if user is None:
+        if user is None or user.password_hash is None:
             return _refused("reset_token_outdated")
         note_principal(request, accounts._principal_of(user))
         refused = await accounts._people.refusal(new, user.username)
@@ -130,8 +130,12 @@ class Resets:
         data = await self._once.redeem(token)
         if data is None:
             return _refused("reset_token_used")
+
+        def still(row: User) -> bool:
+            return row.password_hash is not None and is_bound(accounts, row, data)
+
         try:
-            user = await accounts._people.put_password(user.username, hashed, lambda row: is_bound(accounts, row, data))
+            user = await accounts._people.put_password(user.username, hashed, still)
         except UnknownUser:
             return _refused("reset_token_outdated")
         await accounts._tell("password_changed", user)
