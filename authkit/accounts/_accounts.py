@@ -12,7 +12,7 @@ from ..address import ClientAddress
 from ..decision import Deny, Principal
 from ..endpoint import Endpoint, route
 from ..errors import ConfigurationError, InvalidToken
-from ..stores import MemoryStore, Store
+from ..stores import Store
 from ._answers import Answers
 from ._attempts import Attempts, LoginLimits
 from ._cors import Cors
@@ -74,7 +74,8 @@ class Accounts:
     let in by no password alone, also where this is not set. With its `send_link`, `link` and `link_confirm` log in by mail.
 
     `on_event(kind, user)`: told, off the event loop, of what a user should hear of: "password_changed", "disabled", "enabled",
-    "deleted". What it raises is logged by its type, and changes nothing.
+    "deleted", "second_factor_set", "second_factor_removed", "recovery_codes_renewed", "recovery_code_used". What it raises is
+    logged by its type, and changes nothing.
 
     Raises: `ConfigurationError` for a part that is none, and for a `Tokens` without a store.
     """
@@ -103,7 +104,7 @@ class Accounts:
             raise ConfigurationError("users has the methods find and add: MemoryUsers(), say")
         if not callable(getattr(tokens, "issue_pair", None)) or not callable(getattr(tokens, "verify", None)):
             raise ConfigurationError("tokens is a Tokens")
-        if getattr(tokens, "store", tokens) is None:
+        if tokens.store is None:
             raise ConfigurationError("Accounts wants a Tokens with a store, in which refresh tokens and revocations are kept")
         for what, part, kind in (
             ("hasher", hasher, PasswordHasher),
@@ -123,7 +124,7 @@ class Accounts:
         self._clock = clock
         self._client = ClientAddress() if client is None else client
         self._warned = False
-        self._store = getattr(tokens, "store", MemoryStore()) if store is None else store
+        self._store = tokens.store if store is None else store
         self._tokens = tokens
         self._holder_of = _verifiers.asked(tokens)
         self._hasher = PasswordHasher() if hasher is None else hasher
@@ -297,13 +298,6 @@ class Accounts:
         if user.subject != user.username:
             claims["preferred_username"] = user.username
         note_principal(request, self._principal_of(user))
-        if not hasattr(self._tokens, "issuing_pair"):  # not there yet
-            from ..http import Response
-
-            token = await self._tokens.issuing(user.subject, scopes=user.scopes, roles=user.roles, claims=claims)
-            return Response.json(
-                {"user": user.username, "access_token": token, "token_type": "Bearer", "expires_in": self._tokens.access_ttl}
-            )
         pair = await self._tokens.issuing_pair(
             user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
         )

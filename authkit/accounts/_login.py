@@ -86,7 +86,7 @@ class Login:
     async def _judge(self, name: str | None, password: str) -> tuple[Judged, bool]:
         """What comes of it; and whether there was no such user before."""
         user = await self._people.find(name)
-        matches = await self._hasher.verifying(password, None if user is None else user.password_hash)
+        matches = await self._hasher.verifying(password, None if user is None else user.password_hash, name)
         if user is None and name is not None and self._creates:
             try:
                 return Judged(await self._people.register(name, password, (), ())), True
@@ -94,7 +94,7 @@ class Login:
                 if error.reason != "username_taken":
                     return Judged(None, error.reason), False
             user = await self._people.find(name)  # somebody was faster: this is a login like any other
-            matches = await self._hasher.verifying(password, None if user is None else user.password_hash)
+            matches = await self._hasher.verifying(password, None if user is None else user.password_hash, name)
         if user is None:
             return Judged(None, "user_unknown"), False
         if matches is not True:

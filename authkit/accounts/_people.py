@@ -140,6 +140,7 @@ class People:
         return user
 
     async def _change(self, name: str | None, changed: Callable[[User], User]) -> User:
+        self.must_update()
         for _ in range(_ROUNDS):
             old = await self.find(name)
             if old is None:

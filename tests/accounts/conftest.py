@@ -6,6 +6,7 @@ import pytest
 
 from authkit import Tokens
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
+from authkit.stores import MemoryStore
 
 KEY = "a key for these tests only, and long enough for HS256"
 
@@ -33,7 +34,7 @@ def users(hasher):
 
 @pytest.fixture
 def tokens():
-    return Tokens(KEY, issuer="https://api.example", audience="https://api.example")
+    return Tokens(KEY, issuer="https://api.example", audience="https://api.example", store=MemoryStore())
 
 
 @pytest.fixture

@@ -342,7 +342,8 @@ def test_without_an_address_no_account_is_known(accounts):
 def test_the_audit_says_why(accounts, caplog):
     caplog.set_level("INFO", "authkit.audit")
     statuses(accounts, 6)
-    (record,) = caplog.records
+    assert len(caplog.records) == 6
+    record = caplog.records[-1]
     event = record.authkit
     assert (event["outcome"], event["status"], event["guard"], event["reason"]) == ("deny", 429, "login", "too_many_attempts")
     assert (event["client"], event["principal"]) == (HERE, None)
@@ -360,8 +361,8 @@ def test_behind_a_guard_there_is_still_one_event(accounts, caplog):
     for _ in range(6):
         handler(Request.build("POST", "/login", {"content-type": "application/json"}, body, HERE))
     events = [record.authkit for record in caplog.records]
-    assert [event["reason"] for event in events] == [None] * 5 + ["too_many_attempts"]
-    assert [event["outcome"] for event in events] == ["allow"] * 5 + ["deny"]
+    assert [event["reason"] for event in events] == ["password_wrong"] * 5 + ["too_many_attempts"]
+    assert {event["outcome"] for event in events} == {"deny"}
 
 
 def test_limits_of_ones_own(users, tokens, hasher, store):

@@ -23,6 +23,7 @@ from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
 from authkit.accounts.pepper import PREFIX, Pepper, split
 from authkit.errors import SecretUnavailable
 from authkit.secrets import Secret, Secrets, SecretVersions
+from authkit.stores import MemoryStore
 from authkit.testing import Clock
 from tests.vault import Vault
 
@@ -49,7 +50,9 @@ class Login:
         self.secrets = Secrets(self.vault, ttl=300, clock=self.clock)
         self.secret = self.secrets["PEPPER"]
         self.hasher = hasher_of(self.secret)
-        tokens = Tokens("a key for these tests only, and long enough", issuer="https://a", audience="https://a")
+        tokens = Tokens(
+            "a key for these tests only, and long enough", issuer="https://a", audience="https://a", store=MemoryStore()
+        )
         self.accounts = Accounts(self.users, tokens, self.hasher, insecure_unlimited=True)
 
     def verdict(self, username: str = "alice", password: str = PASSWORD) -> str:

@@ -9,6 +9,7 @@ import pytest
 from authkit import InvalidCredentials, Tokens
 from authkit._run import arun
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
+from authkit.stores import MemoryStore
 
 from .test_passwords import Argon2Calls
 from .test_pepper import NEW, NEXT, OLD, PASSWORD, Login, hasher_of, login
@@ -104,9 +105,8 @@ async def test_what_a_subclass_of_the_hasher_verifies_is_asked(place: str) -> No
     users = MemoryUsers()
     users.add(User("alice", password_hash=mine.hash(PASSWORD)))
     users.add(User("bob", password_hash=mine.hash("another")))
-    accounts = Accounts(
-        users, Tokens("a key for these tests only, and long enough", issuer="https://a", audience="https://a"), mine
-    )
+    key = "a key for these tests only, and long enough"
+    accounts = Accounts(users, Tokens(key, issuer="https://a", audience="https://a", store=MemoryStore()), mine)
     assert (await accounts.aauthenticate("bob", "another")).username == "bob"
     with pytest.raises(InvalidCredentials):
         await accounts.aauthenticate("alice", PASSWORD)

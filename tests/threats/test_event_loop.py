@@ -12,6 +12,7 @@ import pytest
 from authkit import Allow, Deny, Request, Response, Tokens, chain, guard, require_auth
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.secrets import Secrets, SecretSource
+from authkit.stores import MemoryStore
 from authkit.testing import TokenMint, asgi_scope
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -106,7 +107,8 @@ async def login(accounts: Accounts, password: str) -> int:
 
 async def during_logins(logins: int, hasher: PasswordHasher) -> tuple[list[float], list[int]]:
     """How late each turn of the loop came, in seconds, while people logged in."""
-    accounts = Accounts(MemoryUsers(), tokens_of(SECRET), hasher, insecure_unlimited=True)
+    tokens = Tokens(SECRET, issuer="https://issuer.example", audience="https://api.example", store=MemoryStore())
+    accounts = Accounts(MemoryUsers(), tokens, hasher, insecure_unlimited=True)
     await accounts.aregister("alice", "correct horse")
     late: list[float] = []
 

@@ -15,6 +15,7 @@ from authkit import Tokens, webhooks
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.errors import InvalidSignature, InvalidToken
 from authkit.secrets import Secrets, SecretVersions
+from authkit.stores import MemoryStore
 from authkit.testing import Clock
 from authkit.webhooks import Verifier
 from tests.vault import Vault
@@ -126,7 +127,8 @@ def test_sec_12_no_login_is_refused_while_the_pepper_is_swapped(swaps: int) -> N
     """Each swap takes the last but one away: the hash has moved on by then, and no slower instance moved it back."""
     vault, clock, users = Vault(SecretVersions(value(0))), Clock(), MemoryUsers()
     here, there = Instance(vault, clock), Instance(vault, clock)
-    doors = [Accounts(users, one.tokens, one.hasher) for one in (here, there)]
+    tokens = Tokens(value(0), issuer="https://a", audience="https://a", store=MemoryStore())
+    doors = [Accounts(users, tokens, one.hasher) for one in (here, there)]
     doors[0].register("alice", "correct horse")
 
     def use() -> None:

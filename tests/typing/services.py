@@ -12,10 +12,12 @@ from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
 from authkit.endpoint import Endpoint, endpoint
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
+from authkit.stores import MemoryStore
 from authkit.testing import Clock, TokenMint, as_principal
 from authkit.tokens import Key, KeyRing
 
-tokens = Tokens(KeyRing(Key("k" * 32), previous=[Key(b"p" * 32)]), issuer="https://i.example", audience="https://a.example")
+keys = KeyRing(Key("k" * 32), previous=[Key(b"p" * 32)])
+tokens = Tokens(keys, issuer="https://i.example", audience="https://a.example", store=MemoryStore())
 secrets = Secrets(Hardcoded({"A": "b"}), Environment(), Dotenv(stage="production"), ttl=300, grace=86_400)
 accounts = Accounts(MemoryUsers(), tokens, PasswordHasher())
 
