@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from _weakrefset import WeakSet
+from collections import deque
 
 from .._audit import warn
 from .._lock import ProcessLock
@@ -19,23 +20,27 @@ from ..errors import Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..stores import Gate
 
 TTL = 30.0  # seconds for which a place is held without being renewed
 EVERY = 10.0  # seconds between two renewals: two of them may fail
+_AT_ONCE = 8  # calls of stores that a process has under way for its places
+_ENOUGH = 50  # places to ask a store about, for each further thread that does it
 _MOST_LEAVING = 10_000  # beyond it a place is held for its time
 
 
 class Held:
     """A place of `holder`, from before it is asked for."""
 
-    __slots__ = ("_gate", "_key", "_holder", "_blocks", "_renewal", "_pid", "_asked", "_over", "renewed", "__weakref__")
+    __slots__ = ("_gate", "_key", "_holder", "blocks", "_renewal", "_pid", "_asked", "_over", "renewed", "__weakref__")
 
     def __init__(self, gate: Gate, key: str, holder: str, blocks: bool, renewal: Renewal) -> None:
         self._gate = gate
         self._key = key
         self._holder = holder
-        self._blocks = blocks
+        self.blocks = blocks
         self._renewal = renewal
         self._pid = os.getpid()
         self._asked = False  # the store has been asked, and has answered or failed
@@ -64,7 +69,7 @@ class Held:
         if self._pid != os.getpid():  # a child that was forked meanwhile: the place is its parent's
             return
         try:
-            aside(self._leave) if self._blocks else self._leave()
+            aside(self._leave) if self.blocks else self._leave()
         except Unavailable:  # too many calls are waiting
             pass
 
@@ -98,7 +103,7 @@ class Held:
 class Renewal:
     """Renews what is held, every `every` seconds, for `ttl` seconds from then. Its thread lives while something is held.
 
-    One place after another, whichever waits longest first: a process keeps as many as it can renew in `ttl` less `every`.
+    Eight places at once at most, whichever wait longest first: a process keeps as many as it can renew in `ttl` less `every`.
     """
 
     def __init__(self, ttl: float = TTL, every: float = EVERY) -> None:
@@ -167,26 +172,30 @@ class Renewal:
     def _renew(self) -> None:
         with self._lock:
             every = sorted(self._held, key=_renewed)
-        failed = ""
-        for held in every:
+        failed: set[str] = set()
+
+        def renew(held: Held) -> None:
             began = time.monotonic()
             try:
                 held.renew()
             except Unavailable:
                 pass  # the next round comes before it is forgotten
             except Exception as error:
-                failed = type(error).__name__
+                failed.add(type(error).__name__)
             else:
                 held.renewed = began
+
+        _for_each(every, renew)
         if failed:
-            warn("rate_limit: a place could not be renewed: %s", failed)
+            warn("rate_limit: a place could not be renewed: %s", ", ".join(sorted(failed)))
 
     def _let_go(self) -> None:
         with self._lock:
-            leaving = list(self._leaving.items())
+            leaving = dict(self._leaving)
         sick = set()  # gates that failed just now: theirs wait for the next round
-        for held, until in leaving:
-            gate = id(held._gate)
+
+        def let_go(held: Held) -> None:
+            gate, until = id(held._gate), leaving[held]
             if gate not in sick and held.left():
                 until = 0.0
             else:
@@ -194,6 +203,33 @@ class Renewal:
             if time.monotonic() >= until:
                 with self._lock:
                     self._leaving.pop(held, None)
+
+        _for_each(list(leaving), let_go)
+
+
+def _for_each(places: list[Held], work: Callable[[Held], None]) -> None:
+    """Call `work` for each place, in this order; several at once where a store is waited for and there are many."""
+    waiting = deque(places)
+
+    def take_turns() -> None:
+        while True:
+            try:
+                held = waiting.popleft()
+            except IndexError:
+                return
+            work(held)
+
+    helpers = []
+    for _ in range(min(_AT_ONCE - 1, sum(held.blocks for held in places) // _ENOUGH)):
+        helper = threading.Thread(target=take_turns, name="authkit-places", daemon=True)
+        try:
+            helper.start()
+        except RuntimeError:  # no thread is to be had
+            break
+        helpers.append(helper)
+    take_turns()
+    for helper in helpers:
+        helper.join()
 
 
 def _renewed(held: Held) -> float:
