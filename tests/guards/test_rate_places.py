@@ -338,7 +338,7 @@ class TestRenewal:
         renewed = []
         store = Remote(clock=time.monotonic)
         gate = Slow(store, store.real.gate("g", 1))
-        renewal = Renewal(ttl=30, every=0.1)
+        renewal = Renewal(ttl=30, every=0.4)
         places = [Held(gate, str(place), "h", True, renewal) for place in range(number)]
         for held in places:
             assert held.enter()[0] is True
