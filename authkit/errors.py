@@ -22,9 +22,13 @@ class _Rejected(AuthkitError):
 
 
 class InvalidToken(_Rejected):
-    """The token is not one that this verifier accepts."""
+    """The token is not one that this verifier accepts. `subject`: whose it was, where that is certain, for the log alone."""
 
     default_reason = "invalid_token"
+
+    def __init__(self, reason: str | None = None, *, subject: str | None = None) -> None:
+        self.subject = subject
+        super().__init__(reason)
 
 
 class InvalidSignature(_Rejected):

@@ -50,6 +50,7 @@ class Tokens(Paired):
     """
 
     access_ttl: int
+    refresh_ttl: int
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class Tokens(Paired):
         self.issuer = _text("issuer", issuer)
         self.audience = _text("audience", audience)
         self.access_ttl = _whole("access_ttl", access_ttl, 1, MAX_TTL)
-        _whole("refresh_ttl", refresh_ttl, 1, MAX_TTL)
+        self.refresh_ttl = _whole("refresh_ttl", refresh_ttl, 1, MAX_TTL)
         _whole("refresh_overlap", refresh_overlap, 0, MAX_LEEWAY)
         if session_ttl is not None:
             _whole("session_ttl", session_ttl, 1, MAX_TTL)

@@ -124,20 +124,20 @@ class Sessions:
             found, record, gen, standing, successor = await self._revocations.ask(self._judged, presented, now)
             grant = found.grant
             if client != grant.client:
-                raise InvalidToken("refresh_client")
+                raise InvalidToken("refresh_client", subject=grant.subject)
             if isinstance(standing, str):
-                raise InvalidToken(standing)
+                raise InvalidToken(standing, subject=grant.subject)
             if standing == EARLIER:
                 await self._revocations.ask(self._revocations.revoke_family, name)
                 _warn_of_reuse(name)
-                raise InvalidToken("refresh_reused")
+                raise InvalidToken("refresh_reused", subject=grant.subject)
             if wanted is not None and not wanted <= grant.scopes:
-                raise InvalidToken("refresh_scope")
+                raise InvalidToken("refresh_scope", subject=grant.subject)
             if asked is None:  # once: what was granted is the same however often it was exchanged meanwhile
                 asked = grant if held is None else await held(grant)
                 if asked is None:
                     await self._revocations.ask(self._revocations.revoke_family, name)
-                    raise InvalidToken("refresh_user")
+                    raise InvalidToken("refresh_user", subject=grant.subject)
                 if not isinstance(asked, Grant):
                     raise TypeError("held returns a Grant, or None")
             now_held = grant.narrowed(scopes=asked.scopes, roles=asked.roles)
