@@ -135,7 +135,7 @@ class Accounts:
         self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login is True)
         self._cors = Cors(cors, credentials=cookies is not None)
         self._sent = Sent(cookies, self._cors.origins)
-        self._answers = Answers(cookies, getattr(tokens, "refresh_ttl", 2_592_000))
+        self._answers = Answers(cookies, tokens.refresh_ttl)
         self._routes: dict[str, Endpoint] = {}
         self.app = route(self._routes)
         sessions = Sessions(self)
@@ -301,7 +301,19 @@ class Accounts:
         pair = await self._tokens.issuing_pair(
             user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
         )
+        # Whoever changes a user ends what was issued before, and not this, if it was issued after: so it is looked at again.
+        if not self._stands(user, await self._people.find(user.username)):
+            await self._tokens.revoking(pair.refresh_token)
+            return Deny(401, "invalid_credentials", reason="user_changed", challenge=NO_CREDENTIAL.challenge)
         return self._answers.pair(user.username, pair)
+
+    def _stands(self, user: User, row: User | None) -> bool:
+        """Whether what was found out about `user` still holds, of which `row` is today's."""
+        return (
+            row is not None
+            and not row.disabled
+            and (row.subject, row.password_changed) == (user.subject, user.password_changed)
+        )
 
     async def _holder(self, request: Request) -> Principal | Deny:
         """Whose the bearer header or the access cookie is, which is not there because another site had it sent."""

@@ -70,22 +70,23 @@ class Sessions:
         note_client(request, accounts._address_at_hand(request))
         if token is None:
             return invalid_token("no_credential")
-        holder: list[User] = []
+        found: list[User] = []
 
         async def held(grant: Grant) -> Grant | None:
-            note_principal(request, Principal(grant.subject, issuer=accounts._tokens.issuer))
             user = await accounts._people.find(grant.claims.get("preferred_username", grant.subject))
             if user is None or user.disabled or user.subject != grant.subject or str(user.password_changed) != grant.stamp:
                 return None
-            holder.append(user)
-            return grant.narrowed(scopes=grant.scopes & user.scopes, roles=grant.roles & user.roles)
+            found.append(user)
+            return grant.narrowed(scopes=user.scopes, roles=user.roles)
 
         try:
             pair = await accounts._tokens.refreshing(token, held=held)
-            name = holder[-1].username if holder else _name(await accounts._holder_of(pair.access_token))
         except InvalidToken as error:
+            if error.subject is not None:
+                note_principal(request, Principal(error.subject, issuer=accounts._tokens.issuer))
             return invalid_token(error.reason)
-        return accounts._answers.pair(name, pair)
+        note_principal(request, accounts._principal_of(found[-1]))
+        return accounts._answers.pair(found[-1].username, pair)
 
     async def logout(self, request: Request) -> Response | Deny:
         """POST {"refresh_token"}, or a bearer header, or the cookies: 204, also for a token that nobody knows."""
@@ -109,8 +110,3 @@ class Sessions:
 def invalid_token(reason: str) -> Deny:
     """401, the same bytes for every cause."""
     return Deny(401, "invalid_token", reason=reason, challenge=_INVALID_TOKEN)
-
-
-def _name(principal: Principal) -> str:
-    name: str = principal.claims.get("preferred_username", principal.subject)
-    return name
