@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Told: TypeAlias = tuple[str, str, str]  # says, cause, mend
 
 LONGEST = 120  # characters shown of anything that the token says
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 MILLISECONDS = 10**12  # a time of so many seconds is thousands of years away: in milliseconds it is now
 
 
@@ -191,6 +192,8 @@ def _key(token: str, parts: Parts, expected: Expected) -> Told:
 
 
 def _signature(token: str, parts: Parts, expected: Expected) -> Told:
+    if not _LETTERS.issuperset(token):  # the last part is not read before its signature is judged
+        return _malformed(token, parts, expected)
     says = "the signature does not hold under the key that its header names"
     if _foreign(parts, expected):
         return says, _other_issuer(parts, expected), "verify it with a verifier for its issuer"
