@@ -88,11 +88,12 @@ class Revocations:
         """What is asked about a token that was found good. Raises: `InvalidToken` if it does not say what that takes."""
         iat, sid, jti, gen = claims.get("iat"), claims.get("sid"), claims.get("jti"), claims.get("gen", ".")
         proof, dot, nonce = gen.partition(".") if type(gen) is str else ("", "", "")
-        if type(iat) not in (int, float) or not dot or type(jti if sid is None else sid) is not str:
+        in_family = "sid" in claims
+        if type(iat) not in (int, float) or not dot or type(sid if in_family else jti) is not str:
             raise InvalidToken("token_claims")
-        key = self.token_key(jti) if sid is None else self.family_key(sid)  # type: ignore[arg-type]
+        key = self.family_key(sid) if in_family else self.token_key(jti)  # type: ignore[arg-type]
         keys: Keys = (self._of(self.owner(subject)), key, self._born) if proof else (self._of(self.owner(subject)), key)
-        return keys, iat, proof, nonce, sid is not None  # type: ignore[return-value]
+        return keys, iat, proof, nonce, in_family  # type: ignore[return-value]
 
     def recalls(self, unit: Unit, now: float) -> bool:
         """Whether it is known without I/O that nothing of this was revoked."""

@@ -1,0 +1,344 @@
+"""Revocation: what was revoked counts no more, at once here and within a second elsewhere, and a lost store revives nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authkit import InvalidToken
+from authkit.errors import StoreUnavailable
+from authkit.stores import MemoryStore, RedisStore, Store
+from authkit.testing import TokenMint
+from authkit.tokens import Key, Tokens
+from tests.servers.redis import redis_server
+from tests.stores.redis_parts import answers_within
+
+from .craft import NOW, SECRET, Clock, token
+from .worlds import World, refused, verdict
+
+# One token, one session
+
+
+def test_a_revoked_access_token_is_refused_and_others_are_not(world: World) -> None:
+    tokens = world.tokens()
+    one, other = tokens.issue("alice"), tokens.issue("alice")
+    assert verdict(tokens, one) == "alice"
+    tokens.revoke(one)
+    assert verdict(tokens, one) == "token_revoked"
+    assert tokens.recall(one) is None
+    assert verdict(tokens, other) == "alice"
+    tokens.revoke(one)
+    assert verdict(tokens, one) == "token_revoked"
+
+
+def test_either_token_of_a_pair_ends_its_session(world: World) -> None:
+    tokens = world.tokens()
+    for which in ("access_token", "refresh_token"):
+        pair, other = tokens.issue_pair("alice"), tokens.issue_pair("alice")
+        following = tokens.refresh(pair.refresh_token)
+        tokens.revoke(getattr(pair, which))  # also the one that was used
+        assert verdict(tokens, pair.access_token) == verdict(tokens, following.access_token) == "token_revoked"
+        assert refused(tokens, following.refresh_token) == "refresh_unknown"
+        assert verdict(tokens, other.access_token) == "alice"
+        assert refused(tokens, other.refresh_token) == "refreshed"
+
+
+def test_what_is_no_token_of_ours_is_told_nothing_and_writes_nothing(memory: World) -> None:
+    """REF-13."""
+    tokens = memory.tokens()
+    mint, other = TokenMint(), World().tokens()
+    expired = tokens.issue("alice", ttl=1)
+    pair, foreign = tokens.issue_pair("alice"), other.issue_pair("alice")
+    memory.clock.now += 60
+    before = memory.dump()
+    family, index, secret = pair.refresh_token.split(".")
+    ours = (f"{family}.{index}.{'A' * 43}", f"{family}.5.{secret}", pair.access_token[:-4] + "AAAA", expired)
+    for text in ("", "a.b.c", "x" * 100_000, None, 5, mint.good(), *mint.bad().values(), foreign.refresh_token, *ours):
+        assert tokens.revoke(text) is None  # type: ignore[arg-type, func-returns-value]
+    assert memory.dump() == before
+    assert verdict(tokens, pair.access_token) == "alice"
+
+
+def test_a_revoked_token_is_remembered_as_long_as_anybody_could_accept_it(memory: World) -> None:
+    tokens, lenient = memory.tokens(), memory.tokens(leeway=300)
+    text = tokens.issue("alice", ttl=100)
+    tokens.revoke(text)
+    for _ in range(80):
+        memory.clock.now += 5
+        assert verdict(lenient, text) in ("token_revoked", "token_expired")
+    assert verdict(lenient, text) == "token_expired"
+
+
+# A subject
+
+
+def test_all_of_a_subject_is_refused_and_what_is_issued_after_it_is_not(world: World) -> None:
+    """A clock that stands still: what counts is what came first."""
+    tokens = world.tokens()
+    text, pair, other = tokens.issue("alice"), tokens.issue_pair("alice"), tokens.issue_pair("bob")
+    assert [verdict(tokens, each) for each in (text, pair.access_token, other.access_token)] == ["alice", "alice", "bob"]
+    tokens.revoke_subject("alice")
+    assert verdict(tokens, text) == verdict(tokens, pair.access_token) == "token_revoked"
+    assert refused(tokens, pair.refresh_token) == "token_revoked"
+    assert verdict(tokens, other.access_token) == "bob"
+    later, after = tokens.issue("alice"), tokens.issue_pair("alice")
+    assert verdict(tokens, later) == verdict(tokens, after.access_token) == "alice"
+    after = tokens.refresh(after.refresh_token)
+    assert verdict(tokens, after.access_token) == "alice"
+    tokens.revoke_subject("alice")  # and again, at the same instant
+    assert verdict(tokens, later) == verdict(tokens, after.access_token) == verdict(tokens, text) == "token_revoked"
+    assert refused(tokens, after.refresh_token) == "token_revoked"
+    assert verdict(tokens, tokens.issue("alice")) == "alice"
+
+
+def test_a_token_of_a_clock_that_is_ahead_is_refused_too(memory: World) -> None:
+    ahead = Clock(memory.clock.now + 29)
+    theirs, ours = memory.tokens(clock=ahead), memory.tokens()
+    text, pair = theirs.issue("alice"), theirs.issue_pair("alice")
+    assert verdict(ours, text) == "alice"
+    ours.revoke_subject("alice")
+    assert verdict(ours, text) == verdict(ours, pair.access_token) == "token_revoked"
+    for _ in range(20):
+        memory.clock.now += 20
+        ahead.now += 20
+        assert verdict(ours, text) == "token_revoked"
+        assert verdict(ours, theirs.issue("alice")) == "alice"
+    assert refused(ours, pair.refresh_token) == "token_revoked"
+
+
+def test_a_session_that_was_revoked_never_comes_back(memory: World) -> None:
+    """As long as it could be refreshed, the revocation is remembered."""
+    tokens = memory.tokens(refresh_ttl=86_400, access_ttl=900)
+    pair = tokens.issue_pair("alice")
+    tokens.revoke_subject("alice")
+    for _ in range(60):
+        memory.clock.now += 3600
+        assert refused(tokens, pair.refresh_token) in ("token_revoked", "refresh_unknown", "refresh_expired")
+
+
+def test_a_session_refreshed_after_it_began_is_judged_by_when_it_began(world: World) -> None:
+    tokens = world.tokens()
+    pair = tokens.issue_pair("alice")
+    world.clock.now += 600
+    pair = tokens.refresh(pair.refresh_token)
+    world.clock.now += 600
+    tokens.revoke_subject("alice")
+    world.clock.now += 600
+    assert refused(tokens, pair.refresh_token) == "token_revoked"
+
+
+@pytest.mark.parametrize("subject", ["", None, 5])
+def test_a_subject_is_text(memory: World, subject: Any) -> None:
+    for call in (memory.tokens().revoke_subject, memory.tokens().issue, memory.tokens().issue_pair):
+        with pytest.raises(ValueError, match="subject"):
+            call(subject)
+
+
+def test_two_issuers_on_one_store_never_meet(world: World) -> None:
+    ours, theirs = world.tokens(), world.tokens(issuer="https://other")
+    mine, other = ours.issue_pair("alice"), theirs.issue_pair("alice")
+    theirs.revoke_subject("alice")
+    assert verdict(ours, mine.access_token) == "alice"
+    assert verdict(theirs, other.access_token) == "token_revoked"
+    assert refused(theirs, mine.refresh_token) == "refresh_unknown"
+    theirs.revoke(mine.refresh_token)
+    theirs.revoke(mine.access_token)
+    assert verdict(ours, mine.access_token) == "alice"
+
+
+def test_a_life_longer_than_a_revocation_is_remembered_is_refused(memory: World) -> None:
+    tokens = memory.tokens(access_ttl=10, refresh_ttl=1000)
+    assert verdict(tokens, tokens.issue("alice", ttl=1000)) == "alice"
+    with pytest.raises(ValueError, match="1000"):
+        tokens.issue("alice", ttl=1001)
+
+
+# A lost store
+
+
+def test_a_store_that_was_emptied_revives_nothing(world: World) -> None:
+    """AVL-03: issued, revoked, and the store lost, all at one instant."""
+    tokens = world.tokens()
+    text, pair, kept = tokens.issue("alice"), tokens.issue_pair("bob"), tokens.issue_pair("carol")
+    tokens.revoke(text)
+    tokens.revoke(pair.refresh_token)
+    tokens.revoke_subject("carol")
+    tokens = world.tokens(world.emptied())
+    world.monotonic.now += 1  # what this process was told a moment ago
+    assert verdict(tokens, text) == "store_reset"
+    for each in (pair, kept):
+        assert verdict(tokens, each.access_token) in ("store_reset", "token_revoked")
+        assert refused(tokens, each.refresh_token) == "refresh_unknown"
+    after = tokens.issue_pair("alice")
+    assert verdict(tokens, after.access_token) == "alice"
+    assert refused(tokens, after.refresh_token) == "refreshed"
+    assert verdict(tokens, text) == "store_reset"  # also when the new store has been issued from
+
+
+@pytest.mark.parametrize("seconds", [-20.0, 0.0, 0.5, 1.0, 29.0, 400.0])
+def test_a_store_lost_later_revives_nothing(memory: World, seconds: float) -> None:
+    tokens = memory.tokens()
+    memory.clock.now += 1000
+    text = tokens.issue("alice")
+    assert "gen" not in tokens.verify(text).claims  # an old store needs no proof
+    tokens.revoke(text)
+    memory.clock.now += seconds
+    tokens = memory.tokens(memory.emptied())
+    assert verdict(tokens, text) == "store_reset"
+    assert verdict(tokens, tokens.issue("alice")) == "alice"
+
+
+def test_a_store_that_was_adopted_ends_what_was_before(world: World) -> None:
+    tokens = world.tokens()
+    text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
+    world.clock.now += 40
+    late = tokens.issue("alice")
+    assert verdict(tokens, late) == verdict(tokens, text) == "alice"
+    world.store.adopt()
+    world.monotonic.now += 1
+    assert verdict(tokens, text) == verdict(tokens, late) == verdict(tokens, pair.access_token) == "store_reset"
+    assert refused(tokens, pair.refresh_token) == "store_reset"
+    assert verdict(tokens, tokens.issue("alice")) == "alice"
+    assert verdict(tokens, tokens.issue_pair("alice").access_token) == "alice"
+
+
+def test_a_store_whose_clock_is_ahead_takes_what_is_issued_under_it(memory: World) -> None:
+    ahead = MemoryStore(clock=memory.clock, wall=lambda: memory.clock.now + 250)
+    tokens = memory.tokens(ahead)
+    for _ in range(8):
+        pair = tokens.issue_pair("alice")
+        assert verdict(tokens, tokens.issue("alice")) == verdict(tokens, pair.access_token) == "alice"
+        assert refused(tokens, pair.refresh_token) == "refreshed"
+        memory.clock.now += 100
+
+
+def test_sessions_of_a_young_store_outlive_its_youth(memory: World) -> None:
+    tokens = memory.tokens()
+    pair = tokens.issue_pair("alice")
+    for _ in range(40):
+        memory.clock.now += 20 * 86_400
+        pair = tokens.refresh(pair.refresh_token)
+        assert verdict(tokens, pair.access_token) == "alice"
+
+
+# What a token must say
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "alice"),
+        ({"iat": ...}, "token_claims"),
+        ({"jti": ...}, "token_claims"),
+        ({"jti": ..., "sid": "unknown"}, "token_revoked"),
+        ({"sid": 5}, "token_claims"),
+        ({"sid": None}, "token_claims"),
+        ({"gen": 5}, "token_claims"),
+        ({"gen": "x"}, "token_claims"),
+        ({"gen": "x.y"}, "alice"),
+        ({"gen": "é.é"}, "alice"),
+    ],
+)
+def test_with_a_store_a_token_says_when_it_was_issued_and_what_it_is(
+    memory: World, changed: dict[str, Any], expected: str
+) -> None:
+    """REF-09: a token without iat cannot be judged."""
+    memory.clock.now = NOW - 1000.0
+    tokens = memory.tokens(memory.open())
+    memory.clock.now = NOW + 1.0
+    text = token(Key(SECRET), **changed)
+    assert verdict(tokens, text) == expected
+
+
+@pytest.mark.parametrize("gen", ["x.y", "é.é", ".y", "x."])
+def test_a_proof_that_proves_nothing_is_none(memory: World, gen: str) -> None:
+    memory.clock.now = NOW + 1.0
+    tokens = memory.tokens(memory.open())
+    tokens.revoke_subject("alice")
+    assert verdict(tokens, token(Key(SECRET), gen=gen)) == "store_reset"
+    memory.clock.now += 100
+    assert verdict(tokens, token(Key(SECRET), gen=gen, iat=NOW + 90)) == "token_revoked"
+
+
+# A store that fails
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_store_that_does_not_answer_lets_nobody_pass(memory: World, blocks: bool) -> None:
+    """REF-11: 503 for whom, and never a pass or a 401."""
+
+    class Down(Store):
+        down = False
+
+        def __init__(self) -> None:
+            self.blocks = blocks
+
+        def _asked(self) -> Store:
+            if self.down:
+                raise StoreUnavailable("down")
+            return memory.store
+
+        def look(self, *keys: str) -> Any:
+            return self._asked().look(*keys)
+
+        def get(self, key: str) -> Any:
+            return self._asked().get(key)
+
+        def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
+            return self._asked().add(key, ttl, value)
+
+        def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+            return self._asked().swap(key, old, new, ttl)
+
+    store = Down()
+    tokens = memory.tokens(store)
+    text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
+    assert verdict(tokens, text) == "alice"
+    store.down = True
+    memory.monotonic.now += 0.5
+    for call in (
+        lambda: tokens.verify(text),
+        lambda: tokens.verify(pair.access_token),
+        lambda: tokens.refresh(pair.refresh_token),
+        lambda: tokens.revoke(text),
+        lambda: tokens.revoke(pair.access_token),
+        lambda: tokens.revoke(pair.refresh_token),
+        lambda: tokens.revoke_subject("alice"),
+        lambda: tokens.issue("alice"),
+        lambda: tokens.issue_pair("alice"),
+    ):
+        with pytest.raises(StoreUnavailable):
+            call()
+    with pytest.raises(InvalidToken, match="token_malformed"):
+        tokens.verify("a.b.c")
+    store.down = False
+    assert verdict(tokens, text) == verdict(tokens, pair.access_token) == "alice"
+    assert refused(tokens, pair.refresh_token) == "refreshed"
+
+
+def test_a_redis_that_is_replaced_by_an_empty_one_lets_nobody_back_in() -> None:
+    """AVL-03: and it is used again within two seconds."""
+    with redis_server() as server:
+        store = RedisStore(server.url, timeout=1)
+        tokens = Tokens(SECRET, issuer="i", audience="a", store=store)
+        text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
+        tokens.revoke(text)
+        server.kill()
+        with pytest.raises(StoreUnavailable):
+            tokens.verify(pair.access_token)
+        server.start()
+        assert answers_within(lambda: verdict(tokens, text)) == "store_reset"
+        assert verdict(tokens, pair.access_token) in ("store_reset", "token_revoked")
+        assert verdict(tokens, tokens.issue("alice")) == "alice"
+        store.close()
+
+
+def test_tokens_without_a_store_ask_nothing(memory: World) -> None:
+    plain = Tokens(SECRET, issuer="i", audience="a", clock=memory.clock)
+    text = plain.issue("alice")
+    assert plain.in_place
+    assert plain.recall(text) is None
+    assert verdict(plain, text) == "alice"
+    assert plain.recall(text) == plain.verify(text)
+    assert {"sid", "gen"}.isdisjoint(plain.verify(text).claims)
