@@ -95,6 +95,10 @@ class OlderHashes:
                 outcome = outcome if answer is None else answer
         return outcome
 
+    def kind(self, stored: str) -> str | None:
+        """The name of the first kind that it is of, or None."""
+        return next((kind.name for kind in self._kinds if kind.find(stored) is not None), None)
+
     def pretend(self, passwords: Iterable[bytes], username: str | None) -> None:
         """The work of the last hash that was recognised here, for whoever has none of the kind. Its result is nobody's."""
         if self._last is not None:

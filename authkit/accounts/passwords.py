@@ -180,6 +180,14 @@ class PasswordHasher:
             return True
         return not _argon2.is_readable(hashed, self._work) or not _argon2.is_todays(hashed, self._work)
 
+    def kind(self, stored: str) -> str | None:
+        """What made `stored`: "argon2id", "argon2i", "argon2d", or the name of an older kind. None: it matches nothing here.
+        Whether there is a pepper in it, and which, is not looked at."""
+        hashed = split(stored)[1]
+        if _argon2.is_readable(hashed, self._work):
+            return hashed[1:].partition("$")[0]
+        return None if self._older is None else self._older.kind(stored)
+
     async def warm(self) -> None:
         """Have the pepper at hand, for a guard's own coroutine: `hash` then waits for nothing but argon2.
 

@@ -28,6 +28,44 @@ def given(value_from: str | None, name: str) -> Sealed:
     return value
 
 
+def told(value_from: str | None, variable: str | None, question: str) -> Sealed:
+    """What is there already, and is asked for once: from that file ("-": stdin), from that environment variable, from a pipe
+    if there is one, or from whoever sits at the terminal.
+
+    Raises: `Wrong` for a value that is empty or too long, and for two places; `NotFound`.
+    """
+    if value_from is not None and variable is not None:
+        raise Wrong("the value is named in two places: which is meant?")
+    if variable is not None:
+        value = _of_variable(variable)
+    elif value_from is not None or not sys.stdin.isatty():
+        value = _read("-" if value_from is None else value_from)
+    else:
+        value = _asked_once(question)
+    if is_blank(value()):
+        raise Wrong("the value is empty")
+    return value
+
+
+def _asked_once(question: str) -> Sealed:
+    from getpass import getpass
+
+    try:
+        return sealed(getpass(f"{question}: "))
+    except BaseException:
+        sys.stderr.write("\n")  # the question stands there still
+        raise
+
+
+def _of_variable(name: str) -> Sealed:
+    """The name is not repeated: it may be the value, typed in the wrong place."""
+    import os
+
+    if name not in os.environ:
+        raise NotFound("there is no environment variable of that name")
+    return sealed(os.environ[name])
+
+
 def _asked(name: str) -> Sealed:
     if not sys.stdin.isatty():
         raise Wrong("there is no terminal to ask at: give the value with --value-from - or --value-from FILE")

@@ -17,10 +17,13 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 group = Lazy(
     "authkit",
-    "Secrets, keys, limits and the store: looked at, and changed while they are in use.",
+    "Secrets, keys, tokens, passwords, users, limits and the store: looked at, and changed while they are in use.",
     {
         "secrets": ("secrets:group", "Read, set and rotate secrets."),
         "keys": ("keys:group", "Make and rotate token keys, and publish their public halves."),
+        "token": ("token:group", "Issue a token, look into one, or say why one is refused."),
+        "password": ("password:group", "Hash a password, or check one against a hash."),
+        "users": ("users:group", "Add, list, disable and delete users, and end their sessions."),
         "limits": ("limits:group", "Say what a limit has left for somebody, or forget what was used."),
         "store": ("store:group", "Look at the store that processes share, or take one into use."),
         "doctor": ("doctor:doctor", "Say what is wrong with the secrets, and how to mend it."),
