@@ -61,6 +61,10 @@ READING = [
     *("keys list", "keys list API_KEY", "keys list WEAK_KEY", "keys jwks RING", "keys jwks API_KEY"),
     "keys new --kind ec --out k",
     *("doctor --source dotenv:.env", "doctor --source dotenv:broken", "doctor --source files:."),
+    *("token verify --value-from given --key API_KEY --issuer i --audience a", "token inspect --value-from given"),
+    *("token issue alice --key RING --issuer i --audience a", "token issue alice --key WEAK_KEY --issuer i --audience a"),
+    *("password hash --value-from given --profile owasp", "password hash --value-from given --pepper API_KEY"),
+    *("password check --hash-from given --value-from given", "password check --hash-from given --value-from given --pepper A"),
     *("secrets get A --source dotenv:broken", "secrets status B --source dotenv:broken"),
     "secrets rotate B --source dotenv:broken",
 ]
@@ -102,7 +106,7 @@ def test_no_command_shows_a_value_as_json_and_every_one_parses(place: Path) -> N
         for line, said in two.map(run, ONE_EACH):
             assert shows(said.all) == set(), line
             document = json.loads(said.out)
-            assert ("error" in document) is (said.code != 0 and not {"findings", "dry_run"} & set(document)), line
+            assert ("error" in document) is (said.code != 0 and not {"findings", "dry_run", "valid"} & set(document)), line
 
 
 def test_no_command_that_changes_something_shows_a_value_or_leaves_one_behind(place: Path) -> None:

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 import authkit.cli
+from authkit import Tokens
+from authkit.accounts import PasswordHasher, SqliteUsers, User
 from authkit.cli._exits import EXITS
 from authkit.secrets.rotation.generate import generate
 from authkit.stores import open_store
+from authkit.tokens.why import REASONS
 from tests.cli.command import authkit as run
 
 PROGRAM = """
 from authkit import rate_limit
 from authkit.stores import open_store
+from authkit.tokens.why import REASONS
 limit = rate_limit("5/minute", name="address", store=open_store("sqlite:///limits.db"))
 """
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
@@ -47,7 +51,13 @@ def place(tmp_path: Path) -> Path:
     store = open_store(f"sqlite:///{tmp_path}/limits.db")
     store.epoch()
     store.close()
+    users = SqliteUsers(tmp_path / "users.db")
+    users.add(User("alice"))
+    users.close()
     (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "token").write_text(Tokens(value, issuer="i", audience="a").issue("alice"))
+    (tmp_path / "password").write_text("correct horse")
+    (tmp_path / "hash").write_text(PasswordHasher(memory=64, passes=1, lanes=1).hash("correct horse"))
     return tmp_path
 
 
@@ -66,6 +76,21 @@ def place(tmp_path: Path) -> Path:
         ("keys rotate", "keys rotate RING --publish-only"),
         ("keys list", "keys list"),
         ("keys jwks", "keys jwks RING"),
+        ("token issue", "token issue alice --key RING --issuer i --audience a"),
+        ("token inspect", "token inspect --value-from token"),
+        ("token verify", "token verify --value-from token --key RING --issuer i --audience a"),
+        ("password hash", "password hash --value-from password"),
+        ("password check", "password check --hash-from hash --value-from password"),
+        ("users list", "users list --users sqlite:///users.db"),
+        ("users enable", "users enable alice --users sqlite:///users.db"),
+        (
+            "users disable",
+            "users disable alice --users sqlite:///users.db --store sqlite:///limits.db --issuer https://a.example",
+        ),
+        (
+            "users revoke",
+            "users revoke alice --users sqlite:///users.db --store sqlite:///limits.db --issuer https://a.example",
+        ),
         ("limits show", "limits show --app program"),
         ("limits show", "limits show ip:::1 --app program"),
         ("limits reset", "limits reset ip:::1 --app program"),
@@ -98,6 +123,11 @@ def test_a_value_and_a_key_are_in_the_json_only_when_asked_for(place: Path) -> N
 
 def test_the_exit_codes_on_the_page_are_those_there_are() -> None:
     assert {name.strip("`"): (int(code), when) for code, name, when in table("Exit codes")} == EXITS
+
+
+def test_every_reason_of_a_refused_token_stands_on_the_page() -> None:
+    documented = {reason for _, reasons, _ in table("Tokens") for reason in re.findall(r"`(\w+)`", reasons)}
+    assert documented == set(REASONS)
 
 
 def test_every_finding_that_there_is_stands_on_the_page_and_no_other() -> None:
