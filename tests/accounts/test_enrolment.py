@@ -1,0 +1,157 @@
+"""Setting a second factor up, and changing it: by whoever has just logged in with all that they have."""
+
+from __future__ import annotations
+
+import pytest
+
+from .parts import told
+from .second import Second
+
+
+@pytest.fixture
+def one():
+    return Second()
+
+
+@pytest.fixture
+def enrolled(one):
+    one.recovery_codes = one.enrol()
+    return one
+
+
+def test_the_answer_is_what_an_app_wants(one):
+    answer = one.post("/mfa/totp", {}, one.pair()["access_token"])
+    found = told(answer)
+    assert found["uri"] == f"otpauth://totp/Example:alice?secret={found['secret']}&issuer=Example"
+    assert len(found["secret"]) == 32
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_until_its_first_code_it_does_not_count(one):
+    token = one.pair()["access_token"]
+    one.begin(token)
+    assert one.login().status == 200
+    wrong = one.post("/mfa/totp/confirm", {"code": one.wrong()}, token)
+    assert (wrong.status, told(wrong)["code"]) == (400, "invalid_code")
+    assert one.row().factors is None
+    assert one.login().status == 200
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, token).status == 200
+    assert one.login().status == 401
+    assert one.told == [("second_factor_set", "alice")]
+
+
+def test_a_new_key_ends_the_one_before_it(one):
+    token = one.pair()["access_token"]
+    one.begin(token)
+    first = one.code()
+    one.begin(token)
+    assert one.post("/mfa/totp/confirm", {"code": first}, token).status == 400
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, token).status == 200
+
+
+def test_a_key_that_nobody_confirms_is_gone_after_ten_minutes(one):
+    one.begin(one.pair()["access_token"])
+    one.clock.advance(601)
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, one.pair()["access_token"]).status == 400
+
+
+def test_a_key_from_before_another_password_is_not_confirmed(one):
+    one.begin(one.pair()["access_token"])
+    one.accounts.set_password("alice", "another battery staple")
+    token = one.pair(password="another battery staple")["access_token"]
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, token).status == 400
+    assert one.row().factors is None
+
+
+def test_nobody_confirms_what_was_never_begun(one):
+    assert one.post("/mfa/totp/confirm", {"code": "123456"}, one.pair()["access_token"]).status == 400
+
+
+CHANGES = ["/mfa/totp", "/mfa/totp/confirm", "/mfa/totp/remove", "/mfa/recovery"]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_without_a_token_nothing_is_changed(enrolled, path):
+    body = {"code": enrolled.code()} if path.endswith("confirm") else None
+    for token in (None, "x.y.z"):
+        assert enrolled.post(path, body, token).status == 401
+    assert enrolled.login().status == 401
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_login_that_is_long_ago_or_weak_changes_nothing(one, path):
+    """ASVS 7.5.1; RFC 9470 section 3."""
+    weak = one.pair()["access_token"]
+    one.enrol()
+    old = one.strong()["access_token"]
+    before = one.row()
+    body = {"code": one.code()} if path.endswith("confirm") else None
+    one.clock.advance(400)
+    for token in (weak, old):
+        answer = one.post(path, body, token)
+        assert answer.status == 401
+        assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_user_authentication", max_age="300"'
+    assert one.row() == before
+
+
+def test_a_fresh_password_alone_changes_no_factor(one):
+    weak = one.pair()["access_token"]
+    one.begin(weak)
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, weak).status == 200
+    assert one.post("/mfa/totp/remove", token=weak).status == 401
+    assert one.post("/mfa/totp", token=weak).status == 401
+
+
+def test_a_refreshed_session_is_no_fresh_login(enrolled):
+    pair = enrolled.strong()
+    enrolled.clock.advance(400)
+    token = told(enrolled.refresh(pair["refresh_token"]))["access_token"]
+    assert enrolled.post("/mfa/totp/remove", token=token).status == 401
+
+
+def test_who_has_done_both_steps_removes_their_factor(enrolled):
+    assert enrolled.post("/mfa/totp/remove", token=enrolled.strong()["access_token"]).status == 204
+    assert enrolled.row().factors is None
+    assert enrolled.login().status == 200
+    assert enrolled.told[-1] == ("second_factor_removed", "alice")
+
+
+def test_an_app_is_replaced_by_another(enrolled):
+    token = enrolled.strong()["access_token"]
+    old = enrolled.code()
+    enrolled.begin(token)
+    assert enrolled.post("/mfa/totp/confirm", {"code": enrolled.code()}, token).status == 200
+    enrolled.clock.advance(30)
+    assert enrolled.answer(old).status == 401
+    assert enrolled.answer(enrolled.recovery_codes[0]).status == 401
+    assert enrolled.answer(enrolled.code()).status == 200
+
+
+async def test_an_operator_takes_a_lost_factor_away(enrolled):
+    assert enrolled.accounts.remove_second_factor("ALICE").factors is None
+    assert enrolled.login().status == 200
+    enrolled.enrol()
+    assert (await enrolled.accounts.aremove_second_factor("alice")).factors is None
+
+
+def test_where_it_is_required_a_login_sets_one_up():
+    one = Second(factor={"required": True})
+    assert told(one.login())["methods"] == ["enrol"]
+    token = one.ask()
+    assert one.answer("123456", token).status == 401
+    one.keep(one.post("/mfa/totp", {"mfa_token": token}))
+    assert one.post("/mfa/totp/confirm", {"mfa_token": token, "code": one.wrong()}).status == 400
+    answer = one.post("/mfa/totp/confirm", {"mfa_token": token, "code": one.code()})
+    assert answer.status == 200
+    found = told(answer)
+    assert len(found["recovery_codes"]) == 10
+    assert one.claims(found["access_token"])["amr"] == ["pwd", "otp", "mfa"]
+    again = one.post("/mfa/totp", {"mfa_token": token})
+    assert told(again)["code"] == "invalid_mfa_token"
+    one.clock.advance(30)
+    assert one.answer(one.code()).status == 200
+
+
+def test_the_step_of_somebody_who_has_a_factor_sets_up_no_other(enrolled):
+    answer = enrolled.post("/mfa/totp", {"mfa_token": enrolled.ask()})
+    assert told(answer)["code"] == "invalid_mfa_token"
