@@ -6,7 +6,7 @@ Exit codes, which are public API (`authkit help exit-codes` prints them):
     1  failed        a finding of level error, a value that does not verify, or a test that failed: the old value stays
     2  usage         wrong options, or a setting or a place that is refused as it is
     3  refused       a value that may still be in use would be dropped, and neither --force nor a yes was given
-    4  not_found     there is no secret, version, limit or file of that name
+    4  not_found     there is no secret, version, limit, user or file of that name
     5  unavailable   the place does not answer or cannot be written: history says how far it came
     6  busy          another rotation of the same place is under way
    70  internal      a defect in authkit

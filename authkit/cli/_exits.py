@@ -11,7 +11,7 @@ EXITS = {
     "failed": (1, "a finding of level error, a value that does not verify, or a test that failed: the old value stays"),
     "usage": (2, "wrong options, or a setting or a place that is refused as it is"),
     "refused": (3, "a value that may still be in use would be dropped, and neither --force nor a yes was given"),
-    "not_found": (4, "there is no secret, version, limit or file of that name"),
+    "not_found": (4, "there is no secret, version, limit, user or file of that name"),
     "unavailable": (5, "the place does not answer or cannot be written: history says how far it came"),
     "busy": (6, "another rotation of the same place is under way"),
     "internal": (70, "a defect in authkit"),
