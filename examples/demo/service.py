@@ -10,7 +10,6 @@ from authkit import (
     Principal,
     Tokens,
     allow_ips,
-    chain,
     deny_ips,
     public,
     rate_limit,
@@ -22,6 +21,7 @@ from authkit import (
 from authkit.accounts import Accounts, MemoryUsers
 from authkit.address import ClientAddress
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secrets
+from authkit.stores import MemoryStore
 
 ISSUER = AUDIENCE = "http://demo.localhost"
 
@@ -37,13 +37,27 @@ secrets = Secrets(
     ),
 )
 
-tokens = Tokens(secrets["DEMO_JWT_SECRET"], issuer=ISSUER, audience=AUDIENCE)
-accounts = Accounts(MemoryUsers(), tokens)
+OVERLAP = 1  # seconds; the default of 10 is longer than the tour wants to wait
+# The store remembers sessions, so that they can be refreshed and ended.
+tokens = Tokens(secrets["DEMO_JWT_SECRET"], issuer=ISSUER, audience=AUDIENCE, store=MemoryStore(), refresh_overlap=OVERLAP)
 peer = ClientAddress.peer()  # nothing stands in front of the demo: the socket's other end really is the client
+accounts = Accounts(MemoryUsers(), tokens, client=peer, registration=True)
+
+PASSWORDS = {"alice": "correct horse battery staple", "grace": "amazing grace, 1906"}
+
+
+def people() -> None:
+    """Two who are there from the start; others register."""
+    accounts.register("alice", PASSWORDS["alice"], scopes=["reports:read"])
+    accounts.register("grace", PASSWORDS["grace"], roles=["admin"])
+
 
 app = FastAPI(title="authkit demo")
+app.post("/register")(accounts.registration.fastapi)
 app.post("/login")(accounts.login.fastapi)
 app.post("/verify")(accounts.verify.fastapi)
+app.post("/refresh")(accounts.refresh.fastapi)
+app.post("/logout")(accounts.logout.fastapi)
 
 
 @app.get("/public")
@@ -73,9 +87,16 @@ async def admin(principal: Principal) -> dict[str, str]:
 
 
 @app.get("/office")
-@chain(deny_ips("127.0.0.66", client=peer), allow_ips("127.0.0.0/8", "::1", client=peer))
+@deny_ips("127.0.0.66", client=peer)
+@allow_ips("127.0.0.0/8", "::1", client=peer)
 async def office() -> dict[str, str]:
     return {"message": "You are on this very machine."}
+
+
+@app.get("/branch")
+@allow_ips("203.0.113.0/24", client=peer)
+async def branch() -> dict[str, str]:
+    return {"message": "You are at the branch."}
 
 
 @app.get("/limited")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 import textwrap
+import time
 from typing import Any
 
 import httpx
 
+from .decisions import NAME, Decisions
+
+_TOKEN = re.compile(r'(token": ?"[^"]{8})[^"]+([^"]{8}")')
 _SHOWN = ("www-authenticate", "retry-after", "ratelimit", "ratelimit-policy")
 
 
 class Tour:
-    """Sends requests and prints them. `events`: the audit events of the service, to which it appends as it decides."""
+    """Sends requests and prints them. `decisions`: what the service's audit log says of each."""
 
-    def __init__(self, client: httpx.Client, events: list[dict[str, object]]) -> None:
+    def __init__(self, client: httpx.Client, decisions: Decisions) -> None:
         self._client = client
-        self._events = events
+        self._decisions = decisions
         self._count = 0
         self._wrong: list[int] = []
 
@@ -28,9 +34,28 @@ class Tour:
     def chapter(self, title: str, text: str) -> None:
         print(f"\n{title}\n{'-' * len(title)}\n{text}")
 
-    def get(self, path: str, *, token: str | None = None, expect: int, guard: str | None = None, why: str) -> httpx.Response:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return self._exchange(self._client.build_request("GET", path, headers=headers), expect, guard, why)
+    def check(self, holds: bool, text: str) -> None:
+        """What is to be seen in the exchange before this, beside its status."""
+        print(f"     = {text}." if holds else f"     ! this does not hold: {text}")
+        if not holds:
+            self._wrong.append(self._count)
+
+    def wait(self, seconds: float, why: str) -> None:
+        print(f"\n     ... {seconds:g} s, {why}", flush=True)
+        time.sleep(seconds)
+
+    def get(
+        self,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        expect: int,
+        guard: str | None = None,
+        why: str,
+    ) -> httpx.Response:
+        sent = {**(headers or {}), **({} if token is None else {"authorization": f"Bearer {token}"})}
+        return self._exchange(self._client.build_request("GET", path, headers=sent), expect, guard, why)
 
     def post(
         self,
@@ -48,20 +73,23 @@ class Tour:
 
     def _exchange(self, request: httpx.Request, expect: int, guard: str | None, why: str) -> httpx.Response:
         self._count += 1
-        before = len(self._events)
+        request.headers[NAME] = secrets.token_hex(16)
         response = self._client.send(request)
-        event = self._events[before] if len(self._events) > before else None
+        heard = self._decisions.of(request.headers[NAME])
+        event = next(iter(heard["events"]), None)
         decided = event["guard"] if event is not None and event["outcome"] != "allow" else None
         right = response.status_code == expect and decided == guard
 
         print(f"\n{self._count:3}. > {request.method} {request.url.path}{_credential(request)}")
         if request.content:
-            print(f"     > {_short(request.content.decode())}")
-        print(f"     < {response.status_code} {response.reason_phrase}   {_short(response.text)}")
+            print(f"     > {_short(_masked(request.content.decode()))}")
+        print(f"     < {response.status_code} {response.reason_phrase}   {_short(_masked(response.text))}")
         for name in _SHOWN:
             if name in response.headers:
                 print(f"     < {name}: {response.headers[name]}")
         print(textwrap.fill(f"{_verdict(event)}: {why}.", 110, initial_indent="     = ", subsequent_indent="       "))
+        for warning in heard["warnings"]:
+            print(f"     # the log warns: {warning}")
         if not right:
             self._wrong.append(self._count)
             print(f"     ! expected {expect}" + (f" from {guard}" if guard else ""))
@@ -87,7 +115,12 @@ def _credential(request: httpx.Request) -> str:
     if sent is None:
         signature = request.headers.get("x-hub-signature-256")
         return "" if signature is None else f"   X-Hub-Signature-256: {signature[:20]}..."
-    return f"   Authorization: {_short(sent, 36)}"
+    return f"   Authorization: {sent[:15]}...{sent[-8:]}"
+
+
+def _masked(body: str) -> str:
+    """Without the tokens in it: whoever reads over your shoulder could use them."""
+    return _TOKEN.sub(r"\1...\2", body)
 
 
 def _short(text: str, length: int = 100) -> str:
