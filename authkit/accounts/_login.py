@@ -56,19 +56,25 @@ class Login:
         name = canonical(username)
         attempts = self._attempts
         if attempts is None:
-            return (await self._judge(name, password))[0]
+            return (await self._judge(username, password))[0]
         network = None if client is None else _network(client, attempts.limits.ipv6_prefix)
         attempt = None if attempts.blocks else attempts.begin(name, network)
-        return await finished(self._settled(attempts, attempt, name, network, password))
+        return await finished(self._settled(attempts, attempt, name, network, username, password))
 
     async def _settled(
-        self, attempts: Attempts, attempt: Attempt | None, name: str | None, network: str | None, password: str
+        self,
+        attempts: Attempts,
+        attempt: Attempt | None,
+        name: str | None,
+        network: str | None,
+        username: str,
+        password: str,
     ) -> Judged:
         """Judge it, and count it by its result, whoever still waits for that."""
         if attempt is None:
             attempt = await blocking(attempts.begin, name, network)
         try:
-            judged, created = await self._judge(name, password)
+            judged, created = await self._judge(username, password)
         except Exception:  # it was not judged
             await self._counting(attempts, attempt.undo)
             raise
@@ -83,10 +89,11 @@ class Login:
         else:
             fn()
 
-    async def _judge(self, name: str | None, password: str) -> tuple[Judged, bool]:
+    async def _judge(self, username: str, password: str) -> tuple[Judged, bool]:
         """What comes of it; and whether there was no such user before."""
+        name = canonical(username)
         user = await self._people.find(name)
-        matches = await self._hasher.verifying(password, None if user is None else user.password_hash, name)
+        matches = await self._hasher.verifying(password, None if user is None else user.password_hash, username)
         if user is None and name is not None and self._creates:
             try:
                 return Judged(await self._people.register(name, password, (), ())), True
@@ -94,7 +101,7 @@ class Login:
                 if error.reason != "username_taken":
                     return Judged(None, error.reason), False
             user = await self._people.find(name)  # somebody was faster: this is a login like any other
-            matches = await self._hasher.verifying(password, None if user is None else user.password_hash, name)
+            matches = await self._hasher.verifying(password, None if user is None else user.password_hash, username)
         if user is None:
             return Judged(None, "user_unknown"), False
         if matches is not True:

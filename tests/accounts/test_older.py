@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import json
@@ -15,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authkit import ConfigurationError
-from authkit.accounts import HandbookSha256, OlderHash, PasswordHasher
+from authkit import ConfigurationError, InvalidCredentials
+from authkit.accounts import Accounts, HandbookSha256, MemoryUsers, OlderHash, PasswordHasher, User
 from authkit.accounts._older_kdf import MOST_SCRYPT, hexadecimal, scrypt, text
 from authkit.accounts.older import OlderHashes, chosen
 from authkit.accounts.older_kinds import STRONG, WEAK
@@ -210,7 +211,6 @@ def test_what_bcrypt_makes_is_read(prefix):
 
 def test_passlibs_second_bcrypt_sha256_is_read():
     """Its form, made here from bcrypt and HMAC: the published one is the first."""
-    import base64
     import hmac
 
     setting = bcrypt.gensalt(4).decode()
@@ -261,8 +261,6 @@ def test_the_password_is_tried_as_it_was_typed_and_as_it_is_prepared():
 
 
 def _django_tag(password: str) -> str:
-    import base64
-
     return base64.b64encode(hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 1)).decode()
 
 
@@ -417,3 +415,37 @@ def test_a_hasher_that_reads_none_of_them_loads_nothing_for_them():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+# In a login
+
+
+def test_a_login_with_an_older_hash_succeeds_and_leaves_one_of_today(tokens):
+    password = "correct horse"
+    stored = {
+        "django": "pbkdf2_sha256$1$salt$" + _django_tag(password),
+        "bcrypt": bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode(),
+        "handbook": hashlib.sha256(f"{password}{SALT}handbook{password}".encode()).hexdigest(),
+    }
+    users = MemoryUsers()
+    for name, hashed in stored.items():
+        users.add(User(name, password_hash=hashed))
+    accounts = Accounts(users, tokens, reading("django", "bcrypt", "handbook"), insecure_unlimited=True)
+    for name, hashed in stored.items():
+        with pytest.raises(InvalidCredentials):
+            accounts.authenticate(name, "wrong horse")
+        assert users.find(name).password_hash == hashed
+        assert accounts.authenticate(name, password).password_hash.startswith("$argon2id$")
+        assert users.find(name).password_hash.startswith("$argon2id$")
+        assert accounts.authenticate(name, password).username == name
+
+
+def test_the_handbooks_hash_is_compared_with_the_user_name_as_it_is_typed(tokens):
+    """The table has the canonical one: who was registered as Alice types that."""
+    users = MemoryUsers()
+    users.add(User("alice", password_hash=hashlib.sha256(f"password{SALT}Alicepassword".encode()).hexdigest()))
+    accounts = Accounts(users, tokens, reading("handbook"))
+    with pytest.raises(InvalidCredentials):
+        accounts.authenticate("alice", "password")
+    assert accounts.authenticate("Alice", "password").username == "alice"
+    assert accounts.authenticate("alice", "password").username == "alice", "it has a hash of today now"
