@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
@@ -177,6 +178,75 @@ def test_custom_guard() -> None:
     assert (refused.status, refused.headers["x-served-by"]) == (401, "authkit")
     allowed = handler(Request.build(headers={"X-Custom-Auth": "demo"}))
     assert (allowed.status, allowed.body, allowed.headers["x-served-by"]) == (200, b"Hello, acme.", "authkit")
+
+
+def test_lambda_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, url in (("USERS", f"sqlite:///{tmp_path}/users.db"), ("SESSIONS", f"sqlite:///{tmp_path}/sessions.db")):
+        monkeypatch.setenv(name, url)
+    monkeypatch.setenv("SALT", "the salt of all of them")
+    from authkit.accounts import User
+    from examples.lambda_accounts import hello, login, users, verify
+
+    def post(handler: Any, **body: str) -> Any:
+        headers = {"content-type": "application/json"}
+        answer = handler(lambda_event("v2", "POST", headers=headers, body=json.dumps(body)), LambdaContext())
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def greet(token: str) -> Any:
+        answer = hello(lambda_event("v2", headers={"authorization": f"Bearer {token}"}), LambdaContext())  # type: ignore[call-arg]
+        return answer["statusCode"], answer["body"]
+
+    status, alice = post(login, username="Alice", password="correct horse battery staple")  # the first login registers her
+    assert (status, alice["user"]) == (200, "alice")
+    assert post(login, username="alice", password="something else")[0] == 401
+    assert post(verify, token=alice["access_token"]) == (200, {"status": "valid", "user": "alice"})
+    assert greet(alice["access_token"]) == (200, "Hello, alice.")
+    assert post(verify, token="x.y.z")[0] == 401
+    assert greet("x.y.z")[0] == 401
+
+    # A row from the time before, with a hash as the handbook makes them.
+    salted = "the passwordthe salt of all of thembobthe password"
+    users.add(User("bob", password_hash=hashlib.sha256(salted.encode()).hexdigest()))
+    assert [post(login, username="bob", password=text)[0] for text in ("not the password", "the password")] == [401, 200]
+    moved = users.find("bob")
+    assert moved is not None
+    assert (moved.password_hash or "").startswith("$argon2id$")
+
+
+def test_fastapi_cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    import httpx
+
+    from examples.fastapi_cookies import app
+
+    here, elsewhere = {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    alice = {"username": "alice", "password": "correct horse battery staple"}
+
+    async def visit() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://app.example.com", headers=here) as browser:
+
+            async def status(method: str, path: str, body: object = None, **more: Any) -> int:
+                return (await browser.request(method, path, json=body, **more)).status_code
+
+            assert await status("GET", "/notes") == 401
+            assert await status("POST", "/auth/register", alice, headers=elsewhere) == 403
+            assert await status("POST", "/auth/register", alice) == 201
+            assert (await browser.post("/auth/login", json=alice)).json() == {"user": "alice", "expires_in": 900}
+            assert set(browser.cookies) == {"__Host-access", "__Host-refresh"}
+            assert await status("POST", "/notes", {"text": "buy tea"}) == 201
+            assert await status("POST", "/notes", {"text": "from elsewhere"}, headers=elsewhere) == 403
+            before = dict(browser.cookies)
+            assert await status("POST", "/auth/refresh") == 200
+            assert all(browser.cookies[name] != value for name, value in before.items())
+            assert (await browser.get("/notes")).json() == ["buy tea"]
+            assert await status("POST", "/auth/logout") == 204
+            assert not browser.cookies
+            assert await status("GET", "/notes") == 401
+            stolen = {"cookie": "; ".join(f"{name}={value}" for name, value in before.items())}
+            assert await status("GET", "/notes", headers=stolen) == 401  # the session is over, whoever has its cookies
+
+    asgi_client.on_loop(visit())
 
 
 def test_the_demo_comes_out_as_it_should() -> None:
