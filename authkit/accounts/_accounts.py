@@ -291,7 +291,7 @@ class Accounts:
         if forged is not None:
             return forged
         amr = tuple(amr)
-        asked = await asked_of(self._second_step, request, user, amr)
+        asked = await asked_of(self._second_step, user, amr)
         if asked is not None:
             return asked
         claims: dict[str, Any] = {"auth_time": int(self._clock()) if since is None else since, "amr": list(amr)}

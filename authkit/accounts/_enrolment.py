@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._run import blocking
 from ..decision import Challenge, Deny, Principal
-from ..errors import MalformedRequest
+from ..errors import ConfigurationError, MalformedRequest
 from ..http import Response
 from . import totp
 from ._bodies import texts
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..http import Request
     from ._accounts import Accounts
+    from ._sealed import Keys
     from ._second_step import SecondStep
     from .users import User
 
@@ -92,6 +93,7 @@ class Enrolment:
             user = await accounts._people._change(user.username, enrolled)
         except WrongCode:
             return _WRONG
+        await self._kept(user.username, keys)
         await accounts._tell("second_factor_set", user)
         if data is None or token is None:
             return Response.json({"recovery_codes": codes})
@@ -142,6 +144,21 @@ class Enrolment:
         if isinstance(answer, Response):
             answer.body = json.dumps({**json.loads(answer.body), "recovery_codes": codes}, separators=(",", ":")).encode()
         return answer
+
+    async def _kept(self, username: str, keys: Keys) -> None:
+        """Look whether the table has kept what it was given: one that drops or cuts it would let the password alone in.
+
+        Raises: `ConfigurationError`.
+        """
+        user = await self._accounts._people.find(username)
+        if user is None:
+            return
+        try:
+            Factors.opened(keys, user.subject, user.factors or "")
+        except Unsealable:
+            raise ConfigurationError(
+                "users does not keep User.factors, up to 1000 characters, as it was given"
+            ) from None
 
     async def _entitled(self, request: Request, token: str | None) -> tuple[User, dict[str, Any] | None] | Deny:
         """Whose factors may be changed: the holder's whose login is fresh, or the one's who has to set one up to get in."""

@@ -6,9 +6,8 @@ from ..decision import Challenge, Deny
 from ..http import Response
 from ._bodies import texts
 from ._bound import bound_to, bound_user, owner_of
-from ._flow_limits import too_many
+from ._flow_limits import parsed, too_many
 from ._onetime import OneTime
-from ._second_step import ADDRESS_SENDS
 from ._sending import Sending
 from ._serving import note_client
 from .names import canonical
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ._accounts import Accounts
     from .second_factor import SecondFactor, Sender
 
+_ADDRESS = parsed("sends", ("10/minute", "60/hour", "200/day"))  # from one network, whoever they are for
 LINK_SECONDS = 600  # ASVS 6.5.5: at most ten minutes for what is sent
 AMR = ("mca",)  # RFC 8176: asked for here, proved through another channel. Not "otp": that is a second factor's
 _DEAD = Deny(401, "invalid_link", reason="link_unknown", challenge=Challenge(realm="api"))
@@ -34,7 +34,7 @@ class Links:
         self._accounts = accounts
         self._tokens = OneTime(store, "link", LINK_SECONDS, clock=accounts._clock, random=setting.random)
         self._nobodys = OneTime(store, "link-nobody", 1, clock=accounts._clock)  # as much work, and soon forgotten
-        self._limits = accounts._flow("link", ADDRESS_SENDS, setting.sends)
+        self._limits = accounts._flow("link", _ADDRESS, setting.sends)
         self._sending = Sending(send, "send_link")
 
     async def link(self, request: Request) -> Response | Deny:

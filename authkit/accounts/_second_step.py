@@ -9,7 +9,7 @@ from . import totp
 from ._bodies import texts
 from ._bound import bound_to, bound_user, is_bound, owner_of
 from ._factors import Factors, opened_for
-from ._flow_limits import parsed, too_many
+from ._flow_limits import too_many
 from ._onetime import OneTime
 from ._people import UnknownUser
 from ._serving import note_client, note_principal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..http import Request, Response
+    from ..stores import Limiter
     from ._accounts import Accounts
     from .users import User
 
@@ -29,7 +30,6 @@ SENT_DIGITS = 8  # of a code that is sent: above the 20 bits of ASVS 6.5.4
 ENROL = "enrol"
 OTP = "otp"  # in `amr`: the second step was done
 _SENT = "code"
-ADDRESS_SENDS = parsed("sends", ("30/hour", "100/day"))  # codes and links, whoever they are for, that one network has sent
 _CREDENTIALS = Challenge(realm="api")
 DEAD = Deny(401, "invalid_mfa_token", reason="mfa_token_unknown", challenge=_CREDENTIALS)
 
@@ -47,17 +47,18 @@ class SecondStep:
         self.setting = setting
         self.steps = OneTime(store, "mfa", STEP_SECONDS, clock=accounts._clock, random=setting.random)
         self._accounts = accounts
-        self._wrong = store.limiter(f"{accounts._limits.name}:mfa", setting.limits)
-        self._sends = accounts._flow("code", ADDRESS_SENDS, setting.sends)
+        name = accounts._limits.name
+        self._wrong = store.limiter(f"{name}:mfa", setting.limits)
+        self._sends = store.limiter(f"{name}:mfa-sends", setting.sends)
 
-    async def asked(self, request: Request, user: User, amr: Iterable[str]) -> Deny | None:
+    async def asked(self, user: User, amr: Iterable[str]) -> Deny | None:
         """What this user is asked for after the steps `amr`; None: nothing. Raises: `Unavailable` where nobody can tell."""
         methods = await self._methods(user)
         if not methods:
             return None
         data = {**bound_to(self._accounts, user), "amr": list(amr), "methods": methods}
         if methods == [_SENT]:
-            return await self._sent(request, user, data)
+            return await self._sent(user, data)
         return _required(await self.steps.issue(data), methods)
 
     async def mfa(self, request: Request) -> Response | Deny:
@@ -73,7 +74,7 @@ class SecondStep:
         if data is None or user is None:
             return DEAD
         note_principal(request, accounts._principal_of(user))
-        wait = await self._take(user)
+        wait = await self._take(self._wrong, user)
         if wait:
             return too_many(wait, "too_many_codes")
         try:
@@ -134,11 +135,10 @@ class SecondStep:
             await accounts._tell("recovery_code_used", user)
         return user
 
-    async def _sent(self, request: Request, user: User, data: dict[str, Any]) -> Deny:
+    async def _sent(self, user: User, data: dict[str, Any]) -> Deny:
         """Send a code; the one before it is good no more."""
         accounts, setting = self._accounts, self.setting
-        network = accounts._network(await accounts._address(request))
-        wait = await self._sends.wait(network, owner_of(accounts, user))
+        wait = await self._take(self._sends, user)
         if wait:
             return too_many(wait, "too_many_sent")
         code = f"{int.from_bytes(setting.random(16)) % 10**SENT_DIGITS:0{SENT_DIGITS}}"
@@ -150,9 +150,9 @@ class SecondStep:
             raise Unavailable(f"send_code failed: {failed}")
         return _required(token, [_SENT])
 
-    async def _take(self, user: User) -> int:
-        """Whole seconds until a code of this user is looked at again; 0: this one is, and was counted as a wrong one."""
-        wait = (await self._counting(self._wrong.take, user))[0]
+    async def _take(self, limiter: Limiter, user: User) -> int:
+        """Whole seconds until there is one more for this user; 0: there was one, and it is counted."""
+        wait = (await self._counting(limiter.take, user))[0]
         return max(1, int(-(-(wait - 1e-6) // 1))) if wait else 0
 
     async def _give_back(self, user: User) -> None:
@@ -163,12 +163,12 @@ class SecondStep:
         return await blocking(fn, key) if self._accounts._store.blocks else fn(key)
 
 
-async def asked_of(step: SecondStep | None, request: Request, user: User, amr: Collection[str]) -> Deny | None:
+async def asked_of(step: SecondStep | None, user: User, amr: Collection[str]) -> Deny | None:
     """What a user is asked for after the steps `amr`; None: nothing. Raises: `Unavailable` where nobody can tell."""
     if OTP in amr:
         return None
     if step is not None:
-        return await step.asked(request, user, amr)
+        return await step.asked(user, amr)
     if user.factors is not None:
         raise Unavailable("a user has a second factor, and Accounts has no second_factor= to ask for it")
     return None

@@ -34,12 +34,12 @@ def typed(code: str) -> str | None:
 
 
 def digest(code: str, key: bytes) -> str:
-    """What is kept of a code in its one form: HMAC-SHA-256 under the key of its set, in base64url."""
+    """What is kept of a code in its one form: HMAC-SHA-256 under the key of its set, 128 bits of it, in base64url."""
     import hmac
 
     from ..tokens import base64url
 
-    return base64url.encode(hmac.digest(key, code.encode(), "sha256")).decode()
+    return base64url.encode(hmac.digest(key, code.encode(), "sha256")[:16]).decode()
 
 
 def without(code: str, digests: Sequence[str], key: bytes) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..decision import _set, _Value
 from ..errors import ConfigurationError
 from . import totp
 from ._flow_limits import parsed
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from typing import TypeAlias
 
+    from ..stores import Rate
     from .pepper import AnyPepper
     from .users import User
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 LONGEST_AGE = 86_400  # seconds
 
 
-class SecondFactor:
+class SecondFactor(_Value):
     """`Accounts(..., second_factor=SecondFactor(secret, issuer="Example"))`: a code of an authenticator app after the password.
 
     `seal`: a `Secret` of at least 32 bytes, under which the users' factors lie in their rows; its previous value has to stay
@@ -45,6 +47,18 @@ class SecondFactor:
 
     __slots__ = ("algorithm", "digits", "issuer", "limits", "max_age", "random", "required", "seal", "send_code", "send_link",
                  "sends", "window")  # fmt: skip
+    algorithm: str
+    digits: int
+    issuer: str
+    limits: tuple[Rate, ...]
+    max_age: int
+    random: Callable[[int], bytes]
+    required: bool
+    seal: Seal
+    send_code: Sender | None
+    send_link: Sender | None
+    sends: tuple[Rate, ...]
+    window: int
 
     def __init__(
         self,
@@ -55,7 +69,7 @@ class SecondFactor:
         send_code: Sender | None = None,
         send_link: Sender | None = None,
         limits: str | Iterable[str] = ("5 per 5 minutes", "15/hour", "30/day"),
-        sends: str | Iterable[str] = ("5 per 15 minutes", "20/day"),
+        sends: str | Iterable[str] = ("5 per 15 minutes", "30/day"),
         max_age: int = 300,
         algorithm: str = "SHA1",
         digits: int = 6,
@@ -74,18 +88,18 @@ class SecondFactor:
             raise ConfigurationError("window is 0 or 1")
         if type(max_age) is not int or not 1 <= max_age <= LONGEST_AGE:
             raise ConfigurationError(f"max_age is a whole number of seconds from 1 to {LONGEST_AGE}")
-        self.limits = parsed("limits", limits)
-        self.sends = parsed("sends", sends)
-        self.seal = Seal(secret, random)
-        self.issuer = issuer
-        self.required = required
-        self.send_code = send_code
-        self.send_link = send_link
-        self.max_age = max_age
-        self.algorithm = algorithm
-        self.digits = digits
-        self.window = window
-        self.random = random
+        _set(self, "limits", parsed("limits", limits))
+        _set(self, "sends", parsed("sends", sends))
+        _set(self, "seal", Seal(secret, random))
+        _set(self, "issuer", issuer)
+        _set(self, "required", required)
+        _set(self, "send_code", send_code)
+        _set(self, "send_link", send_link)
+        _set(self, "max_age", max_age)
+        _set(self, "algorithm", algorithm)
+        _set(self, "digits", digits)
+        _set(self, "window", window)
+        _set(self, "random", random)
 
     def __repr__(self) -> str:
         return f"<SecondFactor of {self.issuer!r}>"

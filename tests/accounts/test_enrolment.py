@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from authkit.accounts import MemoryUsers
+
 from .parts import told
 from .second import Second
 
@@ -125,6 +127,21 @@ def test_an_app_is_replaced_by_another(enrolled):
     assert enrolled.answer(old).status == 401
     assert enrolled.answer(enrolled.recovery_codes[0]).status == 401
     assert enrolled.answer(enrolled.code()).status == 200
+
+
+@pytest.mark.parametrize("keeps", [lambda text: None, lambda text: text[:255], lambda text: ""])
+def test_a_table_that_does_not_keep_what_it_is_given_is_a_500_and_no_recovery_code(keeps):
+    """It would say that there is a second factor, and let the password alone in."""
+
+    class Lossy(MemoryUsers):
+        def update(self, old, new):
+            return super().update(old, new.changed(factors=new.factors and keeps(new.factors)))
+
+    one = Second(users=Lossy())
+    token = one.pair()["access_token"]
+    one.begin(token)
+    answer = one.post("/mfa/totp/confirm", {"code": one.code()}, token)
+    assert (answer.status, b"recovery" in answer.body) == (500, False)
 
 
 async def test_an_operator_takes_a_lost_factor_away(enrolled):
