@@ -18,6 +18,7 @@ from authkit.stores import DynamoStore, MemoryStore, SqliteStore
 from authkit.stores.redis_store import RedisStore
 from tests.servers.dynamo import dynalite, has_node
 from tests.servers.redis import redis_server
+from tests.stores.contract_processes import Elsewhere
 from tests.stores.parts import Clock, in_threads
 
 _numbers = itertools.count()
@@ -123,6 +124,19 @@ class TestOnSqlite(OneTimeContract):
         store = SqliteStore(tmp_path / "auth.db", clock=clock)
         yield store
         store.close()
+
+    def test_of_four_processes_at_once_one_redeems_it(self, tmp_path):
+        once = OneTime(SqliteStore(tmp_path / "auth.db"), "reset", 900)
+        tokens = [run(once.issue({})) for _ in range(50)]
+        processes = Elsewhere(f"SqliteStore({str(tmp_path / 'auth.db')!r})")
+        redeeming = (
+            "[__import__('authkit._run', fromlist=['']).run(__import__('authkit.accounts._onetime', fromlist=[''])"
+            f".OneTime(store, 'reset', 900).redeem(token)) is not None for token in {tokens}]"
+        )
+        answers = processes.ask(redeeming)
+        processes.close()
+        assert len(answers) == 4
+        assert [sum(of_one) for of_one in zip(*answers, strict=True)] == [1] * 50
 
     def test_the_file_holds_no_token(self, resets, tmp_path):
         tokens = [run(resets.issue({"user": "alice"}, owner="alice")) for _ in range(20)]
