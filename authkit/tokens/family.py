@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from _operator import _compare_digest as same
 from hashlib import sha256
-from hmac import digest as mac
 
 from ..decision import FrozenDict, _set, _Value
 from . import base64url, issue
@@ -26,7 +25,7 @@ ID_BYTES = 27  # 16 of them random, 11 say whose it is
 _ID_LENGTH = 36  # of their base64url
 _SECRET_BYTES = 32
 _MOST_INDEX = 10  # digits
-MAX_STEPS = 4000  # derivations for one token that is presented: below 5 ms
+MAX_STEPS = 3000  # derivations for one token that is presented, below 5 ms: a month of a refresh every quarter of an hour
 MAX_RECORD = 32_768  # bytes
 
 # How a token that is presented stands to its family.
@@ -87,13 +86,13 @@ class Family(_Value):
         behind = self.index - index
         if behind < 0 or behind > MAX_STEPS:
             return FOREIGN, b""
-        following = secret
+        following, derive = secret, _derivation(self.seed)
         for step in range(index, self.index):
-            following = self._successor(following, step)
+            following = derive(following, step)
         if not same(sha256(following).digest(), self.hashed):
             return FOREIGN, b""
         if not behind:
-            return CURRENT, self._successor(secret, index)
+            return CURRENT, derive(secret, index)
         return (LAST if behind == 1 else EARLIER), following
 
     def after(self, secret: bytes, now: float, idle: float) -> Family:
@@ -101,9 +100,6 @@ class Family(_Value):
         fields = {name: getattr(self, name) for name in self.__slots__[1:]}
         fields.update(index=self.index + 1, hashed=sha256(secret).digest(), rotated=now, idle=idle)
         return Family(self.grant, **fields)
-
-    def _successor(self, secret: bytes, index: int) -> bytes:
-        return mac(self.seed, b"%b|%d" % (secret, index), "sha256")
 
     def written(self) -> bytes:
         """The record. Raises: `ValueError` for what could not be read again."""
@@ -133,6 +129,20 @@ class Family(_Value):
         return raw
 
 
+def _derivation(seed: bytes) -> Callable[[bytes, int], bytes]:
+    """HMAC-SHA256 (RFC 2104) of a secret and its index. `hmac` begins anew each time, and takes four times as long."""
+    key = seed.ljust(64, b"\0")  # SHA-256's block
+    inner, outer = (sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))
+
+    def derive(secret: bytes, index: int) -> bytes:
+        first, second = inner.copy(), outer.copy()
+        first.update(b"%b|%d" % (secret, index))
+        second.update(first.digest())
+        return second.digest()
+
+    return derive
+
+
 def read(family: str, raw: bytes) -> Family:
     """The family that a record is of. Raises: `ValueError` for what `written` did not write."""
     if len(raw) > MAX_RECORD:
@@ -141,9 +151,10 @@ def read(family: str, raw: bytes) -> Family:
     texts = [get(name) for name in ("aud", "sub", "stamp", "gen", "hash", "seed")]
     names = [get(name) for name in ("scopes", "roles")]
     times = [get(name) for name in ("created", "idle", "rotated")]
-    claims, client, end, iat, index = (get(name) for name in ("claims", "client", "end", "iat", "index"))
+    claims, client, end, iat, index, version = (get(name) for name in ("claims", "client", "end", "iat", "index", "v"))
     if (
-        get("v") != 1
+        type(version) is not int
+        or version != 1
         or not all(type(text) is str for text in texts)
         or not all(isinstance(each, list) and all(type(name) is str for name in each) for each in names)
         or not all(type(time) in (int, float) for time in times)
@@ -153,7 +164,10 @@ def read(family: str, raw: bytes) -> Family:
         or not (type(iat) is int and type(index) is int and index >= 0)
     ):
         raise ValueError("not a family")
-    audience, subject, stamp, gen, hashed, seed = texts
+    audience, subject, stamp, gen = texts[:4]
+    hashed, seed = map(base64url.decode, texts[4:])
+    if not len(hashed) == len(seed) == _SECRET_BYTES:
+        raise ValueError("not a family")
     scopes, roles = names
     created, idle, rotated = times
     grant = Grant(
@@ -167,7 +181,7 @@ def read(family: str, raw: bytes) -> Family:
         idle=float(idle),
         end=end,
         index=index,
-        hashed=base64url.decode(hashed),
+        hashed=hashed,
         rotated=float(rotated),
-        seed=base64url.decode(seed),
+        seed=seed,
     )
