@@ -128,7 +128,7 @@ class TestOnSqlite(OneTimeContract):
     def test_of_four_processes_at_once_one_redeems_it(self, tmp_path):
         once = OneTime(SqliteStore(tmp_path / "auth.db"), "reset", 900)
         tokens = [run(once.issue({})) for _ in range(50)]
-        processes = Elsewhere(f"SqliteStore({str(tmp_path / 'auth.db')!r})")
+        processes = Elsewhere(f"__import__('authkit.stores', fromlist=['']).SqliteStore({str(tmp_path / 'auth.db')!r})")
         redeeming = (
             "[__import__('authkit._run', fromlist=['']).run(__import__('authkit.accounts._onetime', fromlist=[''])"
             f".OneTime(store, 'reset', 900).redeem(token)) is not None for token in {tokens}]"
