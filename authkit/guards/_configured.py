@@ -31,11 +31,12 @@ def tokens(source: Settings | None = None) -> Tokens:
     """
     found = source or settings.default
     name, material = key_material(found)
+    store = kept_in(found)
     issuer, audience = found.require("AUTHKIT_ISSUER"), found.require("AUTHKIT_AUDIENCE")
     from ..tokens import Tokens
 
     try:
-        return (Tokens(material, issuer=issuer, audience=audience),)
+        return Tokens(material, issuer=issuer, audience=audience, store=store)
     except ConfigurationError as error:
         raise ConfigurationError(f"{name}: {error}") from None
 
@@ -55,6 +56,25 @@ def key_material(found: Settings) -> tuple[str, str | bytes]:
             "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"
         )
     return ("AUTHKIT_JWT_SECRET", secret) if secret is not None else ("AUTHKIT_JWT_KEY_FILE", _read(str(key_file)))
+
+
+def kept_in(found: Settings) -> Store | None:
+    """The store that AUTHKIT_STORE names, the same in the whole process; None if it is not set."""
+    if found.get("AUTHKIT_STORE") is None:
+        return None
+    from hashlib import blake2b
+
+    from ..stores import open_store
+
+    name = blake2b(found.require("AUTHKIT_STORE").encode("utf-8", "surrogateescape")).digest()
+    with _lock:
+        store = _stores.get(name)
+        if store is None:
+            try:
+                store = _stores[name] = open_store(found.require("AUTHKIT_STORE"))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"AUTHKIT_STORE: {error}") from None
+        return store
 
 
 def _read(path: str) -> bytes:
