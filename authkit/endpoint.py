@@ -37,6 +37,8 @@ class Endpoint:
     `veto(args)` may raise.
     """
 
+    csrf_exempt = False  # what Django's CsrfViewMiddleware asks a view: True of those that look after themselves
+
     def __init__(
         self,
         fn: Callable[[Request], Answer],
@@ -116,6 +118,8 @@ class Endpoint:
     def _named(self, serve: Callable[..., Any]) -> Callable[..., Any]:
         serve.__name__ = serve.__qualname__ = self.__name__
         serve.__doc__ = self.__doc__
+        if self.csrf_exempt:
+            serve.csrf_exempt = True  # type: ignore[attr-defined]
         return serve
 
     @property
@@ -206,6 +210,10 @@ class _Routed(Endpoint):
         self.__name__ = self.__qualname__ = "app"
         self.__doc__ = "Endpoints, by exact path."
         self._endpoints = endpoints
+
+    @property
+    def csrf_exempt(self) -> bool:  # type: ignore[override]
+        return all(item.csrf_exempt for item in self._endpoints.values())
 
     async def answer(self, request: Request) -> Response:
         found = self._endpoints.get(request.path)

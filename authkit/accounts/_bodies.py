@@ -8,6 +8,7 @@ from ..tokens.strict_json import parse_object
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from ..http import Request
 
@@ -55,7 +56,7 @@ def _kind(request: Request) -> str:
     return kind
 
 
-def _json(body: bytes) -> Mapping[str, object]:
+def _json(body: bytes) -> Mapping[str, Any]:
     if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:  # before anything is made of each of them
         raise MalformedRequest("body_members")
     try:
@@ -64,7 +65,7 @@ def _json(body: bytes) -> Mapping[str, object]:
         raise MalformedRequest("body_not_json") from None
 
 
-def _form(body: bytes, most: int) -> Mapping[str, object]:
+def _form(body: bytes, most: int) -> Mapping[str, Any]:
     """`name=value` pairs (URL Standard, section 5.1), where what a browser would not have written is refused."""
     from urllib.parse import parse_qsl
 

@@ -24,6 +24,8 @@ BODY_LIMIT = 65_536  # bytes; a user name and a password of 4096 bytes, every ch
 class Served(Endpoint):
     """An endpoint of accounts. `fn` gives a `Response`, or a `Deny` whose `reason` goes to the audit alone."""
 
+    csrf_exempt = True  # a credential that a browser sends by itself is read with a check of where the request comes from
+
     def __init__(self, fn: Callable[[Request], Answer], cors: Cors, *, name: str, methods: tuple[str, ...] = ("POST",)) -> None:
         super().__init__(fn, methods=methods, body_limit=BODY_LIMIT, veto=_no_texts(name))
         self.__name__ = self.__qualname__ = name

@@ -170,6 +170,8 @@ def from_lambda(answer: dict[str, Any]) -> Got:
     for name, value in (answer.get("headers") or {}).items():
         listed = [line["value"] for line in value] if isinstance(value, list) else [value]
         headers.setdefault(name.lower(), []).extend(listed)
+    if answer.get("cookies"):
+        headers["set-cookie"] = answer["cookies"]
     body = answer.get("body") or ""
     return Got(
         status=int(answer.get("statusCode") or answer["status"]),

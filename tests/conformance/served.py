@@ -1,7 +1,8 @@
 """What runs inside the servers: every host of theirs behind every row's guard, and a report of what went on.
 
-`X-Row: fastapi_async 17` says which host's app a request is for and which row's guard stands before it; `X-Row: report` asks
-what has been entered, logged and raised since the last report. On Lambda the event's member `row` says so.
+`X-Row: fastapi_async 17` says which host's app a request is for and which row's guard stands before it;
+`X-Row: fastapi_async cookies 5` which session of `sessions.py`, and the seconds since its start; `X-Row: report` asks what has
+been entered, logged and raised since the last report. On Lambda the event's member `row` says so.
 Started with listening sockets as inherited file descriptors: `python -m tests.conformance.served uvicorn 3 4`.
 """
 
@@ -18,6 +19,7 @@ from .cases import CASES
 from .exchange import Handler
 from .hosts import HOSTS
 from .judging import Heard
+from .sessions import START, on_host, world_of
 
 
 class Rows:
@@ -30,7 +32,9 @@ class Rows:
         self.raised: str | None = None
 
     def app(self, row: str) -> Any:
-        host, place = row.split(" ")
+        host, place, *at = row.split(" ")
+        if at:
+            return self._session(host, place, float(at[0]))
         case = CASES[int(place)]
         key = row if case.remembers else (host, case.guard)
         if key not in self._made:
@@ -38,6 +42,15 @@ class Rows:
             self._made[key] = HOSTS[host].make(case.guard(), handler), handler
         app, handler = self._made[key]
         self._last = case, handler
+        return app
+
+    def _session(self, host: str, script: str, at: float) -> Any:
+        key = host, script
+        if key not in self._made:
+            world = world_of(script)
+            self._made[key] = (world, on_host(host, world.accounts.app)), Handler()
+        world, app = self._made[key][0]
+        world.clock.now = START + at
         return app
 
     def report(self) -> dict[str, Any]:

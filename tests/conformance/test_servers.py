@@ -14,8 +14,10 @@ from tests.servers.runtime_api import RuntimeApi, lambda_function
 from .cases import CASES, Case
 from .exchange import Got, Sent
 from .hosts import BUILD, from_lambda
-from .judging import judge
+from .hosts import HOSTS as CALLS
+from .judging import Heard, judge
 from .servers import ROOT, Server, serving
+from .sessions import SCRIPTS, START, play, world_of
 
 HOSTS = {
     "uvicorn": ("asgi_app", "starlette_async", "fastapi_async", "django_async"),
@@ -70,6 +72,43 @@ def test_the_same_behind_every_server(started: dict[str, Server], server: str, h
         started[server].report()
     got = started[server].send(case.sent[-1], row)
     _judge(case, got, started[server].report())
+
+
+def _played_here(script: str) -> list[tuple[object, ...]]:
+    world = world_of(script)
+
+    def ask(at: float, sent: Sent) -> tuple[Got, list[str]]:
+        world.clock.now = START + at
+        heard = Heard()
+        try:
+            return CALLS["function_sync"].call(world.accounts.app, sent), heard.lines
+        finally:
+            heard.leave()
+
+    return play(script, ask)
+
+
+SESSIONS = [(server, host) for server, hosts in HOSTS.items() for host in hosts]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(("server", "host"), SESSIONS)
+def test_a_session_is_the_same_behind_every_server(started: dict[str, Server], server: str, host: str, script: str) -> None:
+    def ask(at: float, sent: Sent) -> tuple[Got, list[str]]:
+        got = started[server].send(sent, f"{host} {script} {at}")
+        return got, started[server].report()["heard"]
+
+    assert play(script, ask) == _played_here(script)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_session_is_the_same_under_awslambdaric(function: RuntimeApi, kind: str, script: str) -> None:
+    def ask(at: float, sent: Sent) -> tuple[Got, list[str]]:
+        answer = function.invoke({**BUILD[kind](sent), "row": f"{kind} {script} {at}"})
+        return from_lambda(answer.value), function.invoke({"row": "report"}).value["heard"]
+
+    assert play(script, ask) == _played_here(script)
 
 
 @pytest.mark.parametrize(("place", "case"), PLACED)

@@ -58,5 +58,5 @@ def call(app: Any, sent: Sent) -> Got:
         return Got(status=None, error=type(error).__name__)
     headers: dict[str, list[str]] = {}
     for name, value in started[1]:
-        headers.setdefault(name.lower(), []).append(value)
+        headers.setdefault(name.lower(), []).append(value.strip(" \t"))  # as a client reads it; Django writes a space
     return Got(status=int(started[0][:3]), headers=headers, body=body)
