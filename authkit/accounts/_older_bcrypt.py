@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import re
 
 MOST_BYTES = 72
+LEAST_COST = 4  # the binary logarithm of its rounds
 
 
 def plain(password: bytes, _: str | None, found: re.Match[str]) -> bool:
@@ -46,5 +47,7 @@ def _setting(found: re.Match[str]) -> str:
 
 
 def _same(password: bytes, setting: str, tag: str) -> bool:
+    if int(setting.split("$")[2]) < LEAST_COST:  # bcrypt 4 panics, with what is no Exception
+        raise ValueError("bcrypt: the cost is at least 4")
     made: bytes = needs("bcrypt", "authkit-middleware[bcrypt]").hashpw(password, setting.encode())
     return same(made[-len(tag) :].decode(), tag)
