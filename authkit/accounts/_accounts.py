@@ -5,29 +5,27 @@ from __future__ import annotations
 import time
 
 from .. import _verifiers
-from .._audit import warn
 from .._paths import is_ambiguous
-from .._run import arun, blocking, run
+from .._run import arun, run
 from ..address import ClientAddress
-from ..decision import Deny, Principal
 from ..endpoint import Endpoint, route
-from ..errors import ConfigurationError, InvalidToken
+from ..errors import ConfigurationError
 from ..stores import Store
 from ._answers import Answers
 from ._attempts import Attempts, LoginLimits
 from ._cors import Cors
 from ._enrolment import Enrolment
-from ._flow_limits import FlowLimits, Unlimited
+from ._inside import Inside
 from ._links import Links
-from ._login import Login, _network
+from ._login import Login
 from ._password_change import PasswordChange
 from ._people import People
 from ._registration import Registration, Registrations
 from ._reset import PasswordReset, Resets
-from ._second_step import SecondStep, asked_of
-from ._sent import NO_CREDENTIAL, Sent
-from ._serving import Served, note_principal
-from ._sessions import Sessions, invalid_token
+from ._second_step import SecondStep
+from ._sent import Sent
+from ._serving import Served
+from ._sessions import Sessions
 from .cookies import Cookies
 from .passwords import PasswordHasher
 from .second_factor import SecondFactor
@@ -39,13 +37,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..endpoint import Answer
-    from ..http import Request, Response
-    from ..stores import Rate
+    from ..http import Request
     from ..tokens import Tokens
     from .users import Users
 
 
-class Accounts:
+class Accounts(Inside):
     """People with passwords: `users` keeps them, `tokens`, which wants a store, says who has logged in.
 
     `login`, `verify`, `refresh`, `logout` and `jwks` are endpoints for any host, `app` is all of them by path, below `prefix`.
@@ -169,16 +166,6 @@ class Accounts:
                 self.link = self._serve("/login/link", links.link)
                 self.link_confirm = self._serve("/login/link/confirm", links.link_confirm)
 
-    def _flow(self, flow: str, address: tuple[Rate, ...], account: tuple[Rate, ...] = ()) -> FlowLimits | Unlimited:
-        """The limits of one flow, counted where those of logins are."""
-        if self._attempts is None:
-            return Unlimited()
-        return FlowLimits(f"{self._limits.name}:{flow}", self._store, address, account)
-
-    def _network(self, address: str | None) -> str | None:
-        """What of a client's address counts as one."""
-        return None if address is None else _network(address, self._limits.ipv6_prefix)
-
     def _serve(
         self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)
     ) -> Served:
@@ -274,80 +261,6 @@ class Accounts:
         user: User = await change
         await self._tell(kind, user)
         return user
-
-    async def _tell(self, kind: str, user: User) -> None:
-        """Tell the application what has happened to this user."""
-        if self._on_event is None:
-            return
-        try:
-            await blocking(self._on_event, kind, user)
-        except Exception as error:  # its message may be anybody's
-            warn("on_event raised %s", type(error).__name__)
-
-    async def _complete(self, request: Request, user: User, amr: Iterable[str], *, since: int | None = None) -> Response | Deny:
-        """The answer to somebody who has proved to be `user` by the methods `amr` (RFC 8176), at `since` (default: now): a new
-        pair of tokens; or the second step, if the user has one and `amr` no "otp"."""
-        forged = self._sent.forged(request)
-        if forged is not None:
-            return forged
-        amr = tuple(amr)
-        asked = await asked_of(self._second_step, user, amr)
-        if asked is not None:
-            return asked
-        claims: dict[str, Any] = {"auth_time": int(self._clock()) if since is None else since, "amr": list(amr)}
-        if user.subject != user.username:
-            claims["preferred_username"] = user.username
-        note_principal(request, self._principal_of(user))
-        pair = await self._tokens.issuing_pair(
-            user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
-        )
-        # Whoever changes a user ends what was issued before, and not this, if it was issued after: so it is looked at again.
-        if not self._stands(user, await self._people.find(user.username)):
-            await self._tokens.revoking(pair.refresh_token)
-            return Deny(401, "invalid_credentials", reason="user_changed", challenge=NO_CREDENTIAL.challenge)
-        return self._answers.pair(user.username, pair)
-
-    def _stands(self, user: User, row: User | None) -> bool:
-        """Whether what was found out about `user` still holds, of which `row` is today's."""
-        return (
-            row is not None
-            and not row.disabled
-            and (row.subject, row.password_changed) == (user.subject, user.password_changed)
-        )
-
-    async def _holder(self, request: Request) -> Principal | Deny:
-        """Whose the bearer header or the access cookie is, which is not there because another site had it sent."""
-        return await self._known(request, self._sent.access(request))
-
-    async def _known(self, request: Request, token: str | Deny | None) -> Principal | Deny:
-        """Whose access token that is, told to the audit."""
-        if token is None:
-            return NO_CREDENTIAL
-        if isinstance(token, Deny):
-            return token
-        try:
-            principal = await self._holder_of(token)
-        except InvalidToken as error:
-            return invalid_token(error.reason)
-        note_principal(request, principal)
-        return principal
-
-    def _principal_of(self, user: User) -> Principal:
-        return Principal(user.subject, issuer=self._tokens.issuer)
-
-    async def _address(self, request: Request) -> str | None:
-        """The client's address, for limits; None: nobody knows. Raises: `Unavailable`."""
-        client = self._client
-        if client.waits:
-            await client.load()
-        if not self._warned and client.suspects_proxy(request):
-            self._warned = True
-            warn("login limits count by the peer, which is probably a proxy: set AUTHKIT_TRUSTED_PROXIES or client=")
-        return client.resolve(request)
-
-    def _address_at_hand(self, request: Request) -> str | None:
-        """The client's address for the audit alone, where nothing has to be read for it."""
-        return None if self._client.waits else self._client.resolve(request)
 
 
 def _prefix(prefix: str) -> str:

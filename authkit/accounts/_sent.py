@@ -48,6 +48,10 @@ class Sent:
         _nothing_else(request)
         return self._cookie(request, self._cookies.refresh_name)
 
+    def replaced(self, request: Request) -> str | Deny | None:
+        """The refresh token of the session that this browser has, which ends where another begins; None: it has none."""
+        return None if self._cookies is None else self._cookie(request, self._cookies.refresh_name)
+
     def either(self, request: Request) -> str | Deny | None:
         """What is to be revoked: a refresh token, or an access token in its places. Raises: `RequestError`."""
         found = _credential.from_header(request)

@@ -119,6 +119,19 @@ def test_what_comes_from_here_or_from_a_listed_origin_is_served(headers):
     assert service.send("/refresh", headers={**headers, "cookie": kept(answer)}).status == 200
 
 
+def test_a_login_ends_the_session_that_the_browser_had(service):
+    """ASVS 7.2.4; whoever left the browser open is logged out."""
+    first = kept(login(service))
+    second = kept(login(service, {**SAME_SITE, "cookie": first}))
+    assert service.send("/verify", headers={**SAME_SITE, "cookie": first}).status == 401
+    assert service.send("/verify", headers={**SAME_SITE, "cookie": second}).status == 200
+    failed = service.send("/login", {**LOGIN, "password": "wrong"}, {**SAME_SITE, "cookie": second})
+    assert failed.status == 401
+    assert service.send("/verify", headers={**SAME_SITE, "cookie": second}).status == 200, "a wrong password ends nothing"
+    refresh = second.partition("; ")[2]
+    assert login(service, {**SAME_SITE, "cookie": f"{second}; {refresh}"}).status == 400
+
+
 def test_a_form_of_ones_own_page_logs_in(service):
     answer = service.send("/login", b"username=alice&password=correct+horse", {**SAME_SITE, **FORM})
     assert (answer.status, len(cookies_of(answer))) == (200, 2)
