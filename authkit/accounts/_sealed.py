@@ -105,8 +105,7 @@ class Keys(Masked):
 class Seal(Masked):
     """`current` seals; `current`, `previous` until its end, and `pending` open, as with a pepper.
 
-    A second factor lies there for years: `previous` has to stay for as long as anybody has not logged in since the rotation, or
-    who has not is kept out. What is opened at a login is sealed anew under `current`.
+    What is sealed lies there for years, and `previous` has to stay until all of it is under `current`: else it opens no more.
 
     Raises: `ConfigurationError` for a secret that is a known sample or shorter than 32 bytes: a literal one here, another when
     it is first read. A previous or pending value like that is left out: nothing was sealed with it.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from .._run import arun, run
 from ..decision import _set, _Value
 from ..errors import ConfigurationError
 from . import totp
 from ._flow_limits import parsed
+from ._reseal import resealed
 from ._sealed import Seal
 from .pepper import secret_of
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..stores import Rate
     from .pepper import AnyPepper
-    from .users import User
+    from .users import User, Users
 
     Sender: TypeAlias = Callable[[User, str], None] | Callable[[User, str], Awaitable[None]]
 
@@ -28,9 +30,9 @@ LONGEST_AGE = 86_400  # seconds
 class SecondFactor(_Value):
     """`Accounts(..., second_factor=SecondFactor(secret, issuer="Example"))`: a code of an authenticator app after the password.
 
-    `seal`: a `Secret` of at least 32 bytes, under which the users' factors lie in their rows; its previous value has to stay
-    until nobody's are under it any more. `issuer`: the name that apps show. `required`: whoever has no factor must set one up
-    before they get in; without it, whoever wants to.
+    `seal`: a `Secret` of at least 32 bytes, under which the users' factors lie in their rows; after a rotation its previous
+    value has to stay until `reseal` was called. `issuer`: the name that apps show. `required`: whoever has no factor must set
+    one up before they get in; without it, whoever wants to.
 
     `send_code(user, code)`: sends eight digits by mail or SMS to everybody who has no app, at each login: then everybody has a
     second factor. `send_link(user, token)`: has the endpoints `link` and `link_confirm` log in by a one-time link instead of a
@@ -100,6 +102,19 @@ class SecondFactor(_Value):
         _set(self, "digits", digits)
         _set(self, "window", window)
         _set(self, "random", random)
+
+    def reseal(self, users: Users) -> int:
+        """After a rotation of `seal`: every user's factors are sealed anew under the current value, and then the previous one
+        may go. Gives how many were. Logins go on meanwhile.
+
+        Raises: `ConfigurationError` if `users` has no `list` or `update`; `Unavailable`, when some are done: it can be done
+        again. Of it `Unsealable` where some open under no value there is, and all others are done.
+        """
+        return run(resealed(self.seal, users))
+
+    async def areseal(self, users: Users) -> int:
+        """As `reseal`, on an event loop."""
+        return await arun(resealed(self.seal, users))
 
     def __repr__(self) -> str:
         return f"<SecondFactor of {self.issuer!r}>"

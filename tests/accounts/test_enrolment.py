@@ -169,6 +169,18 @@ def test_where_it_is_required_a_login_sets_one_up():
     assert one.answer(one.code()).status == 200
 
 
+def test_where_it_is_required_registering_is_no_way_around_it():
+    one = Second(factor={"required": True}, registration=True)
+    answer = one.send("/register", {"username": "bob", "password": "an even longer sentence"})
+    assert (answer.status, b"access_token" in answer.body) == (401, False)
+    assert told(answer)["methods"] == ["enrol"]
+
+
+def test_nor_is_a_name_that_its_first_login_makes():
+    one = Second(factor={"required": True}, create_on_first_login=True)
+    assert told(one.login("bob"))["methods"] == ["enrol"]
+
+
 def test_the_step_of_somebody_who_has_a_factor_sets_up_no_other(enrolled):
     answer = enrolled.post("/mfa/totp", {"mfa_token": enrolled.ask()})
     assert told(answer)["code"] == "invalid_mfa_token"
