@@ -346,6 +346,41 @@ def test_shared_limiter() -> None:
     assert run("memory:")[-1] == "together they admitted 60 of 120"
 
 
+def test_sqlalchemy_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table itself meets the contract in tests/accounts/test_sqlalchemy_users.py."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "examples.sqlalchemy_users", raising=False)
+    import examples.sqlalchemy_users as example
+
+    def ask(path: str, body: dict[str, str] | None = None, token: str = "") -> Got:
+        content = () if body is None else (("Content-Type", "application/json"),)
+        headers = (*content, *((("Authorization", f"Bearer {token}"),) if token else ()))
+        method, sent = ("GET", b"") if body is None else ("POST", json.dumps(body).encode())
+        return asgi_client.call(example.app, Sent(method=method, path=path, headers=headers, body=sent))
+
+    bob = {"username": "Bob", "password": "correct horse battery staple"}
+    assert ask("/auth/register", bob).status == 201
+    pair = json.loads(ask("/auth/login", bob).body)
+    assert json.loads(ask("/private", token=pair["access_token"]).body) == {"hello": "bob"}
+    example.accounts.disable("bob")
+    assert ask("/auth/login", bob).status == 401
+    assert ask("/auth/refresh", {"refresh_token": pair["refresh_token"]}).status == 401
+    assert ask("/private", token=pair["access_token"]).status == 401
+    assert (tmp_path / "people.db").exists()
+
+
+def test_django_users(tmp_path: Path) -> None:
+    """examples.django_users meets the contract of tables, and people log in by it; in a process whose Django is its own."""
+    contract = EXAMPLES.parent / "tests" / "accounts" / "django_users.py"
+    options = ["-q", "-p", "no:cacheprovider", "-c", str(EXAMPLES.parent / "pyproject.toml"), "--rootdir", str(EXAMPLES.parent)]
+    command = [sys.executable, "-m", "pytest", *options, str(contract)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120)
+    assert found.returncode == 0, found.stdout
+    assert " passed" in found.stdout
+    assert "skipped" not in found.stdout
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_example_has_a_test(program: str) -> None:
     text = Path(__file__).read_text()

@@ -8,10 +8,10 @@ from authkit import ConfigurationError
 from authkit.accounts import MemoryUsers, User
 from authkit.accounts.users import method
 
-from .users_contract import FULL, OTHERWISE, UserTableContract
+from .users_contract import FULL, OTHERWISE, OwnTableContract
 
 
-class TestMemoryUsers(UserTableContract):
+class TestMemoryUsers(OwnTableContract):
     @pytest.fixture
     def users(self):
         return MemoryUsers()
