@@ -28,24 +28,25 @@ async def resealed(seal: Seal, users: Users) -> int:
     async def asking(fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args) if in_place else await blocking(fn, *args)
 
+    async def renewed(user: User | None, name: str) -> bool:
+        """Whether this user's were sealed anew: there are some, and they were not."""
+        for _ in range(_ROUNDS):
+            new = None if user is None else _renewed(keys, user)
+            if new is None:
+                return False
+            if await asking(update, user, new) is True:
+                return True
+            user = await asking(users.find, name)
+        raise Unavailable("somebody else goes on changing a user")
+
     keys = await seal.load()
     done, unopened, after = 0, 0, ""
     while page := await asking(listed, after, _PAGE):
         for user in page:
-            for _ in range(_ROUNDS):
-                try:
-                    new = None if user is None else _renewed(keys, user)
-                except Unsealable:
-                    unopened += 1
-                    break
-                if new is None:
-                    break
-                if await asking(update, user, new) is True:
-                    done += 1
-                    break
-                user = await asking(users.find, user.username)
-            else:
-                raise Unavailable("somebody else goes on changing a user")
+            try:
+                done += await renewed(user, user.username)
+            except Unsealable:
+                unopened += 1
         after = page[-1].username
     if unopened:
         raise Unsealable(f"the factors of {unopened} users open under no key there is")
