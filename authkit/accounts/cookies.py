@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-MOST_BYTES = 4096  # of name and value together; RFC 6265bis section 5.6 has browsers ignore longer ones
-_PREFIX = "__Host-"  # section 4.1.3.2: Secure, this host alone, every path; no other host can have set it
+MOST_BYTES = 4096  # of name and value together; RFC 6265bis has browsers ignore longer ones
+_PREFIX = "__Host-"  # its section 4.1.3.2: Secure, this host alone, every path; no other host can have set it
 
 
 class CookieTooLarge(ConfigurationError):
