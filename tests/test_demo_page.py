@@ -153,6 +153,18 @@ def test_scope_and_role_are_of_who_has_them(reader: Reader) -> None:
     assert reader.press("/admin, a role") == "Allowed 200 by require_auth, require_roles"
 
 
+def test_a_second_factor_is_set_up_and_from_then_on_wanted(reader: Reader) -> None:
+    assert reader.press("Send the code") == "Log in with the password first"
+    reader.page.get_by_label("User name").fill("mia")
+    reader.page.get_by_label("Password").fill("a long enough password")
+    reader.press("Register")
+    assert reader.press("/vault with your token") == "Refused 401 by require_auth: step_up_needed"
+    assert reader.press("Set up the app") == "Allowed 200 by totp_confirm"
+    assert reader.press("Log in again") == "Refused 401 by login: mfa_required"
+    assert reader.press("Send the code") == "Allowed 200 by mfa"
+    assert reader.press("/vault with your token") == "Allowed 200 by require_auth"
+
+
 def test_a_hostile_token_is_refused_and_the_reason_told_to_the_reader_alone(reader: Reader) -> None:
     reader.log_in("alice", ALICE)
     bodies = set()

@@ -18,7 +18,7 @@ from authkit import (
     require_scopes,
     verify_webhook,
 )
-from authkit.accounts import Accounts, MemoryUsers
+from authkit.accounts import Accounts, MemoryUsers, SecondFactor
 from authkit.address import ClientAddress
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secrets
 from authkit.stores import MemoryStore
@@ -33,6 +33,7 @@ secrets = Secrets(
         {
             "DEMO_JWT_SECRET": token_urlsafe(32),
             "DEMO_WEBHOOK_SECRET": token_urlsafe(32),
+            "DEMO_FACTOR_SEAL": token_urlsafe(32),
         }
     ),
 )
@@ -41,7 +42,8 @@ OVERLAP = 1  # seconds; the default of 10 is longer than the tour wants to wait
 # The store remembers sessions, so that they can be refreshed and ended.
 tokens = Tokens(secrets["DEMO_JWT_SECRET"], issuer=ISSUER, audience=AUDIENCE, store=MemoryStore(), refresh_overlap=OVERLAP)
 peer = ClientAddress.peer()  # nothing stands in front of the demo: the socket's other end really is the client
-accounts = Accounts(MemoryUsers(), tokens, client=peer, registration=True)
+factor = SecondFactor(secrets["DEMO_FACTOR_SEAL"], issuer="authkit demo")
+accounts = Accounts(MemoryUsers(), tokens, client=peer, registration=True, second_factor=factor)
 
 PASSWORDS = {"alice": "correct horse battery staple", "grace": "amazing grace, 1906"}
 
@@ -58,6 +60,10 @@ app.post("/login")(accounts.login.fastapi)
 app.post("/verify")(accounts.verify.fastapi)
 app.post("/refresh")(accounts.refresh.fastapi)
 app.post("/logout")(accounts.logout.fastapi)
+app.post("/password")(accounts.password.fastapi)
+app.post("/mfa")(accounts.mfa.fastapi)
+app.post("/mfa/totp")(accounts.totp.fastapi)
+app.post("/mfa/totp/confirm")(accounts.totp_confirm.fastapi)
 
 
 @app.get("/public")
@@ -84,6 +90,12 @@ def reports(principal: Principal) -> dict[str, list[str]]:
 @require_roles("admin")
 async def admin(principal: Principal) -> dict[str, str]:
     return {"message": f"{principal.subject} is an admin."}
+
+
+@app.get("/vault")
+@require_auth(tokens, amr="otp", max_age=300)
+async def vault(principal: Principal) -> dict[str, str]:
+    return {"message": f"{principal.subject} has shown a second factor, not long ago."}
 
 
 @app.get("/office")

@@ -14,6 +14,7 @@ import httpx
 from .decisions import NAME, Decisions
 
 _TOKEN = re.compile(r'(token": ?"[^"]{8})[^"]+([^"]{8}")')
+_CODES = re.compile(r'("(?:secret|uri|recovery_codes)": ?)("[^"]*"|\[[^\]]*\])')
 _SHOWN = ("www-authenticate", "retry-after", "ratelimit", "ratelimit-policy")
 
 
@@ -62,13 +63,15 @@ class Tour:
         path: str,
         body: dict[str, Any] | bytes,
         *,
+        token: str | None = None,
         headers: dict[str, str] | None = None,
         expect: int,
         guard: str | None = None,
         why: str,
     ) -> httpx.Response:
+        bearer = {} if token is None else {"authorization": f"Bearer {token}"}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"content-type": "application/json", **(headers or {})}
+        sent = {"content-type": "application/json", **bearer, **(headers or {})}
         return self._exchange(self._client.build_request("POST", path, content=content, headers=sent), expect, guard, why)
 
     def _exchange(self, request: httpx.Request, expect: int, guard: str | None, why: str) -> httpx.Response:
@@ -119,8 +122,8 @@ def _credential(request: httpx.Request) -> str:
 
 
 def _masked(body: str) -> str:
-    """Without the tokens in it: whoever reads over your shoulder could use them."""
-    return _TOKEN.sub(r"\1...\2", body)
+    """Without the tokens and keys in it: whoever reads over your shoulder could use them."""
+    return _CODES.sub(r"\1...", _TOKEN.sub(r"\1...\2", body))
 
 
 def _short(text: str, length: int = 100) -> str:

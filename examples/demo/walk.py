@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from base64 import b32decode
 
 from authkit import Tokens
+from authkit.accounts.totp import code_at, step_at
 from authkit.testing import Clock
 from authkit.webhooks import sign
 
@@ -18,7 +20,7 @@ def walk(tour: Tour) -> None:
     """From a stranger to one who has logged out again."""
     tour.chapter("Register", "POST a name and a password. Kept of the password is its hash (argon2id), and that alone.")
     bob = {"username": "bob", "password": "a pillow full of lightning"}
-    tour.post("/register", bob, expect=201, why="nobody had this name; bob is logged in, and may do what everybody may")
+    new = tour.post("/register", bob, expect=201, why="nobody had this name; bob is logged in, and may do what everybody may")
     tour.post("/register", bob, expect=409, guard="register", why="now somebody has it")
     short = {"username": "carol", "password": "1234567"}
     tour.post("/register", short, expect=400, guard="register", why="a password has eight characters or more")
@@ -92,11 +94,30 @@ def walk(tour: Tour) -> None:
     tour.post("/refresh", last, expect=401, guard="refresh", why="it ended with all its tokens, the newest")
     tour.get("/private", token=second["access_token"], expect=401, guard="require_auth", why="and its access tokens")
 
+    tour.chapter("Second factor", "The code of an authenticator app after the password; a handler may want that it was shown.")
+    session = new.json()["access_token"]
+    tour.get("/vault", token=session, expect=401, guard="require_auth", why="bob has shown a password, and that alone")
+    key = tour.post("/mfa/totp", {}, token=session, expect=200, why="a key for the app, as text and for a QR code").json()
+    code = {"code": code_at(b32decode(key["secret"]), step_at(time.time()))}
+    codes = tour.post("/mfa/totp/confirm", code, token=session, expect=200, why="the app has the key: its code is right").json()
+    begun = tour.post("/login", bob, expect=401, guard="login", why="the password is right, and from now on not enough").json()
+    guess = {"mfa_token": begun["mfa_token"], "code": "12345"}
+    tour.post("/mfa", guess, expect=401, guard="mfa", why="this is not the code, and few wrong ones are allowed")
+    lost = {"mfa_token": begun["mfa_token"], "code": codes["recovery_codes"][0]}
+    strong = tour.post("/mfa", lost, expect=200, why="bob has lost the phone: a recovery code, good once").json()
+    tour.get("/vault", token=strong["access_token"], expect=200, why="the token says how he logged in, and when")
+
+    tour.chapter("Change a password", "Who changes it has to know the present one; every session before ends.")
+    change = {"current_password": bob["password"], "new_password": "an armful of thunder"}
+    renewed = tour.post("/password", change, token=strong["access_token"], expect=200, why="bob has another, and a new session")
+    tour.get("/private", token=strong["access_token"], expect=401, guard="require_auth", why="the session before is over")
+    tour.get("/private", token=renewed.json()["access_token"], expect=200, why="the new one is good")
+
     tour.chapter("Log out", "What is over is over at once, not when the access token would have expired.")
-    pair = tour.post("/login", bob, expect=200, why="bob logs in").json()
-    tour.get("/private", token=pair["access_token"], expect=200, why="his token is good")
-    tour.post("/logout", {"refresh_token": pair["refresh_token"]}, expect=204, why="bob leaves")
-    tour.get("/private", token=pair["access_token"], expect=401, guard="require_auth", why="his token left with him")
+    pair = tour.post("/login", _login("alice"), expect=200, why="alice logs in again").json()
+    tour.get("/private", token=pair["access_token"], expect=200, why="her token is good")
+    tour.post("/logout", {"refresh_token": pair["refresh_token"]}, expect=204, why="alice leaves")
+    tour.get("/private", token=pair["access_token"], expect=401, guard="require_auth", why="her token left with her")
     again = {"refresh_token": pair["refresh_token"]}
     tour.post("/refresh", again, expect=401, guard="refresh", why="and nothing brings it back")
 

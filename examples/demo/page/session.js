@@ -1,9 +1,10 @@
-// Who is logged in, as this page knows it: in memory, and gone with a reload.
+// Who is logged in, as this page knows it: in memory, and gone with a reload. `last`: the access token, also after the logout;
+// `used`: the refresh token before this one; `half`: whose password was right, while the code is still wanted.
 
-export const session = { user: undefined, access: undefined, refresh: undefined, last: undefined, used: undefined };
+export const session = { user: undefined, access: undefined, refresh: undefined, last: undefined, used: undefined, half: undefined };
 
 export const began = ({ user, access_token, refresh_token }) => {
-  Object.assign(session, { user, access: access_token, refresh: refresh_token, last: access_token, used: undefined });
+  Object.assign(session, { user, access: access_token, refresh: refresh_token, last: access_token, used: undefined, half: undefined });
 };
 
 export const refreshed = ({ access_token, refresh_token }) => {

@@ -2,7 +2,7 @@
 
 import { words } from "./words.js";
 
-const TOKENS = new Set(["access_token", "refresh_token", "token"]);
+const TOKENS = new Set(["access_token", "refresh_token", "token", "mfa_token"]);
 
 export function element(tag, content = [], attributes = {}) {
   const made = document.createElement(tag);

@@ -1,6 +1,7 @@
 // What each button does: the request that it sends, the guards on that route, and what follows from the answer.
 
 import { given, send } from "./exchange.js";
+import { code, has, scanned } from "./phone.js";
 import { altered, began, ended, refreshed, session, unsigned } from "./session.js";
 
 export class NotYet extends Error {}
@@ -21,6 +22,20 @@ async function endpoint(path, body, follow, allowed) {
   return { guards: [], exchange, allowed };
 }
 
+async function login(allowed) {
+  const body = filled();
+  const { exchange } = await endpoint("/login", body, began);
+  if (exchange.response.json?.code === "mfa_required") session.half = { user: body.username, token: exchange.response.json.mfa_token };
+  return { guards: [], exchange, allowed };
+}
+
+// A code, or the reason why there is none yet.
+async function typed(user) {
+  const found = await code(user);
+  if (found === undefined) throw new NotYet("Each code is good once. Wait half a minute for the next.");
+  return found;
+}
+
 async function webhook(change) {
   const body = '{"action":"opened"}';
   const signature = await given("/demo/github", body);
@@ -29,7 +44,7 @@ async function webhook(change) {
 }
 
 export const tries = {
-  login: () => endpoint("/login", filled(), began, "Name and password belong together: here is a pair of tokens."),
+  login: () => login("Name and password belong together: here is a pair of tokens."),
   register: () => endpoint("/register", filled(), began, "Nobody had this name. You are logged in, and may do what everybody may."),
   wrong: () => endpoint("/login", { ...filled(), password: "not the password" }),
 
@@ -48,6 +63,24 @@ export const tries = {
   expired: async () => {
     const { access_token: token } = await given("/demo/expired");
     return { guards: ["require_auth"], exchange: await send({ path: "/admin", token }) };
+  },
+
+  vault: get("/vault", ["require_auth"]),
+  "factor-set": async () => {
+    const key = await send({ method: "POST", path: "/mfa/totp", token: mine(), body: {} });
+    if (key.response.status !== 200) return { guards: [], exchange: key };
+    scanned(session.user, key.response.json.secret);
+    const exchange = await send({ method: "POST", path: "/mfa/totp/confirm", token: mine(), body: { code: await typed(session.user) } });
+    const allowed = "Your phone, which this page plays, has the key and has shown its first code. Ten recovery codes came back.";
+    return { guards: [], exchange, allowed };
+  },
+  "factor-login": () => login("There is no second factor yet: the password is enough."),
+  "factor-code": async () => {
+    const { half } = session;
+    if (half === undefined) throw new NotYet("Log in with the password first.");
+    if (!has(half.user)) throw new NotYet("This page does not have the phone of this user.");
+    const body = { mfa_token: half.token, code: await typed(half.user) };
+    return endpoint("/mfa", body, began, "Password and code: the token says so, and /vault believes it.");
   },
 
   office: bare("/office", ["deny_ips", "allow_ips"]),
