@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from authkit import Request
@@ -14,6 +12,7 @@ from authkit.stores import MemoryStore
 from tests.stores.parts import in_threads
 
 from .parts import PASSWORD, SAME_SITE, Service, cheap, cookies_of, tokens_of, told, whole
+from .table import Hooked, Slow
 from .test_passwords import Argon2Calls
 
 NEW = "battery staple"
@@ -146,6 +145,25 @@ def test_a_user_is_found_by_the_name_and_must_be_the_subject_of_the_token():
     assert service.login().status == 200
 
 
+def test_who_is_another_by_the_time_of_the_password_changes_nothing():
+    """The name was deleted and is somebody else's now, with the same password."""
+
+    class Table(MemoryUsers):
+        found = 0
+
+        def find(self, username):
+            self.found += 1
+            user = super().find(username)
+            return user if user is None or self.found == 1 else user.changed(subject="somebody else")
+
+    service = Service(users=Table())
+    token = service.tokens.issue("alice")
+    before = service.users.find("alice").password_hash
+    service.users.found = 0
+    assert change(service, token).status == 403
+    assert service.users.find("alice").password_hash == before
+
+
 def test_a_token_of_the_applications_own_makes_no_user_on_the_way():
     service = Service(create_on_first_login=True)
     assert change(service, service.tokens.issue("a machine")).status == 401
@@ -170,18 +188,6 @@ def test_of_many_changes_at_once_one_is_made():
     ((_, winner),) = [answer for answer in answers if answer[0] == 200]
     assert {status for status, _ in answers} <= {200, 401, 403}
     assert service.login(password=f"new password {winner}").status == 200
-
-
-class Hooked(MemoryUsers):
-    """A table in which something else happens just before an update."""
-
-    before = None
-
-    def update(self, old, new):
-        hook, self.before = self.before, None
-        if hook is not None:
-            hook(self, self.find(old.username))
-        return super().update(old, new)
 
 
 def test_what_else_was_changed_meanwhile_is_not_lost():
@@ -290,17 +296,8 @@ async def test_it_is_done_to_the_end_whoever_still_waits():
     """A client that goes away half-way leaves no password changed with its sessions alive."""
     import asyncio
 
-    began, go_on = threading.Event(), threading.Event()
-
-    class Slow(MemoryUsers):
-        in_place = False
-
-        def update(self, old, new):
-            began.set()
-            assert go_on.wait(10)
-            return super().update(old, new)
-
-    service = Service(users=Slow())
+    users = Slow()
+    service = Service(users=users)
     pair = await asyncio.to_thread(service.pair)
     body = b'{"current_password": "%s", "new_password": "%s"}' % (PASSWORD.encode(), NEW.encode())
     headers = {"content-type": "application/json", "authorization": f"Bearer {pair['access_token']}"}
@@ -310,11 +307,11 @@ async def test_it_is_done_to_the_end_whoever_still_waits():
         return await arun(service.accounts.password.answer(request))
 
     task = asyncio.get_running_loop().create_task(ask())
-    assert await asyncio.to_thread(began.wait, 10)
+    assert await asyncio.to_thread(users.began.wait, 10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    go_on.set()
+    users.go_on.set()
     for _ in range(500):
         if (await asyncio.to_thread(service.verify, pair["access_token"])).status == 401:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -9,13 +10,15 @@ import time
 import pytest
 
 from authkit import ConfigurationError, Request
+from authkit._run import arun
 from authkit.accounts import Accounts, Cookies, MemoryUsers, PasswordReset, SqliteUsers, User
 from authkit.errors import StoreUnavailable
 from authkit.stores import MemoryStore, SqliteStore
-from authkit.testing import LambdaContext, lambda_event
+from authkit.testing import Clock, LambdaContext, lambda_event
 from tests.stores.parts import in_threads
 
 from .parts import FORM, KEY, PASSWORD, SAME_SITE, Service, cheap, tokens_of, told, whole
+from .table import Hooked, Slow
 from .test_passwords import Argon2Calls
 
 NEW = "battery staple"
@@ -258,7 +261,57 @@ def test_who_has_no_password_any_more_gets_none(service, mail):
     ask(service)
     user = service.users.find("alice")
     assert service.users.update(user, user.changed(password_hash=None))
+    with Argon2Calls() as calls:
+        assert code(confirm(service, mail.token())) == REFUSED
+    assert calls.count == 0
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"password_hash": None}, {"password_changed": 1.0}, {"disabled": True}, {"subject": "b"}]
+)
+def test_what_becomes_of_a_user_at_the_last_moment_counts(mail, meanwhile):
+    users = Hooked()
+    service = Service(users=users, send_reset=mail)
+    ask(service)
+    users.before = lambda table, user: table.update(user, user.changed(**meanwhile))
+    kept = {"password_hash": users.find("alice").password_hash, **meanwhile}["password_hash"]
     assert code(confirm(service, mail.token())) == REFUSED
+    assert users.find("alice").password_hash == kept
+
+
+async def test_it_is_done_to_the_end_whoever_still_waits(mail):
+    """A client that goes away half-way has not used its token up for nothing."""
+    users = Slow()
+    service = Service(users=users, send_reset=mail)
+    await asyncio.to_thread(ask, service)
+    body = json.dumps({"token": await asyncio.to_thread(mail.token), "new_password": NEW}).encode()
+    request = Request.build("POST", "/", {"content-type": "application/json"}, body, "203.0.113.5")
+
+    async def confirming():
+        return await arun(service.accounts.reset_confirm.answer(request))
+
+    task = asyncio.get_running_loop().create_task(confirming())
+    assert await asyncio.to_thread(users.began.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    users.go_on.set()
+    for _ in range(500):
+        if (await asyncio.to_thread(service.login, "alice", NEW)).status == 200:
+            return
+        service.clock.advance(60)
+        await asyncio.sleep(0.01)
+    raise AssertionError("the password was not set")
+
+
+def test_names_that_nobody_has_take_no_lasting_room(mail):
+    clock = Clock(1_800_000_000.0)
+    service = Service(store=MemoryStore(max_keys=20, clock=clock), send_reset=mail, insecure_unlimited=True)
+    for n in range(100):
+        assert ask(service, f"nobody {n}").status == 202
+        clock.advance(0.5)
+    ask(service)
+    assert confirm(service, mail.token()).status == 204
 
 
 def test_second_factors_stay(service, mail):
