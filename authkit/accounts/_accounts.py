@@ -113,6 +113,9 @@ class Accounts(Inside):
         ):
             if part is not None and not isinstance(part, kind):
                 raise ConfigurationError(f"{what} is a {kind.__name__}")
+        for what, switch in (("create_on_first_login", create_on_first_login), ("insecure_unlimited", insecure_unlimited)):
+            if type(switch) is not bool:
+                raise ConfigurationError(f"{what} is True or False")
         if limits is not None and insecure_unlimited:
             raise ConfigurationError("insecure_unlimited=True wants no limits")
         if on_event is not None and not callable(on_event):
@@ -129,7 +132,7 @@ class Accounts(Inside):
         self._people = People(users, tokens, self._hasher, clock)
         self._limits = limits = LoginLimits() if limits is None else limits
         self._attempts = None if insecure_unlimited else Attempts(limits, self._store)
-        self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login is True)
+        self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login)
         self._cors = Cors(cors, credentials=cookies is not None)
         self._sent = Sent(cookies, self._cors.origins)
         self._answers = Answers(cookies, tokens.refresh_ttl)
@@ -168,7 +171,7 @@ class Accounts(Inside):
 
     def _serve(
         self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)
-    ) -> Served:
+    ) -> Endpoint:
         """`fn(request) -> Response | Deny` as an endpoint called `name`, in `app` at `path`."""
         served = self._routes[self._prefix + path] = Served(fn, self._cors, name=name or fn.__name__, methods=methods)
         return served

@@ -54,11 +54,13 @@ class Sent:
 
     def either(self, request: Request) -> str | Deny | None:
         """What is to be revoked: a refresh token, or an access token in its places. Raises: `RequestError`."""
-        found = _credential.from_header(request)
         if self._cookies is None:
-            if not request.body and "content-type" not in request.headers:
-                return found
-            return self.refresh(request) if found is None else _credential.TWO_CREDENTIALS
+            found = _credential.from_header(request)
+            if found is None:
+                return self.refresh(request) if sends_body(request) else None
+            if isinstance(found, str):
+                _nothing_else(request)
+            return found
         _nothing_else(request)
         refresh = self._one(request, self._cookies.refresh_name)
         return refresh if refresh is not None else self._one(request, self._cookies.access_name)
@@ -79,7 +81,12 @@ class Sent:
         return found
 
 
+def sends_body(request: Request) -> bool:
+    """Whether there is one, or ought to be by what the request says of it."""
+    return bool(request.body) or "content-type" in request.headers
+
+
 def _nothing_else(request: Request) -> None:
-    """Where a cookie is the credential, the body holds none: it is empty, or `{}`."""
+    """Where a header or a cookie is the credential, the body holds none: it is empty, or `{}`."""
     if request.body:
         texts(request)

@@ -7,7 +7,7 @@ from ..errors import InvalidToken
 from ..http import Response
 from ._attempts import TooManyAttempts
 from ._bodies import texts
-from ._sent import NO_CREDENTIAL
+from ._sent import NO_CREDENTIAL, sends_body
 from ._serving import note_client, note_principal
 from .users import User
 
@@ -51,8 +51,7 @@ class Sessions:
     async def verify(self, request: Request) -> Response | Deny:
         """POST {"token"}, or a bearer header or cookie and no body: 200 {"status": "valid", "user"}, or 401."""
         token = self._accounts._sent.access(request)
-        sends_body = bool(request.body) or "content-type" in request.headers
-        if token is None and sends_body:
+        if token is None and sends_body(request):
             (token,) = texts(request, "token")
         elif isinstance(token, str) and request.body:
             texts(request)  # a second one

@@ -163,6 +163,23 @@ def test_called_like_a_function_the_endpoints_say_what_to_call(accounts):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"create_on_first_login": 1},
+        {"insecure_unlimited": "no"},
+        {"hasher": "argon2id"},
+        {"on_event": "mail"},
+        {"registration": 1},
+        {"second_factor": True},
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_refused_when_built(tokens, options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        Accounts(MemoryUsers(), tokens, **options)
+
+
+@pytest.mark.parametrize(
     ("users", "tokens"), [(None, "tokens"), ({}, "tokens"), (MemoryUsers(), None), (MemoryUsers(), "secret")]
 )
 def test_wrong_parts_are_refused_when_built(users, tokens, request):

@@ -160,6 +160,26 @@ def test_a_logout_tells_nothing_of_a_token(service):
     assert {whole(service.send("/logout", headers={"authorization": f"Bearer {token}"})) for token in bearers} == answers
 
 
+@pytest.mark.parametrize("body", [None, b"", {}])
+def test_a_logout_by_header_has_no_other_body(service, body):
+    pair = service.pair()
+    bearer = {"authorization": f"Bearer {pair['access_token']}"}
+    assert service.send("/logout", {"refresh_token": pair["refresh_token"]}, bearer).status == 400
+    assert service.send("/logout", body, bearer).status == 204
+    assert service.verify(pair["access_token"]).status == 401
+
+
+def test_a_session_goes_on_while_strangers_fail(service):
+    """PWD-12: the limits are of logins, and of nothing that somebody does who is logged in."""
+    pair = service.pair()
+    for at in range(200):
+        service.send("/login", {"username": "alice", "password": "a guess"}, peer=f"198.51.100.{at}")
+    assert service.login().status == 200, "nor is its owner kept out where they have logged in before"
+    assert service.verify(pair["access_token"]).status == 200
+    assert service.refresh(pair["refresh_token"]).status == 200
+    assert service.send("/logout", {"refresh_token": pair["refresh_token"]}).status == 204
+
+
 def test_a_logout_of_nothing_is_401(service):
     answer = service.send("/logout")
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="api"')
