@@ -147,7 +147,8 @@ def read(family: str, raw: bytes) -> Family:
     """The family that a record is of. Raises: `ValueError` for what `written` did not write."""
     if len(raw) > MAX_RECORD:
         raise ValueError("too long")
-    get: Callable[[str], Any] = parse_object(raw).get
+    members: Any = parse_object(raw)
+    get = members.get
     texts = [get(name) for name in ("aud", "sub", "stamp", "gen", "hash", "seed")]
     names = [get(name) for name in ("scopes", "roles")]
     times = [get(name) for name in ("created", "idle", "rotated")]

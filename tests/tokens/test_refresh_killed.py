@@ -83,7 +83,7 @@ class TestKilled:
         os.close(write)
         told = bytearray(os.read(read, 4))  # it is at it
         assert told
-        time.sleep(rng.random() * 0.03)
+        time.sleep(rng.random() * 0.1)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         while data := os.read(read, 65_536):
@@ -97,5 +97,5 @@ class TestKilled:
     @pytest.mark.soak
     def test_a_thousand_kills_lose_nothing_and_allow_nothing_twice(self, tmp_path: Path, rng: random.Random) -> None:
         revoked, in_flight = self.rounds(tmp_path / "tokens.db", 1000, rng)
-        assert revoked > 500
+        assert revoked > 400
         assert in_flight > 50

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit import Allow, InvalidToken, Unavailable, require_auth
+from authkit import Allow, Deny, InvalidToken, Unavailable, require_auth
 from authkit.http import Request
 from authkit.secrets import Secret
 from authkit.stores import SqliteStore, Store
@@ -64,6 +64,10 @@ def bearer(token: str) -> Request:
     return Request.build(headers={"authorization": f"Bearer {token}"})
 
 
+def word(decision: Allow | Deny) -> str:
+    return decision.reason or "" if isinstance(decision, Deny) else "in"
+
+
 # A store in memory is asked each time
 
 
@@ -91,7 +95,7 @@ def test_in_memory_a_guard_asks_in_place(memory: World) -> None:
     for _ in range(2):
         assert isinstance(guard.decide(bearer(pair.access_token)), Allow)
     tokens.revoke(pair.refresh_token)
-    assert guard.decide(bearer(pair.access_token)).reason == "token_revoked"
+    assert word(guard.decide(bearer(pair.access_token))) == "token_revoked"
 
 
 # A store that does I/O is asked twice a second at most for one token
@@ -250,7 +254,7 @@ async def test_no_io_happens_on_an_event_loop(memory: World, slow: Slow) -> None
     await tokens.arevoke(pair.refresh_token)
     await tokens.arevoke(text)
     await tokens.arevoke_subject("bob")
-    assert (await guard.adecide(bearer(text))).reason == "token_revoked"
+    assert word(await guard.adecide(bearer(text))) == "token_revoked"
     assert threading.get_ident() not in slow.threads
     assert slow.threads
 
@@ -279,7 +283,7 @@ def test_a_secret_and_a_store_go_together(memory: World, slow: Slow) -> None:
         assert tokens.recall(text) is not None
         tokens.revoke(text)
         assert tokens.recall(text) is None
-        assert guard.decide(bearer(text)).reason == "token_revoked"
+        assert word(guard.decide(bearer(text))) == "token_revoked"
 
 
 def test_a_guard_in_front_of_a_store_that_is_down_answers_503(memory: World) -> None:
@@ -294,7 +298,7 @@ def test_a_guard_in_front_of_a_store_that_is_down_answers_503(memory: World) -> 
         store = Down(memory.store)
         store.blocks = blocks
         guard = require_auth(memory.tokens(store))
-        response = guard(lambda request: "in")(bearer(text))
+        response: Any = guard(lambda request: "in")(bearer(text))
         assert response.status == 503
 
 
