@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..decision import Deny, _set, _Value
 from ..errors import ConfigurationError
 from ..http import Response
@@ -35,16 +37,18 @@ class PasswordReset(_Value):
     that puts into a queue is done sooner, one that takes longer tells who exists by the clock.
 
     `account`, `address`: how often a token may be asked for, for one account and from one network; `confirm`: how often one may
-    be tried from one network. Each a limit or several, as in `rate_limit`. Raises: `ConfigurationError`.
+    be tried from one network. Each a limit or several, as in `rate_limit`. `random`: so many bytes that nobody can guess.
+    Raises: `ConfigurationError`.
     """
 
-    __slots__ = ("send", "ttl", "at_least", "account", "address", "confirm")
+    __slots__ = ("send", "ttl", "at_least", "account", "address", "confirm", "random")
     send: Callable[[User, str], Any]
     ttl: int
     at_least: float
     account: tuple[Rate, ...]
     address: tuple[Rate, ...]
     confirm: tuple[Rate, ...]
+    random: Callable[[int], bytes]
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class PasswordReset(_Value):
         account: str | Iterable[str] = ("5/hour", "20/day"),
         address: str | Iterable[str] = ("10/minute", "60/hour", "200/day"),
         confirm: str | Iterable[str] = ("30/minute", "300/hour", "1000/day"),
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         Sending(send, "send_reset", at_least=at_least)
         if type(ttl) is not int or not 60 <= ttl <= LONGEST:
@@ -62,6 +67,7 @@ class PasswordReset(_Value):
         _set(self, "send", send)
         _set(self, "ttl", ttl)
         _set(self, "at_least", at_least)
+        _set(self, "random", random)
         for what, given in (("account", account), ("address", address), ("confirm", confirm)):
             _set(self, what, parsed(f"PasswordReset: {what}", given))
 
@@ -74,8 +80,9 @@ class Resets:
         self._accounts = accounts
         self._asked = accounts._flow("reset", settings.address, settings.account)
         self._tried = accounts._flow("reset-confirm", settings.confirm)
-        self._once = OneTime(accounts._store, "reset", settings.ttl, clock=accounts._clock)
-        self._nobodys = OneTime(accounts._store, "reset-nobody", 1, clock=accounts._clock)  # as much work, and soon forgotten
+        store, clock, random = accounts._store, accounts._clock, settings.random
+        self._once = OneTime(store, "reset", settings.ttl, clock=clock, random=random)
+        self._nobodys = OneTime(store, "reset-nobody", 1, clock=clock, random=random)  # as much work, and soon forgotten
         self._sending = Sending(settings.send, "send_reset", at_least=settings.at_least)
 
     async def reset(self, request: Request) -> Response | Deny:
