@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import logging
 
 import pytest
 
 from authkit import ConfigurationError, Unavailable
 from authkit.accounts import DynamoUsers, User
+from authkit.accounts.dynamo_users import _packed
 from authkit.stores import DynamoStore
 from tests.servers.dynamo import between, dynalite, has_node
 
@@ -103,6 +106,20 @@ def test_each_call_is_one_request_and_reads_are_consistent(aws):
 def _row(**changed):
     fields = {"subject": "s", "password_hash": None, "roles": "[]", "scopes": "[]", "disabled": False}
     return json.dumps({**fields, "password_changed": None, "factors": None, **changed}).encode()
+
+
+def test_no_log_shows_a_hash_at_any_level(aws, caplog):
+    """LOG-01: at DEBUG botocore writes requests and answers as they are, but not ours."""
+    caplog.set_level(logging.DEBUG)
+    users = made(aws.endpoint)
+    users.add(FULL)
+    users.find("alice")
+    users.update(FULL, FULL.changed(password_hash="$argon2id$other"))
+    users.list()
+    assert users.remove("alice")
+    sent = base64.b64encode(_packed(FULL)).decode()
+    assert len(caplog.records) > 10
+    assert not [text for text in ("argon2id", "sealed", sent[:60], sent[60:]) if text in caplog.text]
 
 
 class TestFaults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -94,6 +95,16 @@ def test_a_row_that_was_formatted_by_hand_is_the_same_user(users, file):
     edited(file, "UPDATE users SET roles = ?", '[ "\u00e9crivain", "admin","ed\\u0022itor" , "admin"]')
     assert users.find("alice") == FULL
     assert users.update(FULL, FULL.changed(roles=())) is True
+
+
+def test_the_file_has_json_and_nothing_pickled(users, file):
+    """SEC-02."""
+    users.add(FULL)
+    with contextlib.closing(sqlite3.connect(file)) as looked:
+        row = looked.execute("SELECT * FROM users").fetchone()
+    assert [type(value) for value in row] == [str, str, str, str, str, int, float, str]
+    assert (json.loads(row[3]), json.loads(row[4])) == (sorted(FULL.roles), sorted(FULL.scopes))
+    assert [path.name for path in file.parent.iterdir() if b"\x80\x04" in path.read_bytes()] == []
 
 
 def test_nothing_is_made_before_it_is_used_and_looking_is_enough(file):

@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from authkit import InvalidCredentials, Tokens
+from authkit import InvalidCredentials, Request, Tokens
 from authkit.accounts import Accounts, PasswordHasher, RegistrationRefused, User
 from authkit.stores import MemoryStore
 
@@ -218,6 +218,26 @@ class UserTableContract(UsersContract):
         users.add(old.changed(password_changed=2.0))
         assert users.update(old, old.changed(factors="f")) is False
         assert users.find("alice").factors is None
+
+    @pytest.mark.parametrize("how", ["disable", "delete", "set_password"])
+    def test_who_is_disabled_deleted_or_given_another_password_refreshes_no_more(self, users, accounts, how):
+        """REF-05."""
+        before = accounts.register("alice", "her password")
+        post = lambda path, **body: accounts.app(  # noqa: E731
+            Request.build("POST", path, {"content-type": "application/json"}, json.dumps(body).encode(), peer="203.0.113.7")
+        )
+        pair = json.loads(post("/login", username="alice", password="her password").body)
+        assert getattr(accounts, how)("ALICE", *(["another password"] if how == "set_password" else [])).username == "alice"
+        assert post("/refresh", refresh_token=pair["refresh_token"]).status == 401
+        assert post("/verify", token=pair["access_token"]).status == 401
+        assert post("/login", username="alice", password="her password").status == 401
+        after = users.find("alice")
+        if how == "delete":
+            assert after is None
+            assert accounts.register("alice", "her password").password_changed != before.password_changed
+        else:
+            assert after is not None
+            assert (after.disabled, after.password_changed == before.password_changed) == (how == "disable", how == "disable")
 
     def test_a_login_moves_a_hash_to_todays_parameters(self, users, accounts):
         older = PasswordHasher(memory=32, passes=1, lanes=1).hash("correct horse")

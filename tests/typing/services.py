@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
-from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, User
+from authkit.accounts import Accounts, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User, open_users
 from authkit.endpoint import Endpoint, endpoint
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
 from authkit.stores import MemoryStore
@@ -34,6 +34,26 @@ async def of_tokens_on_a_loop() -> None:
     assert_type(await tokens.averify("t"), Principal)
     assert_type(await tokens.aissue("alice", scopes=["a"], roles={"b"}, claims={"org": "acme"}, ttl=60), str)
     assert_type(await tokens.ajwks(), dict[str, Any])
+
+
+class OwnTable:
+    """The two methods that are needed."""
+
+    def find(self, username: str) -> User | None:
+        return None
+
+    def add(self, user: User) -> bool:
+        return user.disabled
+
+
+def of_tables() -> None:
+    for table in (SqliteUsers(Path("users.db")), DynamoUsers("users", region="eu-west-1"), open_users("sqlite:///users.db")):
+        Accounts(table, tokens)
+        assert_type(table.find("alice"), User | None)
+        assert_type(table.list("alice", limit=10), list[User])
+    Accounts(OwnTable(), tokens)
+    Accounts({"alice": "hash"}, tokens)  # type: ignore[arg-type]
+    assert_type(User("alice").changed(disabled=True), User)
 
 
 def of_accounts() -> None:
