@@ -107,6 +107,14 @@ def is_todays(stored: str, work: Work) -> bool:
     return extract_parameters(stored) == Parameters(Type.ID, 19, SALT_BYTES, HASH_BYTES, work.passes, work.memory, work.lanes)
 
 
+def work_in(stored: str) -> Work:
+    """What a readable hash costs."""
+    from argon2 import extract_parameters
+
+    found = extract_parameters(stored)
+    return Work(found.memory_cost, found.time_cost, found.parallelism)
+
+
 def dummy(work: Work, salt: bytes, tag: bytes) -> str:
     """A well-formed hash that nothing is known to match; made without hashing anything."""
     from base64 import b64encode

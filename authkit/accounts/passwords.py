@@ -76,6 +76,7 @@ class PasswordHasher:
         self._max_bytes = max_bytes
         self._random = random
         self._nobody: str | None = None
+        self._other: str | None = None
 
     def acceptable(self, password: str) -> bool:
         """Whether `password` can be one at all: not empty, not too long, no controls, no lone surrogates."""
@@ -114,9 +115,9 @@ class PasswordHasher:
         may have been rotated, and that, too, shall say nothing of who exists. A password that is not `acceptable` costs none
         of it, whoever it is said to be of.
 
-        An older hash that does not match costs its own work and argon2's. From the first of them that this process sees, so
-        does everybody else's login that fails, as that hash did: a clock then tells nobody apart, unless some older hashes are
-        dearer than others, and not in the first login of a process.
+        A hash that does not match, of an older kind or of other parameters than today's, costs its own work and today's. From
+        the first of them that this process sees, everybody else's login that fails costs that, too: a clock then tells nobody
+        apart, unless some of these hashes are dearer than others, and not in the first such login of a process.
         Raises: `Unavailable` if argon2 cannot have its memory or threads, or the pepper cannot be read, whoever it is.
         """
         return run(self._verifying(password, stored, username))
@@ -150,24 +151,29 @@ class PasswordHasher:
     def _matches(
         self, prepared: bytes, typed: tuple[bytes, ...], username: str | None, stored: str | None, keys: Keys | None
     ) -> bool:
-        """Whether they match, for the price of one argon2 in any case, and of one older hash if there are any."""
+        """Whether they match. What does not costs as much as everything else that does not."""
         id, hashed = (None, "") if stored is None else split(stored)
         key = None if keys is None else keys.current if id is None else keys.by_id.get(id)
         sealed = prepared if key is None else key.mac(prepared)
-        outcome = None
+        outcome, todays, older = None, True, None
         if _argon2.is_readable(hashed, self._work) and (id is None or key is not None):
             outcome = _argon2.verify(prepared if id is None else sealed, hashed)
             if outcome:
                 if id is not None and self._pepper is not None and key is not None:
                     self._pepper.note_use(key)
                 return True
-        older = None
+            todays = _argon2.work_in(hashed) == self._work
         if self._older is not None and outcome is None and stored is not None:
             older = self._older.matches(typed, username, stored)
             if older:
                 return True
-        if outcome is None:
+        # From here it takes as long for everybody: today's work, that of a hash of other parameters, and that of an older one.
+        if outcome is None or not todays:
             _argon2.verify(sealed, self._dummy())
+        if outcome is not None and not todays:
+            self._other = self._dummy_of(_argon2.work_in(hashed))
+        elif self._other is not None:
+            _argon2.verify(sealed, self._other)
         if self._older is not None and older is None:
             self._older.pretend(typed, username)
         return False
@@ -199,8 +205,11 @@ class PasswordHasher:
     def _dummy(self) -> str:
         """A well-formed hash under today's parameters that nothing is known to match."""
         if self._nobody is None:
-            self._nobody = _argon2.dummy(self._work, self._random(_argon2.SALT_BYTES), self._random(_argon2.HASH_BYTES))
+            self._nobody = self._dummy_of(self._work)
         return self._nobody
+
+    def _dummy_of(self, work: _argon2.Work) -> str:
+        return _argon2.dummy(work, self._random(_argon2.SALT_BYTES), self._random(_argon2.HASH_BYTES))
 
     def _prepared(self, password: str) -> bytes | None:
         if not 0 < len(password) <= self._max_bytes:  # before anything that looks at each character

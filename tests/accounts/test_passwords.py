@@ -225,3 +225,21 @@ def test_no_memory_is_unavailable_and_no_wrong_password():
 def test_a_wrong_parameter_is_refused_when_built(parameters):
     with pytest.raises(ConfigurationError):
         PasswordHasher(**parameters)
+
+
+def test_pwd_01_a_hash_of_another_profile_makes_every_failed_login_cost_the_same():
+    hasher, other = PasswordHasher(memory=64, passes=1, lanes=1), PasswordHasher(memory=128, passes=2, lanes=1)
+
+    def cost(stored, password="wrong", matches=False):
+        with Argon2Calls() as calls:
+            assert hasher.verify(password, stored) is matches
+        return calls.count
+
+    everybody = (None, "", "!", hasher.hash("right"))
+    assert [cost(stored) for stored in everybody] == [1] * len(everybody), "none was seen yet"
+    assert cost(other.hash("right"), "right", matches=True) == 1
+    assert [cost(stored) for stored in everybody] == [1] * len(everybody), "who succeeds changes nothing"
+    assert cost(other.hash("right")) == 2
+    assert [cost(stored) for stored in (*everybody, other.hash("right"))] == [2] * (len(everybody) + 1)
+    assert cost(hasher.hash("right"), "right", matches=True) == 1
+    assert "m=128,t=2,p=1" in hasher._other, "what is done over is that hash's work"
