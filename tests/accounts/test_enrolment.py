@@ -65,6 +65,22 @@ def test_a_key_from_before_another_password_is_not_confirmed(one):
     assert one.row().factors is None
 
 
+def test_a_key_that_was_confirmed_is_not_confirmed_again(one):
+    one.enrol()
+    token = one.strong()["access_token"]
+    assert one.post("/mfa/totp/remove", token=token).status == 204
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, token).status == 400
+    assert one.row().factors is None
+
+
+def test_a_token_of_another_subject_changes_no_factor(one):
+    token = one.pair()["access_token"]
+    row = one.row()
+    assert one.users.remove("alice")
+    assert one.users.add(row.changed(subject="another alice"))
+    assert one.post("/mfa/totp", token=token).status == 401
+
+
 def test_nobody_confirms_what_was_never_begun(one):
     assert one.post("/mfa/totp/confirm", {"code": "123456"}, one.pair()["access_token"]).status == 400
 

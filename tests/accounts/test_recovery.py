@@ -74,3 +74,7 @@ def test_what_can_be_no_code_is_none(code, digests):
 def test_no_text_raises_or_admits(code):
     assert recovery.without(code, [recovery.digest("0" * 24, KEY)], KEY) in (None, [])
     assert recovery.without(code, [], KEY) is None
+
+
+def test_what_can_be_no_code_matches_not_even_the_digest_of_nothing():
+    assert recovery.without("", [recovery.digest("", KEY)], KEY) is None

@@ -13,7 +13,7 @@ import pytest
 
 from authkit import Request
 from authkit._run import arun
-from authkit.accounts import SqliteUsers
+from authkit.accounts import MemoryUsers, SqliteUsers
 from authkit.stores import SqliteStore
 
 from .parts import tokens_of, told
@@ -63,6 +63,28 @@ def test_within_the_limits_a_code_that_many_send_logs_in_at_most_once():
     statuses = together(20, lambda i: enrolled.answer(enrolled.code(), tokens[i]).status)
     assert statuses.count(200) == 1
     assert set(statuses) <= {200, 401, 429}
+
+
+@pytest.mark.parametrize("fields", [{"disabled": True}, {"password_changed": 5.0}, {"factors": None}, {"subject": "another"}])
+def test_what_changes_while_a_code_is_looked_at_is_seen(fields):
+    """Whatever was read before, the row that is replaced is the one that was judged."""
+
+    class Changing(MemoryUsers):
+        finds = -1
+
+        def find(self, username):
+            self.finds -= 1
+            found = super().find(username)
+            if self.finds == 0:
+                assert super().update(found, found.changed(**fields))
+            return found
+
+    one = Second(users=Changing())
+    one.enrol()
+    token = one.ask()
+    one.users.finds = 2  # the second one gives what is no longer so
+    answer = one.answer(one.code(), token)
+    assert (answer.status, b"access_token" in answer.body) == (401, False)
 
 
 async def test_tasks_on_one_loop_log_in_once(tmp_path):
