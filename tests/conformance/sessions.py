@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 import fastapi
 
 from authkit import Tokens
-from authkit.accounts import Accounts, Cookies, LoginLimits, MemoryUsers, PasswordHasher
+from authkit.accounts import Accounts, Cookies, LoginLimits, MemoryUsers, PasswordHasher, PasswordReset, User
 from authkit.endpoint import Endpoint
 from authkit.stores import MemoryStore
 from authkit.testing import Clock
+from authkit.tokens import base64url
 
 from . import frameworks
 from .exchange import Got, Sent
@@ -52,6 +53,10 @@ class Step:
     code: str | None = None
 
 
+def _send(user: User, token: str) -> None:
+    """Nobody reads the mail here: which token it is follows from the randomness that is given."""
+
+
 class World:
     """One service, with its own users, store and time."""
 
@@ -67,6 +72,8 @@ class World:
             cookies=Cookies() if cookies else None,
             cors=[APP],
             prefix="/auth",
+            registration=True,
+            send_reset=PasswordReset(_send, at_least=0, random=random.Random("resets").randbytes),
             clock=self.clock,
         )
         self.accounts.register("alice", PASSWORD, roles=["admin"], scopes=["orders:read"])
@@ -251,7 +258,65 @@ def in_cookies() -> Iterator[Step]:
     yield Step(sent=kept("/refresh", *HOME), status=401, event=("refresh", "deny", "refresh_unknown"), at=5)
 
 
-SCRIPTS = {"bodies": list(in_bodies()), "cookies": list(in_cookies())}
+def of_their_own() -> Iterator[Step]:
+    """People register, change their password, and reset one that they have forgotten."""
+    carol, other = {"username": "carol", "password": PASSWORD}, {"username": "dave", "password": PASSWORD}
+
+    def change(token: str, current: str) -> Callable[[dict[str, str]], Sent]:
+        body = {"current_password": current, "new_password": "battery staple"}
+        return lambda known: _json("/password", body, _bearer(known[token]))
+
+    draw = random.Random("resets").randbytes
+    nobodys, carols = (base64url.encode(draw(32)).decode() for _ in range(2))
+
+    def confirm(token: str, new: str = "a new one") -> Callable[[dict[str, str]], Sent]:
+        return lambda known: _json("/password/reset/confirm", {"token": token, "new_password": new})
+
+    def refused(guard: str, reason: str) -> tuple[str, str, str]:
+        return guard, "deny", reason
+
+    let, register = ("registration", "allow", None), "registration"
+    yield Step(sent=lambda known: _json("/register", carol), status=201, event=let, learn=_pair)
+    yield Step(sent=lambda known: _json("/register", {**carol, "username": "CAROL "}), status=409, code="username_taken",
+               event=refused(register, "username_taken"))  # fmt: skip
+    yield Step(sent=lambda known: _json("/register", {**other, "password": "short"}), status=400, code="password_too_short",
+               event=refused(register, "password_too_short"))  # fmt: skip
+    yield Step(sent=lambda known: _json("/register", {**other, "username": "\u200bdave"}), status=400,
+               code="username_not_acceptable", event=refused(register, "username_not_acceptable"))  # fmt: skip
+    yield Step(sent=lambda known: _json("/register", {**other, "roles": "admin"}), status=400,
+               event=refused(register, "body_members"))  # fmt: skip
+    yield Step(sent=lambda known: _form("/register", other), status=201, event=let)
+
+    wrong = refused("password", "password_wrong")
+    yield Step(sent=change("access", "wrong"), status=403, event=wrong, code="password_wrong")
+    unknown = refused("password", "no_credential")
+    yield Step(sent=lambda known: _json("/password", {}), status=401, event=unknown, code="unauthorized")
+    yield Step(sent=change("access", PASSWORD), status=200, event=("password", "allow", None), learn=_renewed)
+    gone = refused("verify", "token_revoked")
+    yield Step(sent=lambda known: _bare("/verify", _bearer(known["access"])), status=401, event=gone)
+    valid = ("verify", "allow", None)
+    yield Step(sent=lambda known: _bare("/verify", _bearer(known["new_access"])), status=200, event=valid)
+
+    asked, set_ = ("reset", "allow", None), "reset_confirm"
+    yield Step(sent=lambda known: _json("/password/reset", {"username": "nobody"}), status=202, event=asked)
+    yield Step(sent=lambda known: _json("/password/reset", {"username": "carol"}), status=202, event=asked)
+    for body in ({}, {"username": ""}, {"username": "carol", "more": "x"}):
+        member = "body_values" if body == {"username": ""} else "body_members"
+        yield Step(sent=lambda known, body=body: _json("/password/reset", body), status=400,  # type: ignore[misc]
+                   event=refused("reset", member))  # fmt: skip
+    yield Step(sent=confirm(carols, "short"), status=400, event=refused(set_, "password_too_short"), code="password_too_short")
+    for token in ("x", "A" * 43, nobodys):
+        unknown = refused(set_, "reset_token_unknown")
+        yield Step(sent=confirm(token), status=400, event=unknown, code="invalid_reset_token")
+    fetched = lambda known: _bare("/password/reset/confirm", method="GET")  # noqa: E731
+    yield Step(sent=fetched, status=405, event=refused(set_, "method_not_allowed"))
+    yield Step(sent=confirm(carols), status=204, event=(set_, "allow", None))
+    yield Step(sent=confirm(carols), status=400, event=unknown, code="invalid_reset_token")
+    yield Step(sent=lambda known: _bare("/verify", _bearer(known["new_access"])), status=401, event=gone)
+    yield Step(sent=_login("carol", "a new one"), status=200, event=("login", "allow", None))
+
+
+SCRIPTS = {"bodies": list(in_bodies()), "cookies": list(in_cookies()), "people": list(of_their_own())}
 
 
 def world_of(script: str) -> World:
