@@ -6,22 +6,30 @@ from ._accounts import Accounts
 from ._attempts import LoginLimits, TooManyAttempts
 from ._open_users import open_users
 from ._people import PasswordRefused, RegistrationRefused, UnknownUser
-from ._registration import Registration
-from ._reset import PasswordReset
 from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
-from .second_factor import SecondFactor
 from .users import MemoryUsers, User, Users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._registration import Registration as Registration
+    from ._reset import PasswordReset as PasswordReset
     from .dynamo_users import DynamoUsers as DynamoUsers
     from .handbook import HandbookSha256 as HandbookSha256
     from .older import OlderHash as OlderHash
+    from .second_factor import SecondFactor as SecondFactor
     from .sqlite_users import SqliteUsers as SqliteUsers
 
 # Loaded on first use.
-_PLACES = {"DynamoUsers": "dynamo_users", "HandbookSha256": "handbook", "OlderHash": "older", "SqliteUsers": "sqlite_users"}
+_PLACES = {
+    "DynamoUsers": "dynamo_users",
+    "HandbookSha256": "handbook",
+    "OlderHash": "older",
+    "PasswordReset": "_reset",
+    "Registration": "_registration",
+    "SecondFactor": "second_factor",
+    "SqliteUsers": "sqlite_users",
+}
 
 __all__ = [
     "Accounts",

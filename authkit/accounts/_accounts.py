@@ -14,22 +14,15 @@ from ..stores import Store
 from ._answers import Answers
 from ._attempts import Attempts, LoginLimits
 from ._cors import Cors
-from ._enrolment import Enrolment
 from ._inside import Inside
-from ._links import Links
 from ._login import Login
 from ._password_change import PasswordChange
 from ._people import People
-from ._registration import Registration, Registrations
-from ._reset import PasswordReset, Resets
-from ._second_step import SecondStep
 from ._sent import Sent
 from ._serving import Served
 from ._sessions import Sessions
 from .cookies import Cookies
 from .passwords import PasswordHasher
-from .second_factor import SecondFactor
-from .users import User
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +32,10 @@ if TYPE_CHECKING:
     from ..endpoint import Answer
     from ..http import Request
     from ..tokens import Tokens
-    from .users import Users
+    from ._registration import Registration
+    from ._reset import PasswordReset
+    from .second_factor import SecondFactor
+    from .users import User, Users
 
 
 class Accounts(Inside):
@@ -101,7 +97,8 @@ class Accounts(Inside):
             raise ConfigurationError("users has the methods find and add: MemoryUsers(), say")
         if not callable(getattr(tokens, "issue_pair", None)) or not callable(getattr(tokens, "verify", None)):
             raise ConfigurationError("tokens is a Tokens")
-        if tokens.store is None:
+        kept: Store | None = getattr(tokens, "store", None)
+        if kept is None:
             raise ConfigurationError("Accounts wants a Tokens with a store, in which refresh tokens and revocations are kept")
         for what, part, kind in (
             ("hasher", hasher, PasswordHasher),
@@ -109,7 +106,6 @@ class Accounts(Inside):
             ("limits", limits, LoginLimits),
             ("client", client, ClientAddress),
             ("cookies", cookies, Cookies),
-            ("second_factor", second_factor, SecondFactor),
         ):
             if part is not None and not isinstance(part, kind):
                 raise ConfigurationError(f"{what} is a {kind.__name__}")
@@ -124,7 +120,7 @@ class Accounts(Inside):
         self._clock = clock
         self._client = ClientAddress() if client is None else client
         self._warned = False
-        self._store = tokens.store if store is None else store
+        self._store = kept if store is None else store
         self._tokens = tokens
         self._holder_of = _verifiers.asked(tokens)
         self._hasher = PasswordHasher() if hasher is None else hasher
@@ -146,28 +142,50 @@ class Accounts(Inside):
         self.jwks = self._serve("/.well-known/jwks.json", sessions.jwks, methods=("GET",))
 
         self.password = self._serve("/password", PasswordChange(self).password)
+        self._second_step = None
+        # What is asked for alone is loaded.
         if registration is not False:
-            settings = Registration() if registration is True else registration
-            if not isinstance(settings, Registration):
-                raise ConfigurationError("registration is True, False, or a Registration")
-            self.registration = self._serve("/register", Registrations(self, settings).register)
+            self._serve_registration(registration)
         if send_reset is not None:
-            resets = Resets(self, send_reset if isinstance(send_reset, PasswordReset) else PasswordReset(send_reset))
-            self.reset = self._serve("/password/reset", resets.reset)
-            self.reset_confirm = self._serve("/password/reset/confirm", resets.confirm, name="reset_confirm")
-        self._second_step: SecondStep | None = None
+            self._serve_reset(send_reset)
         if second_factor is not None:
-            step = self._second_step = SecondStep(self, second_factor)
-            enrolment = Enrolment(self, step)
-            self.mfa = self._serve("/mfa", step.mfa)
-            self.totp = self._serve("/mfa/totp", enrolment.totp)
-            self.totp_confirm = self._serve("/mfa/totp/confirm", enrolment.totp_confirm)
-            self.totp_remove = self._serve("/mfa/totp/remove", enrolment.totp_remove)
-            self.recovery = self._serve("/mfa/recovery", enrolment.recovery)
-            if second_factor.send_link is not None:
-                links = Links(self, second_factor, second_factor.send_link)
-                self.link = self._serve("/login/link", links.link)
-                self.link_confirm = self._serve("/login/link/confirm", links.link_confirm)
+            self._serve_second_factor(second_factor)
+
+    def _serve_registration(self, settings: bool | Registration) -> None:
+        from ._registration import Registration, Registrations
+
+        if settings is not True and not isinstance(settings, Registration):
+            raise ConfigurationError("registration is True, False, or a Registration")
+        registrations = Registrations(self, Registration() if isinstance(settings, bool) else settings)
+        self.registration = self._serve("/register", registrations.register, name="registration")
+
+    def _serve_reset(self, settings: Callable[[User, str], Any] | PasswordReset) -> None:
+        from ._reset import PasswordReset, Resets
+
+        resets = Resets(self, settings if isinstance(settings, PasswordReset) else PasswordReset(settings))
+        self.reset = self._serve("/password/reset", resets.reset)
+        self.reset_confirm = self._serve("/password/reset/confirm", resets.confirm, name="reset_confirm")
+
+    def _serve_second_factor(self, factor: SecondFactor) -> None:
+        from ._enrolment import Enrolment
+        from ._second_step import SecondStep
+        from .second_factor import SecondFactor
+
+        if not isinstance(factor, SecondFactor):
+            raise ConfigurationError("second_factor is a SecondFactor")
+        step = self._second_step = SecondStep(self, factor)
+        enrolment = Enrolment(self, step)
+        self.mfa = self._serve("/mfa", step.mfa)
+        self.totp = self._serve("/mfa/totp", enrolment.totp)
+        self.totp_confirm = self._serve("/mfa/totp/confirm", enrolment.totp_confirm)
+        self.totp_remove = self._serve("/mfa/totp/remove", enrolment.totp_remove)
+        self.recovery = self._serve("/mfa/recovery", enrolment.recovery)
+        if factor.send_link is not None:
+            from ._links import Links
+
+            links = Links(self, factor, factor.send_link)
+            self.link = self._serve("/login/link", links.link)
+            self.link_confirm = self._serve("/login/link/confirm", links.link_confirm)
 
     def _serve(
         self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)

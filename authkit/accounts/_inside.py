@@ -8,7 +8,6 @@ from ..decision import Deny, Principal
 from ..errors import InvalidToken
 from ._flow_limits import FlowLimits, Unlimited
 from ._login import _network
-from ._second_step import asked_of
 from ._sent import NO_CREDENTIAL
 from ._serving import note_principal
 from ._sessions import invalid_token
@@ -74,9 +73,12 @@ class Inside:
         if forged is not None:
             return forged
         amr = tuple(amr)
-        asked = await asked_of(self._second_step, user, amr)
-        if asked is not None:
-            return asked
+        if self._second_step is not None or user.factors is not None:
+            from ._second_step import asked_of
+
+            asked = await asked_of(self._second_step, user, amr)
+            if asked is not None:
+                return asked
         replaced = self._sent.replaced(request)
         if isinstance(replaced, Deny):
             return replaced
