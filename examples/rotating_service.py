@@ -21,12 +21,12 @@ from fastapi import FastAPI
 from authkit import Principal, Tokens, chain, public, require_auth, require_roles
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.secrets import Dotenv, Secrets
-from authkit.stores import MemoryStore
+from authkit.stores import SqliteStore
 
 secrets = Secrets(Dotenv(), ttl=float(os.environ.get("SECRETS_TTL", "300")))
 key, pepper = secrets["JWT_SECRET"], secrets["PEPPER"]
 
-tokens = Tokens(key, issuer="https://login.example.com", audience="https://api.example.com", store=MemoryStore())
+tokens = Tokens(key, issuer="https://login.example.com", audience="https://api.example.com", store=SqliteStore("auth.db"))
 accounts = Accounts(MemoryUsers(), tokens, PasswordHasher(pepper=pepper))
 accounts.register("alice", "correct horse battery staple", roles=["operator"])
 
