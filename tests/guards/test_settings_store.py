@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authkit import Allow, ConfigurationError, Tokens, require_auth
+from authkit import Allow, ConfigurationError, Deny, Response, Tokens, require_auth
 from authkit.guards._configured import tokens as configured
 from authkit.settings import Settings
 from authkit.stores import MemoryStore, SqliteStore, open_store
@@ -40,7 +40,9 @@ def test_what_another_process_revoked_is_refused(stated, tmp_path):
     pair, other = service.issue_pair("alice"), service.issue_pair("alice")
     service.revoke(other.access_token)
     assert isinstance(guard.decide(bearer(pair.access_token)), Allow)
-    assert guard.decide(bearer(other.access_token)).reason == "token_revoked"
+    refused = guard.decide(bearer(other.access_token))
+    assert isinstance(refused, Deny)
+    assert refused.reason == "token_revoked"
 
 
 def test_one_url_is_one_store_in_the_whole_process(tmp_path):
@@ -60,4 +62,4 @@ def test_what_names_no_store_is_a_configuration_error_that_shows_no_value(stated
         configured(Settings({**STATED, "AUTHKIT_STORE": url}, str(tmp_path)))
     assert "hunter2" not in str(refused.value)
     stated(url)
-    assert require_auth(lambda request: "in")(bearer("x")).status == 500
+    assert require_auth(lambda request: Response(200))(bearer("x")).status == 500
