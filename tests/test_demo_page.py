@@ -136,8 +136,8 @@ def test_a_wrong_password_logs_nobody_in(reader: Reader) -> None:
 def test_a_name_can_be_registered_and_has_neither_scope_nor_role(reader: Reader) -> None:
     reader.page.get_by_label("User name").fill("zoë")
     reader.page.get_by_label("Password").fill("a long enough password")
-    assert reader.press("Register") == "Allowed 201 by register"
-    assert reader.press("Register") == "Refused 409 by register: username_taken"
+    assert reader.press("Register") == "Allowed 201 by registration"
+    assert reader.press("Register") == "Refused 409 by registration: username_taken"
     assert reader.press("Log in") == "Allowed 200 by login"
     assert reader.who() == "Logged in as zoë"
     assert reader.press("/reports, a scope") == "Refused 403 by require_scopes: scope_missing"

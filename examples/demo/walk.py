@@ -21,9 +21,9 @@ def walk(tour: Tour) -> None:
     tour.chapter("Register", "POST a name and a password. Kept of the password is its hash (argon2id), and that alone.")
     bob = {"username": "bob", "password": "a pillow full of lightning"}
     new = tour.post("/register", bob, expect=201, why="nobody had this name; bob is logged in, and may do what everybody may")
-    tour.post("/register", bob, expect=409, guard="register", why="now somebody has it")
+    tour.post("/register", bob, expect=409, guard="registration", why="now somebody has it")
     short = {"username": "carol", "password": "1234567"}
-    tour.post("/register", short, expect=400, guard="register", why="a password has eight characters or more")
+    tour.post("/register", short, expect=400, guard="registration", why="a password has eight characters or more")
 
     tour.chapter("Log in", "What comes back is a pair: an access token for handlers, a refresh token for the next pair.")
     wrong = {"username": "alice", "password": "wrong"}
