@@ -1,8 +1,9 @@
 """Django: `Accounts` on Django's own users. Groups are roles, `is_active` is not disabled, and both ways to log in work.
 
 In a project this is a module of an app, `Login` a model with a migration, and `urlpatterns` is included. Usernames are
-canonical (`authkit.accounts.names.canonical`): rename those that are not before you start. With `Argon2PasswordHasher` in
-PASSWORD_HASHERS, Django's admin goes on accepting the passwords that authkit has hashed anew.
+canonical (`authkit.accounts.names.canonical`): rename those that are not before you start. With `Argon2PasswordHasher` first
+in PASSWORD_HASHERS, Django's admin goes on accepting the passwords that authkit has hashed anew. A password that is changed in
+the admin ends no session: `accounts.set_password` does.
 """
 
 from __future__ import annotations
