@@ -27,6 +27,7 @@ BUDGETS = {
     "on_starlette": 20.0,
     "on_django": 20.0,
     "tokens": 50.0,
+    "revocation": 12.0,
     "limits": 12.0,
     "redis_limits": 15.0,
     "networks": 12.0,
