@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._run import blocking
 from ..decision import Challenge, Deny
-from ..errors import Unavailable
+from ..errors import StoreUnavailable, Unavailable
 from . import totp
 from ._bodies import texts
 from ._bound import bound_to, bound_user, is_bound, owner_of
@@ -156,7 +156,10 @@ class SecondStep:
         return max(1, int(-(-(wait - 1e-6) // 1))) if wait else 0
 
     async def _give_back(self, user: User) -> None:
-        await self._counting(self._wrong.give_back, user)
+        try:
+            await self._counting(self._wrong.give_back, user)
+        except StoreUnavailable:  # one too many is counted, which comes back by itself
+            pass
 
     async def _counting(self, fn: Any, user: User) -> Any:
         key = owner_of(self._accounts, user)
