@@ -93,3 +93,17 @@ handler = require_auth(Tokens({SECRET!r}, issuer={ISSUER!r}, audience={ISSUER!r}
 assert handler({json.dumps(event)}, None)["principalId"] == "user-1"
 """
     assert heavy(loaded(program)) == set()
+
+
+def test_accounts_load_nothing_heavy_before_somebody_logs_in() -> None:
+    """`re` is the reading of forwarded addresses. What is not asked for, second factors say, is not loaded at all."""
+    program = f"""
+from authkit import Tokens
+from authkit.accounts import Accounts, MemoryUsers
+from authkit.stores import MemoryStore
+Accounts(MemoryUsers(), Tokens({SECRET!r}, issuer={ISSUER!r}, audience={ISSUER!r}, store=MemoryStore()))
+"""
+    modules = loaded(program)
+    assert {name.partition(".")[0] for name in heavy(modules)} <= {"re", "enum"}
+    unasked = {f"authkit.accounts.{name}" for name in ("totp", "_second_step", "_enrolment", "_links", "_reset", "_registration")}
+    assert not unasked & modules
