@@ -105,5 +105,5 @@ Accounts(MemoryUsers(), Tokens({SECRET!r}, issuer={ISSUER!r}, audience={ISSUER!r
 """
     modules = loaded(program)
     assert {name.partition(".")[0] for name in heavy(modules)} <= {"re", "enum"}
-    unasked = {f"authkit.accounts.{name}" for name in ("totp", "_second_step", "_enrolment", "_links", "_reset", "_registration")}
+    unasked = {f"authkit.accounts.{name}" for name in ("totp", "_second_step", "_enrolment", "_links", "_reset")}
     assert not unasked & modules
