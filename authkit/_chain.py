@@ -60,6 +60,8 @@ class Chain(Guard):
         self._exempt = exempt
         self._shadow = shadow
         self._sealed = False
+        self._alone = (guards,)  # what has passed where these guards have, and nothing before them
+        self._of_one: Callable[[Request], Principal | None] | None = None  # `_recalled` of the only guard, once sealed
         self._lock = ProcessLock()
         self.identifies = any(item.identifies for item in guards)
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
@@ -100,6 +102,8 @@ class Chain(Guard):
             guards = self.flat()
             for place, item in enumerate(guards):
                 item.seal(tuple(guards[:place]), tuple(guards[place + 1 :]))
+            if len(self.guards) == 1 and self._exempt is None and not self._shadow:
+                self._of_one = _recalled_by(self.guards[0])
             self._sealed = True
 
     async def _prepare_all(self) -> None:
@@ -170,6 +174,26 @@ class Chain(Guard):
         state.guard = None
         return ALLOW
 
+    def recalls(self, request: Request, state: State) -> bool:
+        """Whether the only guard knows the caller from a request before, as `judge` would find out; False: ask it.
+
+        About the outermost decision on a request, of which nothing has been said.
+        """
+        recalled = self._of_one
+        if recalled is None:
+            return False
+        started = perf_counter_ns()
+        try:
+            principal = recalled(request)
+        except Exception:  # `judge` comes across it too, and knows what to do
+            return False
+        if principal is None:
+            return False
+        state.principal = principal
+        state.passed = self._alone
+        state.ns = perf_counter_ns() - started
+        return True
+
     async def judge(self, request: Request, state: State) -> Decision:
         """The outermost decision on a request: `ALLOW` itself to go on, else the refusal. Never admits on an exception."""
         started = perf_counter_ns()
@@ -202,6 +226,16 @@ def _chains_in(guards: tuple[Guard, ...]) -> Iterator[Chain]:
             yield item
         else:
             yield from _chains_in(getattr(item, "guards", ()))
+
+
+def _recalled_by(guard: Guard) -> Callable[[Request], Principal | None] | None:
+    """The guard's `_recalled`, if it is as derived as its `check`: one that was overridden since checks something more."""
+    if "check" in vars(guard) or guard.needs_body:
+        return None
+    for kind in type(guard).__mro__:
+        if "check" in vars(kind) or "_recalled" in vars(kind):
+            return guard._recalled if "check" in vars(kind) and "_recalled" in vars(kind) else None
+    return None
 
 
 def _new_headers(state: State) -> list[tuple[str, str]]:

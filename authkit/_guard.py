@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
     from ._chain import Chain
-    from .decision import Decision
+    from .decision import Decision, Principal
 
     H = TypeVar("H", bound=Callable[..., Any])
 
@@ -47,6 +47,9 @@ class Guard:
     sync_capable = True
     async_capable = True
     _chain: Chain | None = None
+    # Ours: whose credential this is, if it was found good in a request before and `check` would do no more than say so. Asked
+    # first where this is the only guard, because a coroutine costs more than that answer.
+    _recalled: Callable[[Request], Principal | None] | None = None
 
     async def check(self, request: Request) -> Decision:
         """Decide. I/O only behind `await blocking(...)`. An exception never admits; `Unavailable` is answered with 503."""

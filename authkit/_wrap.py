@@ -185,7 +185,8 @@ class _Door:
             visit = Visit(chain, host, request)
             state = visit.state
             try:
-                decision = run(chain.judge(request, state))
+                recalled = visit.outermost and chain.recalls(request, state)
+                decision = ALLOW if recalled else run(chain.judge(request, state))
                 if state.closing is not None:
                     visit.closing, state.closing = state.closing, None
                 if decision is not ALLOW:
@@ -223,7 +224,8 @@ class _Door:
             visit = Visit(chain, host, request)
             state = visit.state
             try:
-                decision = await arun(chain.judge(request, state))
+                recalled = visit.outermost and chain.recalls(request, state)
+                decision = ALLOW if recalled else await arun(chain.judge(request, state))
                 if state.closing is not None:
                     visit.closing, state.closing = state.closing, None
                 if decision is not ALLOW:

@@ -132,13 +132,16 @@ class RequireAuth(Guard):
             if warm is not None:
                 await warm()
 
+    def _recalled(self, request: Request) -> Principal | None:
+        if self._recall is None:
+            return None
+        lines = request.field("authorization")
+        return self._recall(lines[0][7:]) if len(lines) == 1 and lines[0][:7] == "Bearer " else None
+
     async def check(self, request: Request) -> Decision:
-        if self._recall is not None:  # a token that was found good in a request before has been through all that follows
-            lines = request.field("authorization")
-            if len(lines) == 1 and lines[0][:7] == "Bearer ":
-                known = self._recall(lines[0][7:])
-                if known is not None:
-                    return identified(known)
+        known = self._recalled(request)  # a token that was found good in a request before has been through all that follows
+        if known is not None:
+            return identified(known)
         token = _credential.from_header(request)
         if self._elsewhere and not isinstance(token, Deny):
             token = self._found_elsewhere(request, token)
