@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 WAIT_SECONDS = 30.0  # how long anybody waits for a flight in another thread; every port has a shorter timeout
+TURN_SECONDS = 10.0  # how long anybody waits for a turn to hash: a client has given up by then
 
 
 class Blocking:
@@ -194,7 +195,7 @@ class _Pool:
     `submit` runs a call on a thread of ours, `call` in the caller's own, which waits for its turn at most `wait` seconds.
     """
 
-    def __init__(self, name: str, workers: int, queue: int, wait: float = WAIT_SECONDS) -> None:
+    def __init__(self, name: str, workers: int, queue: int, wait: float = TURN_SECONDS) -> None:
         self._name = name
         self._workers = workers
         self._wait = wait
