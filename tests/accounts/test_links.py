@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from authkit import Request, require_auth
-from authkit.accounts import User
+from authkit.accounts import MemoryUsers, User
+from authkit.stores import MemoryStore
 
 from .parts import FORM, PASSWORD, SAME_SITE, told, whole
 from .second import Second
@@ -28,6 +29,35 @@ class Outbox:
     def next(self):
         assert self._came.acquire(timeout=10)
         return self.sent[-1][1]
+
+
+class Counting(MemoryStore):
+    """Which questions it was asked."""
+
+    calls = ()
+
+    def _note(self, name, *values):
+        self.calls = [*self.calls, (name, *(value is None for value in values))]
+
+    def get(self, key):
+        self._note("get")
+        return super().get(key)
+
+    def add(self, key, ttl, value=b""):
+        self._note("add")
+        return super().add(key, ttl, value)
+
+    def swap(self, key, old, new, ttl):
+        self._note("swap", old, new)
+        return super().swap(key, old, new, ttl)
+
+
+class CountingUsers(MemoryUsers):
+    calls = ()
+
+    def find(self, username):
+        self.calls = [*self.calls, "find"]
+        return super().find(username)
 
 
 @pytest.fixture
@@ -62,6 +92,20 @@ def test_pwd_02_the_answer_is_the_same_whoever_it_is(one, outbox):
     assert len(answers) == 1
     outbox.next()
     assert [name for name, _ in outbox.sent] == ["alice"]
+
+
+def test_pwd_01_for_nobody_the_same_steps_are_taken(outbox):
+    """So many questions to the table and the store, and so much to hash, whoever it is."""
+    steps = {}
+    for name in ("alice", "nobody", "disabled"):
+        one = Second(factor={"send_link": outbox}, store=(store := Counting()), users=(users := CountingUsers()))
+        one.users.add(User("disabled", disabled=True))
+        for _ in range(2):
+            store.calls, users.calls = [], []
+            assert asked(one, name).status == 202
+        steps[name] = (store.calls, users.calls)
+    assert steps["alice"] == steps["nobody"] == steps["disabled"]
+    assert len(steps["alice"][0]) >= 3
 
 
 def test_a_link_is_good_once(one, outbox):

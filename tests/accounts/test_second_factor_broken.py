@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authkit import ConfigurationError
 from authkit.accounts import Accounts, SecondFactor, totp
 from authkit.secrets import Secret, SecretVersions
 
-from .parts import PASSWORD, Service, cheap, tokens_of
-from .second import SECRET, Second, put
+from .parts import FORM, JSON, PASSWORD, Service, cheap, tokens_of
+from .second import NO_LIMIT, SECRET, Second, put
 
 
 @pytest.fixture
@@ -115,3 +117,31 @@ def test_other_algorithms_and_lengths_log_in_too():
     assert one.post("/mfa/totp/confirm", {"code": code()}, token).status == 200
     one.clock.advance(30)
     assert one.answer(code()).status == 200
+
+
+PATHS = ["/mfa", "/mfa/totp", "/mfa/totp/confirm", "/mfa/totp/remove", "/mfa/recovery"]
+
+
+def test_no_text_gets_in_or_raises_anything_of_its_own():
+    """Whatever stands for a token and a code, in any body."""
+    one = Second(factor=NO_LIMIT)
+    one.enrol()
+    token = one.ask()
+
+    @given(st.text(max_size=50), st.text(max_size=50), st.booleans())
+    def check(code, other, real):
+        body = {"mfa_token": token if real else other, "code": code}
+        assert one.post("/mfa", body).status in (400, 401) or code.replace(" ", "") in (one.code(off) for off in (-1, 0, 1))
+        assert one.post("/mfa/totp/confirm", body).status in (400, 401)
+        assert one.post("/mfa/totp", {"mfa_token": other}).status in (400, 401)
+
+    @given(
+        st.binary(max_size=200),
+        st.sampled_from(["/mfa", "/mfa/totp", "/mfa/totp/confirm", "/mfa/totp/remove", "/mfa/recovery"]),
+    )
+    def check_bytes(body, path):
+        for kind in (JSON, FORM):
+            assert one.send(path, body, kind).status in (400, 401)
+
+    check()
+    check_bytes()

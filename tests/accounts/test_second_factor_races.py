@@ -149,3 +149,14 @@ def test_of_twenty_confirmations_one_gets_the_recovery_codes():
     assert len(good) == 1
     assert {answer.status for answer in answers} <= {200, 400, 401}, "401: there is a factor by now, and this login is weak"
     assert one.answer(told(good[0])["recovery_codes"][0]).status == 200
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(200, marks=pytest.mark.soak)])
+def test_round_after_round_one_of_twenty_gets_in(rounds, tmp_path):
+    one = Second(factor=NO_LIMIT, users=SqliteUsers(tmp_path / "users.db"), store=SqliteStore(tmp_path / "store.db"))
+    one.enrol()
+    for _ in range(rounds):
+        tokens = [one.ask() for _ in range(20)]
+        statuses = together(20, lambda i, tokens=tokens: one.answer(one.code(), tokens[i]).status)
+        assert statuses.count(200) == 1
+        one.clock.advance(30)
