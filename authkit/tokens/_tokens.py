@@ -113,8 +113,11 @@ class Tokens(Paired):
     ) -> str:
         """A signed access token for `subject`, valid for `ttl` seconds (default: `access_ttl`).
 
+        A store is asked once, and `ttl` is then at most the longer of `access_ttl` and `refresh_ttl`, because no revocation
+        is remembered for longer.
+
         Raises: `ValueError` for what no verifier would accept, or for `claims` that only authkit may set;
-        `ConfigurationError` if the key only verifies.
+        `ConfigurationError` if the key only verifies; `Unavailable` if the store does not answer.
         """
         if self._revocations is not None:
             return run(self._issuing(subject, scopes, roles, claims, ttl))
@@ -178,9 +181,11 @@ class Tokens(Paired):
 
     def verify(self, token: str) -> Principal:
         """Who an access token of ours is for. I/O only for a `Secret` that is due to be read, or that may have been rotated:
-        where a key is not known, or a signature does not hold, it is read once more, at most once in its cooldown.
+        where a key is not known, or a signature does not hold, it is read once more, at most once in its cooldown; and for a
+        store that does I/O, at most twice a second for one token.
 
-        Raises: `InvalidToken`, whatever is wrong with the token; `Unavailable` if the key cannot be had.
+        Raises: `InvalidToken`, whatever is wrong with the token (`token_revoked`, `store_reset`: the store says so);
+        `Unavailable` if the key cannot be had, or the store does not answer.
         """
         if self._plain:
             return self._judge(self._state, token)[0]  # type: ignore[arg-type]  # without a secret there is always one

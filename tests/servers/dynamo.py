@@ -5,6 +5,7 @@ with between(endpoint) as aws: ...                   a proxy in front of any Dyn
 
 aws.fail("UpdateItem", "ThrottlingException", times=2)
 aws.drop("PutItem", after=True)                      done, and the connection closed without an answer
+aws.unprocessed(times=2)                             a BatchGetItem gets nothing but what to ask again
 aws.slow("GetItem", 0.3); aws.html("GetItem"); aws.forgets_items = True
 
 The package is fetched once for a machine, into build/ (or the system's temporary directory, where build/ is none of ours).
@@ -103,6 +104,9 @@ class Between(http.server.ThreadingHTTPServer):
     def html(self, action: str, *, times: int = 1 << 30) -> None:
         self._faults.append((action, "html", "", False, [times]))
 
+    def unprocessed(self, *, times: int = 1 << 30) -> None:
+        self._faults.append(("BatchGetItem", "unprocessed", "", False, [times]))
+
     def mend(self) -> None:
         self._faults.clear()
 
@@ -134,6 +138,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "drop":
             self.close_connection = True
             return
+        elif kind == "unprocessed":
+            answer = json.dumps({"Responses": {}, "UnprocessedKeys": json.loads(body)["RequestItems"]}).encode()
         elif kind == "html":
             answer = b"<html>Please log in</html>"
         elif kind == "fail":
