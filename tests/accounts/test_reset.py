@@ -406,6 +406,34 @@ def test_a_store_that_fails_is_a_503_for_everybody(mail):
     assert mail.sent == []
 
 
+def test_where_the_sessions_cannot_be_ended_that_is_no_success(mail):
+    """The new password is in force then; the old sessions cannot be refreshed, and end with their access tokens."""
+
+    class Failing(MemoryStore):
+        down = False
+
+        def swap(self, *args):
+            return self._or(super().swap, *args)
+
+        def add(self, *args):
+            return self._or(super().add, *args)
+
+        def _or(self, fn, *args):
+            if self.down:
+                raise StoreUnavailable("out of reach")
+            return fn(*args)
+
+    sessions = Failing()
+    service = Service(tokens=tokens_of(store=sessions), store=MemoryStore(), send_reset=mail)
+    pair = service.pair()
+    ask(service)
+    sessions.down = True
+    assert confirm(service, mail.token()).status == 503
+    sessions.down = False
+    assert service.refresh(pair["refresh_token"]).status == 401
+    assert service.login(password=NEW).status == 200
+
+
 def test_a_mail_that_fails_changes_no_answer_and_is_in_the_log_without_a_secret(caplog):
     done = threading.Event()
 
