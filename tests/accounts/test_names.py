@@ -33,6 +33,14 @@ KEVIN = [
     "ke\uff36in",
     "\u1d4fevin",
     "kevi\u207f",
+    "kev\u2071n",
+    "k\u1d49vin",
+    "ke\u1d5bin",
+    "\u24c0EVIN",
+    "\U0001f13aevin",
+    "\U0001d40aevin",
+    "\u2003KE\u2164IN\u202f",
+    "\u212a\u212f\u2174\u2148\u207f",
 ]
 
 

@@ -13,11 +13,12 @@ import time
 
 import pytest
 
-from authkit import ConfigurationError, InvalidCredentials, Unavailable
-from authkit.accounts import MemoryUsers, SqliteUsers, User
+from authkit import ConfigurationError, InvalidCredentials, Tokens, Unavailable
+from authkit.accounts import Accounts, MemoryUsers, PasswordHasher, SqliteUsers, User
 from authkit.accounts.sqlite_users import VERSION
-from authkit.stores import SqliteStore
+from authkit.stores import MemoryStore, SqliteStore
 
+from .test_names import KEVIN
 from .users_contract import FULL, SharedUsersContract
 
 
@@ -88,6 +89,25 @@ class TestSqliteUsers(SharedUsersContract):
         edited(file, "UPDATE users SET password_hash = ?", stored)
         with pytest.raises(InvalidCredentials):
             accounts.authenticate("alice", "correct horse")
+
+
+def test_thirty_spellings_are_one_account_and_one_counter(users):
+    """PWD-09: whoever spells a name otherwise has no further attempt at it."""
+    here = "https://api.example"
+    tokens = Tokens("a key for these tests only, and long enough", issuer=here, audience=here, store=MemoryStore())
+    accounts = Accounts(users, tokens, PasswordHasher(memory=64, passes=1, lanes=1))
+    accounts.register("kevin", "his password")
+    found = []
+    for spelling in KEVIN:
+        with pytest.raises(InvalidCredentials) as raised:
+            accounts.authenticate(spelling, "wrong", client="203.0.113.7")
+        found.append(raised.value.reason)
+    assert len(KEVIN) == 30
+    assert [user.username for user in users.list()] == ["kevin"]
+    looked_at = found.count("password_wrong")
+    assert 1 <= looked_at <= 5
+    assert found[:looked_at] == ["password_wrong"] * looked_at
+    assert len(set(found[looked_at:])) == 1
 
 
 def test_a_row_that_was_formatted_by_hand_is_the_same_user(users, file):
