@@ -191,7 +191,8 @@ class Accounts(Inside):
         self, path: str, fn: Callable[[Request], Answer], *, name: str | None = None, methods: tuple[str, ...] = ("POST",)
     ) -> Endpoint:
         """`fn(request) -> Response | Deny` as an endpoint called `name`, in `app` at `path`."""
-        served = self._routes[self._prefix + path] = Served(fn, self._cors, name=name or fn.__name__, methods=methods)
+        served = Served(fn, self._cors, self._address_at_hand, name=name or fn.__name__, methods=methods)
+        self._routes[self._prefix + path] = served
         return served
 
     def register(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:

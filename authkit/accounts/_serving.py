@@ -7,6 +7,7 @@ from .._audit import write
 from .._state import State
 from ..decision import Deny, Principal
 from ..endpoint import Endpoint
+from ..errors import RequestError
 from ..http import Response
 
 TYPE_CHECKING = False
@@ -26,20 +27,34 @@ class Served(Endpoint):
 
     csrf_exempt = True  # a credential that a browser sends by itself is read with a check of where the request comes from
 
-    def __init__(self, fn: Callable[[Request], Answer], cors: Cors, *, name: str, methods: tuple[str, ...] = ("POST",)) -> None:
+    def __init__(
+        self,
+        fn: Callable[[Request], Answer],
+        cors: Cors,
+        client: Callable[[Request], str | None],
+        *,
+        name: str,
+        methods: tuple[str, ...] = ("POST",),
+    ) -> None:
         super().__init__(fn, methods=methods, body_limit=BODY_LIMIT, veto=_no_texts(name))
         self.__name__ = self.__qualname__ = name
         self._cors = cors
+        self._client = client
 
     async def answer(self, request: Request) -> Response:
         around: State | None = request.state
         own = around is None or around.ended
         state = request.state = State() if around is None or around.ended else around
         try:
-            decided = self._cors.preflight(request, self._methods) or await self.decide(request)
+            decided = await self.decide(request)
             response = _refusal.response(decided) if isinstance(decided, Deny) else decided
             response.headers.setdefault("cache-control", "no-store")
-            self._cors.mark(request, response)
+            try:
+                self._cors.mark(request, response)
+                if state.client is None:
+                    state.client = self._client(request) or ""
+            except RequestError:  # its headers cannot be read: that is what was decided
+                pass
             state.guard = self.__name__
             state.status = response.status
             if isinstance(decided, Deny):
@@ -52,6 +67,13 @@ class Served(Endpoint):
             if own:
                 state.ended = True
                 write(state, request)
+
+    async def decide(self, request: Request) -> Response | Deny:
+        try:
+            answer = self._cors.preflight(request, self._methods)
+        except RequestError as error:
+            return _refusal.from_error(error)
+        return await super().decide(request) if answer is None else answer
 
 
 def note_principal(request: Request, principal: Principal) -> None:

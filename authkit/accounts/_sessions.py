@@ -66,7 +66,6 @@ class Sessions:
         token = accounts._sent.refresh(request)
         if isinstance(token, Deny):
             return token
-        note_client(request, accounts._address_at_hand(request))
         if token is None:
             return invalid_token("no_credential")
         found: list[User] = []
@@ -92,7 +91,6 @@ class Sessions:
         token = self._accounts._sent.either(request)
         if isinstance(token, Deny):
             return token
-        note_client(request, self._accounts._address_at_hand(request))
         if token is not None:
             await self._accounts._tokens.revoking(token)
         elif self._accounts._answers.cookies is None:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authkit import Request, Unavailable
-from authkit.accounts import MemoryUsers
+from authkit.accounts import Cookies, MemoryUsers
 from authkit.errors import StoreUnavailable
 from authkit.stores import MemoryStore
+from authkit.testing import Clock, LambdaContext, lambda_event
 
 from .parts import FORM, JSON, Service, tokens_of
 
@@ -65,8 +66,6 @@ class FailingUsers(MemoryUsers):
 
 
 def world():
-    from authkit.testing import Clock
-
     switch, clock = Switch(), Clock(1_800_000_000.0)
     service = Service(users=FailingUsers(switch), tokens=tokens_of(clock, FailingStore(switch, clock)), store=MemoryStore())
     service.clock = clock
@@ -169,3 +168,28 @@ def test_any_members_are_answered(path, kind, members):
     body = (json.dumps(members) if kind is JSON else urlencode(members)).encode()
     answer = ANYBODY[0].accounts.app(Request.build("POST", path, kind, body, "203.0.113.5"))
     assert answer.status in (204, 400, 401, 404, 405, 429)
+
+
+LISTS = st.lists(st.integers() | st.text(max_size=3), max_size=2)
+JUNK = st.none() | st.text(max_size=5) | st.integers() | LISTS | st.just({"a": {}})
+NAMES = ["Origin", "ORIGIN", "content-type", "Cookie", "authorization", "x-forwarded-for"]
+FIELDS = st.dictionaries(st.sampled_from(NAMES), JUNK)
+CHANGES = st.dictionaries(
+    st.sampled_from(["headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies", "path", "rawPath", "httpMethod"]),
+    JUNK | FIELDS,
+    max_size=3,
+)
+ON_LAMBDA = Service(cors=["https://app.example"], cookies=Cookies())
+
+
+@given(st.sampled_from(["v1", "v2", "alb", "lattice", "edge"]), st.sampled_from(["POST", "OPTIONS"]), CHANGES)
+def test_any_event_of_lambda_is_answered(kind, method, changes):
+    """ADP-05: what is missing or of another kind is no 500, and nobody is let in."""
+    event = lambda_event(kind, method=method, path="/login", headers={"content-type": "application/json"}, body="{}")
+    target = event["Records"][0]["cf"]["request"] if kind == "edge" else event
+    target.update(changes)
+    try:
+        answer = ON_LAMBDA.accounts.app(event, LambdaContext())
+    except TypeError:  # it is no request of any kind
+        return
+    assert int(answer.get("statusCode") or answer["status"]) in (204, 400, 403, 404, 405, 413, 415)
