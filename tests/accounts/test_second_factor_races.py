@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from authkit import Request
 from authkit._run import arun
 from authkit.accounts import MemoryUsers, SqliteUsers
 from authkit.stores import SqliteStore
+from authkit.stores.redis_store import RedisStore
+from tests.servers.redis import redis_server
 
 from .parts import tokens_of, told
 from .second import NO_LIMIT, Second
@@ -160,3 +163,14 @@ def test_round_after_round_one_of_twenty_gets_in(rounds, tmp_path):
         statuses = together(20, lambda i, tokens=tokens: one.answer(one.code(), tokens[i]).status)
         assert statuses.count(200) == 1
         one.clock.advance(30)
+
+
+def test_on_redis_a_code_that_was_sent_logs_in_once():
+    sent = []
+    with redis_server() as server:
+        store = RedisStore(server.url, timeout=5)
+        one = Second(factor={"send_code": lambda user, code: sent.append(code), **NO_LIMIT}, store=store)
+        one.clock.now = time.time()  # what expires in Redis, expires by its own clock
+        token = one.ask()
+        assert sorted(together(20, lambda _: one.answer(sent[-1], token).status)) == [200] + [401] * 19
+        store.close()
