@@ -33,14 +33,14 @@ def _make(connection: sqlite3.Connection, _: float) -> None:
     connection.execute(_TABLE)
 
 
-USERS = Form("users", "MemoryUsers", APPLICATION, VERSION, _make)
+USERS = Form("users", "MemoryUsers", APPLICATION, VERSION, _make, erases=True)
 
 
 class SqliteUsers:
     """Users in the file at `path`, made with mode 0600 when it is first used; for local disks, not for network file systems.
 
     What was answered outlives the process, whatever kills it, and a power failure: it is on the disk when a call returns. A
-    store has a file of its own; so do users.
+    store has a file of its own; so do users. Who is deleted, and a hash that is replaced, are overwritten in it.
 
     `timeout`: seconds to wait for other processes, then `Unavailable`. `max_bytes`: of the file; what has no place raises
     `Unavailable`, as do a full disk, a file that is damaged, and a row that nobody can have meant: nobody is let in by one.

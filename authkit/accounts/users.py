@@ -164,7 +164,7 @@ class MemoryUsers:
 
     def list(self, after: str = "", limit: int = 100) -> List[User]:
         with self._lock:
-            names = sorted(name for name in self._users if name > after)[:limit]
+            names = sorted(name for name in self._users if name > after)[: max(0, limit)]
             return [self._users[name] for name in names]
 
 

@@ -33,18 +33,27 @@ _SCHEMA = (
 
 
 class Form:
-    """What a file is. `noun`, `memory`: for messages. `application`, `version`: in its header. `make`: makes its tables."""
+    """What a file is. `noun`, `memory`: for messages. `application`, `version`: in its header. `make`: makes its tables.
+    `erases`: what is deleted is overwritten."""
 
-    __slots__ = ("noun", "memory", "application", "version", "make")
+    __slots__ = ("noun", "memory", "application", "version", "make", "erases")
 
     def __init__(
-        self, noun: str, memory: str, application: int, version: int, make: Callable[[sqlite3.Connection, float], object]
+        self,
+        noun: str,
+        memory: str,
+        application: int,
+        version: int,
+        make: Callable[[sqlite3.Connection, float], object],
+        *,
+        erases: bool = False,
     ) -> None:
         self.noun = noun
         self.memory = memory
         self.application = application
         self.version = version
         self.make = make
+        self.erases = erases
 
 
 def _make_store(connection: sqlite3.Connection, now: float) -> None:
@@ -129,6 +138,8 @@ def opened(path: str, max_bytes: int, form: Form = STORE) -> sqlite3.Connection:
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise StoreUnavailable(f"the {form.noun} file {path} cannot be shared here: its file system has no write-ahead log")
         connection.execute("PRAGMA synchronous = NORMAL")
+        if form.erases:
+            connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         connection.execute(f"PRAGMA max_page_count = {max_bytes // PAGE}")
     except BaseException:

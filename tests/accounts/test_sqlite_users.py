@@ -127,6 +127,20 @@ def test_the_file_has_json_and_nothing_pickled(users, file):
     assert [path.name for path in file.parent.iterdir() if b"\x80\x04" in path.read_bytes()] == []
 
 
+def test_who_is_deleted_and_what_is_replaced_is_not_left_in_the_file(users, file):
+    for n in range(50):
+        users.add(User(f"user{n:02}", password_hash=f"first hash {n:02} " + "x" * 80))
+    users.update(users.find("user07"), User("user07", password_hash="short"))
+    users.remove("user33")
+    users.close()
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    data = file.read_bytes()
+    assert b"first hash 08" in data
+    assert b"first hash 07" not in data
+    assert b"first hash 33" not in data
+    assert b"user33" not in data
+
+
 def test_nothing_is_made_before_it_is_used_and_looking_is_enough(file):
     users = SqliteUsers(str(file))
     assert not file.exists()

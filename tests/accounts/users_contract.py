@@ -186,6 +186,7 @@ class UserTableContract(UsersContract):
         assert pages == [names[:3], names[3:6], names[6:]]
         assert [user.username for user in users.list("aa", limit=1)] == ["ab"]
         assert users.list(limit=0) == []
+        assert users.list("\U0001f600") == []
 
     def test_of_all_who_update_one_user_at_once_exactly_one_does(self, users):
         users.add(User("alice", subject="s"))
