@@ -53,9 +53,18 @@ class Paired(Keyed):
         """
         return run(self.issuing_pair(subject, scopes=scopes, roles=roles, claims=claims, client=client, stamp=stamp))
 
-    async def aissue_pair(self, subject: str, **options: Any) -> TokenPair:
+    async def aissue_pair(
+        self,
+        subject: str,
+        *,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        claims: Mapping[str, Any] | None = None,
+        client: str | None = None,
+        stamp: str = "",
+    ) -> TokenPair:
         """`issue_pair` on an event loop, which it does not block."""
-        return await arun(self.issuing_pair(subject, **options))
+        return await arun(self.issuing_pair(subject, scopes=scopes, roles=roles, claims=claims, client=client, stamp=stamp))
 
     async def issuing_pair(
         self,

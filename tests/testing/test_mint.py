@@ -10,9 +10,11 @@ import pytest
 from joserfc import jwt as jose
 from joserfc.jwk import OctKey
 
-from authkit import InvalidToken, Request, require_auth
+from authkit import Allow, Deny, InvalidToken, Request, require_auth
+from authkit.stores import MemoryStore
 from authkit.testing import BAD_TOKENS, Clock, TokenMint
 from authkit.tokens import base64url
+from tests.parts import bearer
 
 ALGORITHMS = ["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA"]
 MINTS = {alg: TokenMint(clock=Clock(), alg=alg) for alg in ALGORITHMS}
@@ -133,3 +135,16 @@ def test_forge_puts_bytes_in_as_they_are() -> None:
 def test_an_algorithm_that_nobody_has_is_an_error() -> None:
     with pytest.raises(ValueError, match="ROT13"):
         TokenMint(alg="ROT13")
+
+
+def test_with_a_store_a_mint_also_issues_pairs_and_revokes() -> None:
+    mint = TokenMint(clock=Clock(), store=MemoryStore())
+    guard = require_auth(mint.tokens)
+    pair, text = mint.tokens.issue_pair("alice"), mint.good()
+    for token in (pair.access_token, text):
+        assert isinstance(guard.decide(bearer(token)), Allow)
+        mint.tokens.revoke(token)
+        assert isinstance(guard.decide(bearer(token)), Deny)
+    for token in mint.bad().values():
+        assert isinstance(guard.decide(bearer(token)), Deny)
+    assert TokenMint().tokens.store is None

@@ -12,9 +12,9 @@ from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
 from authkit.accounts import Accounts, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User, open_users
 from authkit.endpoint import Endpoint, endpoint
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
-from authkit.stores import MemoryStore
+from authkit.stores import MemoryStore, Store
 from authkit.testing import Clock, TokenMint, as_principal
-from authkit.tokens import Key, KeyRing
+from authkit.tokens import Grant, Key, KeyRing, TokenPair
 
 keys = KeyRing(Key("k" * 32), previous=[Key(b"p" * 32)])
 tokens = Tokens(keys, issuer="https://i.example", audience="https://a.example", store=MemoryStore())
@@ -28,6 +28,27 @@ def of_tokens() -> None:
     assert_type(tokens.jwks(), dict[str, Any])
     Tokens(secrets["JWT"], issuer="https://i.example", audience="https://a.example")
     Tokens(Secret.of("k" * 32), issuer="https://i.example", audience="https://a.example", access_ttl=60, clock=Clock())
+
+
+def of_sessions() -> None:
+    pair = tokens.issue_pair("alice", scopes=["a"], roles={"b"}, claims={"org": "acme"}, client="web", stamp="1")
+    assert_type(pair, TokenPair)
+    assert_type((pair.access_token, pair.refresh_token, pair.expires_in, pair.token_type), tuple[str, str, int, str])
+    assert_type(tokens.refresh(pair.refresh_token, scopes=["a"], client="web"), TokenPair)
+    tokens.revoke(pair.access_token)
+    tokens.revoke_subject("alice")
+    assert_type(tokens.store, Store | None)
+
+
+async def of_sessions_on_a_loop() -> None:
+    async def held(grant: Grant) -> Grant | None:
+        return grant.narrowed(scopes=["a"], roles=[]) if grant.subject == "alice" and grant.stamp else None
+
+    assert_type(await tokens.aissue_pair("alice", scopes=["a"]), TokenPair)
+    assert_type(await tokens.arefresh("t", scopes=["a"]), TokenPair)
+    assert_type(await tokens.refreshing("t", held=held), TokenPair)
+    await tokens.arevoke("t")
+    await tokens.arevoke_subject("alice")
 
 
 async def of_tokens_on_a_loop() -> None:
@@ -168,6 +189,8 @@ def refused(request: Request) -> None:
     require_auth(Forgetful())  # type: ignore[call-overload]
     tokens.issue(7)  # type: ignore[arg-type]
     tokens.verify(b"t")  # type: ignore[arg-type]
+    tokens.issue_pair("alice", ttl=5)  # type: ignore[call-arg]
+    tokens.refresh(5)  # type: ignore[arg-type]
     tokens.verify("t", algorithms=["none"])  # type: ignore[call-arg]
     Tokens("k" * 32)  # type: ignore[call-arg]
     Key("k" * 32, "HS256", "kid", "more")  # type: ignore[call-arg]
