@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authkit import ConfigurationError, Request, Response, require_auth
-from authkit.accounts import Cookies, CookieTooLarge
+from authkit.accounts import Cookies, CookieTooLarge, User
 from authkit.accounts.cookies import MOST_BYTES
 
 from .parts import FORM, PASSWORD, SAME_SITE, Service, cookies_of, told, whole
@@ -169,10 +169,29 @@ def test_without_a_cookie_there_is_no_session(service):
     assert service.send("/verify", headers=SAME_SITE).status == 401
 
 
-def test_a_failed_login_sets_nothing(service):
-    answer = service.send("/login", {**LOGIN, "password": "wrong"}, SAME_SITE)
-    assert answer.status == 401
-    assert "set-cookie" not in answer.headers
+def test_a_failed_login_sets_nothing_and_is_the_same_for_every_cause(service):
+    """PWD-02: cookies included."""
+    service.accounts.register("disabled", PASSWORD)
+    service.accounts.disable("disabled")
+    service.users.add(User("passwordless"))
+    service.users.add(User("mangled", password_hash="$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$x"))
+    causes = [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("disabled", PASSWORD),
+        ("disabled", "wrong"),
+        ("passwordless", PASSWORD),
+        ("mangled", PASSWORD),
+        ("al\u200bice", PASSWORD),
+        ("a" * 500, PASSWORD),
+        ("alice", "x" * 5000),
+        ("alice", "a\tb"),
+    ]
+    answers = {whole(service.send("/login", {"username": name, "password": word}, SAME_SITE)) for name, word in causes}
+    assert len(answers) == 1
+    ((status, _, headers),) = answers
+    assert status == 401
+    assert "set-cookie" not in dict(headers)
 
 
 def test_cookies_of_ones_own():

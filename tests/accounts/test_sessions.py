@@ -10,9 +10,11 @@ import pytest
 
 from authkit import Request, Response, Tokens, Unavailable, require_auth
 from authkit.accounts import Accounts, MemoryUsers
+from authkit.address import ClientAddress
 from authkit.errors import ConfigurationError, StoreUnavailable
 from authkit.stores import MemoryStore
 from authkit.testing import Clock, asgi_scope
+from authkit.tokens import base64url
 
 from .parts import KEY, ORIGIN, PASSWORD, Service, cheap, tokens_of, told, whole
 
@@ -228,6 +230,32 @@ def test_the_public_keys_may_be_kept(service):
     assert (answer.status, told(answer)) == (200, {"keys": []})
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["content-type"] == "application/jwk-set+json"
+
+
+def test_the_public_keys_are_those_that_verify():
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    service = Service(tokens=Tokens(pem, issuer=ORIGIN, audience=ORIGIN, store=MemoryStore()))
+    (key,) = told(service.send("/.well-known/jwks.json", method="GET"))["keys"]
+    assert (key["kty"], key["crv"], "d" in key) == ("EC", "P-256", False)
+    assert key["kid"] in json.loads(base64url.decode(service.pair()["access_token"].split(".")[0]))["kid"]
+
+
+def test_behind_a_proxy_each_event_has_the_clients_address(caplog):
+    caplog.set_level(logging.INFO, "authkit.audit")
+    service = Service(client=ClientAddress(["10.0.0.0/8"]))
+    sent = {"x-forwarded-for": "198.51.100.7"}
+    service.send("/login", {"username": "alice", "password": PASSWORD}, sent, peer="10.0.0.1")
+    service.send("/login", b"{", sent, peer="10.0.0.1")
+    service.send("/verify", None, sent, peer="10.0.0.1")
+    service.send("/refresh", {"refresh_token": "x"}, sent, peer="10.0.0.1")
+    service.send("/logout", {"refresh_token": "x"}, sent, peer="10.0.0.1")
+    assert [record.authkit["client"] for record in caplog.records] == ["198.51.100.7"] * 5
 
 
 class Down(MemoryStore):
