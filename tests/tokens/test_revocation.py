@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 
-from authkit import InvalidToken
-from authkit.errors import StoreUnavailable
-from authkit.stores import MemoryStore, RedisStore, Store
+from authkit.stores import MemoryStore
 from authkit.testing import TokenMint
 from authkit.tokens import Key, Tokens
-from tests.servers.redis import redis_server
-from tests.stores.redis_parts import answers_within
 
 from .craft import NOW, SECRET, Clock, token
 from .worlds import World, refused, verdict
@@ -261,77 +257,7 @@ def test_a_proof_that_proves_nothing_is_none(memory: World, gen: str) -> None:
     assert verdict(tokens, token(Key(SECRET), gen=gen, iat=NOW + 90)) == "token_revoked"
 
 
-# A store that fails
-
-
-@pytest.mark.parametrize("blocks", [False, True])
-def test_a_store_that_does_not_answer_lets_nobody_pass(memory: World, blocks: bool) -> None:
-    """REF-11: 503 for whom, and never a pass or a 401."""
-
-    class Down(Store):
-        down = False
-
-        def __init__(self) -> None:
-            self.blocks = blocks
-
-        def _asked(self) -> Store:
-            if self.down:
-                raise StoreUnavailable("down")
-            return memory.store
-
-        def look(self, *keys: str) -> Any:
-            return self._asked().look(*keys)
-
-        def get(self, key: str) -> Any:
-            return self._asked().get(key)
-
-        def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
-            return self._asked().add(key, ttl, value)
-
-        def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
-            return self._asked().swap(key, old, new, ttl)
-
-    store = Down()
-    tokens = memory.tokens(store)
-    text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
-    assert verdict(tokens, text) == "alice"
-    store.down = True
-    memory.monotonic.now += 0.5
-    for call in (
-        lambda: tokens.verify(text),
-        lambda: tokens.verify(pair.access_token),
-        lambda: tokens.refresh(pair.refresh_token),
-        lambda: tokens.revoke(text),
-        lambda: tokens.revoke(pair.access_token),
-        lambda: tokens.revoke(pair.refresh_token),
-        lambda: tokens.revoke_subject("alice"),
-        lambda: tokens.issue("alice"),
-        lambda: tokens.issue_pair("alice"),
-    ):
-        with pytest.raises(StoreUnavailable):
-            call()
-    with pytest.raises(InvalidToken, match="token_malformed"):
-        tokens.verify("a.b.c")
-    store.down = False
-    assert verdict(tokens, text) == verdict(tokens, pair.access_token) == "alice"
-    assert refused(tokens, pair.refresh_token) == "refreshed"
-
-
-def test_a_redis_that_is_replaced_by_an_empty_one_lets_nobody_back_in() -> None:
-    """AVL-03: and it is used again within two seconds."""
-    with redis_server() as server:
-        store = RedisStore(server.url, timeout=1)
-        tokens = Tokens(SECRET, issuer="i", audience="a", store=store)
-        text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
-        tokens.revoke(text)
-        server.kill()
-        with pytest.raises(StoreUnavailable):
-            tokens.verify(pair.access_token)
-        server.start()
-        assert answers_within(lambda: verdict(tokens, text)) == "store_reset"
-        assert verdict(tokens, pair.access_token) in ("store_reset", "token_revoked")
-        assert verdict(tokens, tokens.issue("alice")) == "alice"
-        store.close()
+# Without a store
 
 
 def test_tokens_without_a_store_ask_nothing(memory: World) -> None:
