@@ -104,6 +104,8 @@ class Enrolment:
         found = await self._entitled(request, None)
         if isinstance(found, Deny):
             return found
+        if found[0].factors is None:  # nothing to remove; nor what somebody sets up now, for which this login is too weak
+            return Response(204)
         user = await self._accounts._people.remove_factors(found[0].username)
         await self._accounts._tell("second_factor_removed", user)
         return Response(204)
@@ -156,9 +158,7 @@ class Enrolment:
         try:
             Factors.opened(keys, user.subject, user.factors or "")
         except Unsealable:
-            raise ConfigurationError(
-                "users does not keep User.factors, up to 1000 characters, as it was given"
-            ) from None
+            raise ConfigurationError("users does not keep User.factors, up to 1000 characters, as it was given") from None
 
     async def _entitled(self, request: Request, token: str | None) -> tuple[User, dict[str, Any] | None] | Deny:
         """Whose factors may be changed: the holder's whose login is fresh, or the one's who has to set one up to get in."""

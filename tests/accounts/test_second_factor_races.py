@@ -68,26 +68,41 @@ def test_within_the_limits_a_code_that_many_send_logs_in_at_most_once():
     assert set(statuses) <= {200, 401, 429}
 
 
+class Changing(MemoryUsers):
+    """After so many finds from when `finds` is set, the row is another."""
+
+    finds = -1
+
+    def __init__(self, fields):
+        super().__init__()
+        self.fields = fields
+
+    def find(self, username):
+        self.finds -= 1
+        found = super().find(username)
+        if self.finds == 0:
+            assert super().update(found, found.changed(**self.fields))
+        return found
+
+
 @pytest.mark.parametrize("fields", [{"disabled": True}, {"password_changed": 5.0}, {"factors": None}, {"subject": "another"}])
 def test_what_changes_while_a_code_is_looked_at_is_seen(fields):
     """Whatever was read before, the row that is replaced is the one that was judged."""
 
-    class Changing(MemoryUsers):
-        finds = -1
-
-        def find(self, username):
-            self.finds -= 1
-            found = super().find(username)
-            if self.finds == 0:
-                assert super().update(found, found.changed(**fields))
-            return found
-
-    one = Second(users=Changing())
+    one = Second(users=Changing(fields))
     one.enrol()
     token = one.ask()
     one.users.finds = 2  # the second one gives what is no longer so
     answer = one.answer(one.code(), token)
     assert (answer.status, b"access_token" in answer.body) == (401, False)
+
+
+def test_a_factor_that_is_set_up_meanwhile_is_not_removed_by_a_weaker_login():
+    one = Second(users=Changing({"factors": "set up just now"}))
+    token = one.pair()["access_token"]
+    one.users.finds = 1
+    assert one.post("/mfa/totp/remove", token=token).status == 204
+    assert one.row().factors == "set up just now"
 
 
 async def test_tasks_on_one_loop_log_in_once(tmp_path):
