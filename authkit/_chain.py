@@ -16,7 +16,7 @@ from .http import Request, Response, check_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
     from typing import Any, TypeAlias
 
     from .decision import Decision, Principal
@@ -61,7 +61,7 @@ class Chain(Guard):
         self._shadow = shadow
         self._sealed = False
         self._alone = (guards,)  # what has passed where these guards have, and nothing before them
-        self._of_one: Callable[[Request], Principal | None] | None = None  # `_recalled` of the only guard, once sealed
+        self._of_first: Callable[[Request], Principal | None] | None = None  # `_recalled` of the first guard, once sealed
         self._lock = ProcessLock()
         self.identifies = any(item.identifies for item in guards)
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
@@ -102,8 +102,8 @@ class Chain(Guard):
             guards = self.flat()
             for place, item in enumerate(guards):
                 item.seal(tuple(guards[:place]), tuple(guards[place + 1 :]))
-            if len(self.guards) == 1 and self._exempt is None and not self._shadow:
-                self._of_one = _recalled_by(self.guards[0])
+            if self._exempt is None and not self._shadow:
+                self._of_first = _recalled_by(self.guards[0])
             self._sealed = True
 
     async def _prepare_all(self) -> None:
@@ -118,9 +118,13 @@ class Chain(Guard):
             return ALLOW
         if self._shadow:
             return await self._check_in_shadow(request, state)
-        decided = _decided(state) if state.passed else ()
-        guards = self.guards
-        for item in guards:
+        decided: Container[int] = ()
+        guards = left = self.guards
+        if state.passed:
+            decided = _decided(state)
+        elif len(left) > 1 and state.principal is None and self._recalls_first(request, state):
+            left = left[1:]
+        for item in left:
             if decided and id(item) in decided:
                 continue
             known = state.principal
@@ -179,19 +183,25 @@ class Chain(Guard):
 
         About the outermost decision on a request, of which nothing has been said.
         """
-        recalled = self._of_one
+        started = perf_counter_ns()
+        if len(self.guards) > 1 or not self._recalls_first(request, state):
+            return False
+        state.passed = self._alone
+        state.ns = perf_counter_ns() - started
+        return True
+
+    def _recalls_first(self, request: Request, state: State) -> bool:
+        """The first guard's part of it. False: nothing has happened."""
+        recalled = self._of_first
         if recalled is None:
             return False
-        started = perf_counter_ns()
         try:
             principal = recalled(request)
-        except Exception:  # `judge` comes across it too, and knows what to do
+        except Exception:  # the guard's `check` comes across it too, and it is seen to there
             return False
         if principal is None:
             return False
         state.principal = principal
-        state.passed = self._alone
-        state.ns = perf_counter_ns() - started
         return True
 
     async def judge(self, request: Request, state: State) -> Decision:

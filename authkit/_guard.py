@@ -47,13 +47,17 @@ class Guard:
     sync_capable = True
     async_capable = True
     _chain: Chain | None = None
-    # Ours: whose credential this is, if it was found good in a request before and `check` would do no more than say so. Asked
-    # first where this is the only guard, because a coroutine costs more than that answer.
-    _recalled: Callable[[Request], Principal | None] | None = None
 
     async def check(self, request: Request) -> Decision:
         """Decide. I/O only behind `await blocking(...)`. An exception never admits; `Unavailable` is answered with 503."""
         raise NotImplementedError
+
+    def _recalled(self, request: Request) -> Principal | None:
+        """Whose credential this is, if it was found good in a request before and `check` would do no more than say so.
+
+        The first guard of a chain is asked this before it is asked to `check`: a coroutine costs more than the answer.
+        """
+        return None
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         """Judge what only the whole chain, a setting or a secret can show. Raises: `ConfigurationError`.

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from authkit import Allow, Deny, Request, Tokens, chain, current_principal, guard, require_auth
+from authkit import Allow, Deny, Request, Tokens, chain, current_principal, guard, require_auth, require_roles
 from authkit._chain import _recalled_by
 from authkit.guards.bearer import RequireAuth
 from authkit.testing import lambda_event
@@ -175,7 +175,7 @@ def test_no_guard_of_ones_own_is_asked_so(tokens):
         async def check(self, request):
             return Deny(403, "forbidden")
 
-        _recalled = None
+        recalled = RequireAuth._recalled
 
     @guard
     def nobody(request):
@@ -190,9 +190,9 @@ def test_what_shadows_or_exempts_is_judged_whole(tokens):
     auth = require_auth(tokens)
     token = tokens.issue("alice")
     request = Request.build(headers={"authorization": f"Bearer {token}"})
-    for whole in (chain(auth).shadow(), chain(auth).except_for("/x"), chain(auth, auth), chain(chain(auth))):
+    for whole in (chain(auth).shadow(), chain(auth).except_for("/x"), chain(chain(auth))):
         whole.prepare()
-        assert whole._of_one is None
+        assert whole._of_first is None
         assert isinstance(whole.decide(request), Allow)
 
 
@@ -203,3 +203,29 @@ def test_a_step_up_is_judged_each_time(tokens, clock):
     clock.now += 300
     assert tokens.verify(token)
     assert [guarded(event(token), None)["statusCode"] for _ in range(2)] == [401] * 2
+
+
+def test_before_other_guards_it_is_asked_so_too(tokens):
+    counting = Counting((tokens,))
+    guarded = chain(counting, require_roles("admin"))(handler)
+    admin, guest = tokens.issue("alice", roles=["admin"]), tokens.issue("bob", roles=["guest"])
+    answers = [guarded(event(token), None)["statusCode"] for token in (admin, guest, admin, guest)]
+    assert answers == [200, 403, 200, 403]
+    assert counting.asked == 2
+    assert guarded(event("forged"), None)["statusCode"] == 401
+    assert guarded(event(admin, ("Authorization", f"Bearer {guest}")), None)["statusCode"] == 400
+
+
+def test_who_has_been_found_by_an_outer_chain_is_decided_about_anew_by_another_guard(tokens, clock):
+    """Two issuers, one behind the other: the inner one's principal counts, and what stood before it is asked again."""
+    others = Tokens("another key of these tests, long enough", issuer="https://b", audience=ISSUER, clock=clock)
+    token = tokens.issue("alice", roles=["admin"])
+
+    @chain(require_auth(tokens))
+    def outer(event, context):
+        return inner(event, context)
+
+    inner = chain(require_auth(others), require_roles("admin"))(handler)
+    assert [outer(event(token), None)["statusCode"] for _ in range(3)] == [401] * 3
+    inner = chain(require_auth(tokens), require_roles("guest"))(handler)
+    assert [outer(event(token), None)["statusCode"] for _ in range(3)] == [403] * 3
