@@ -218,6 +218,14 @@ def test_after_the_logout_the_token_is_worth_nothing(reader: Reader) -> None:
     assert reader.press("/private with the last token") == "Refused 401 by require_auth: token_revoked"
 
 
+def test_a_service_that_does_not_answer_is_no_decision(reader: Reader) -> None:
+    reader.page.route("**/public", lambda route: route.abort())
+    assert reader.press("/public") == "The service did not answer. Is it still running?"
+    reader.page.unroute("**/public")
+    reader.complaints.clear()  # the browser says so as well
+    assert reader.press("/public") == "Allowed 200"
+
+
 def test_no_token_is_shown_in_full_unless_the_reader_unfolds_it(reader: Reader) -> None:
     reader.log_in("alice", ALICE)
     reader.press("/private with your token")
