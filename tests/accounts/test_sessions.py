@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from authkit import Request, Response, Tokens, Unavailable, require_auth
+from authkit import Request, Response, Tokens, Unavailable, chain, rate_limit, require_auth
 from authkit.accounts import Accounts, MemoryUsers
 from authkit.address import ClientAddress
 from authkit.errors import ConfigurationError, StoreUnavailable
@@ -376,8 +376,6 @@ def test_an_event_is_bounded(service, caplog):
 
 def test_behind_a_guard_the_event_is_the_guards_and_names_who_logged_in(service, caplog):
     caplog.set_level(logging.INFO, "authkit.audit")
-    from authkit import rate_limit
-
     handler = rate_limit("1000/second", name="door")(lambda request: service.accounts.login(request))
 
     def door(request: Request) -> Response:
@@ -387,6 +385,23 @@ def test_behind_a_guard_the_event_is_the_guards_and_names_who_logged_in(service,
     assert door(Request.build("POST", "/login", {"content-type": "application/json"}, body, "203.0.113.5")).status == 200
     (record,) = caplog.records
     assert (record.authkit["outcome"], record.authkit["principal"]) == ("allow", "alice")
+
+
+def test_a_chain_around_them_hashes_names_and_is_told(service, caplog):
+    """LOG-01, ASVS 16.2.5."""
+    caplog.set_level(logging.INFO, "authkit.audit")
+    events = []
+
+    @chain(rate_limit("1000/second", name="door"), hash_ids=b"a key for the audit of these tests", audit=events.append)
+    def door(request: Request) -> Response:
+        return service.accounts.app(request)
+
+    body = json.dumps({"username": "alice", "password": "wrong"}).encode()
+    assert door(Request.build("POST", "/login", {"content-type": "application/json"}, body, "203.0.113.5")).status == 401
+    (event,) = events
+    assert (event["guard"], event["outcome"], event["reason"]) == ("login", "deny", "password_wrong")
+    assert len(event["principal"]) == 32
+    assert "alice" not in caplog.text
 
 
 def test_the_session_opens_a_guarded_handler_until_it_ends(service):
