@@ -10,10 +10,12 @@ import pytest
 
 from authkit import ConfigurationError, InvalidToken
 from authkit._run import arun
+from authkit.secrets import Secrets, SecretVersions
 from authkit.stores import MemoryStore
 from authkit.tokens import Grant, TokenPair, Tokens
+from tests.vault import Vault
 
-from .craft import AUDIENCE, ISSUER, SECRET
+from .craft import AUDIENCE, ISSUER, OTHER_SECRET, SECRET
 from .worlds import World, refused, verdict
 
 # What a pair is
@@ -323,3 +325,18 @@ def test_no_store_no_session() -> None:
         with pytest.raises(ConfigurationError, match="store"):
             call()
     assert tokens.store is None
+
+
+def test_sessions_outlive_the_key_that_their_first_token_was_signed_with(memory: World) -> None:
+    vault = Vault(SecretVersions(SECRET))
+    secrets = Secrets(vault)
+    tokens = Tokens(secrets["JWT"], issuer="i", audience="a", store=memory.store, clock=memory.clock)
+    first = tokens.issue_pair("alice")
+    vault.rotate(OTHER_SECRET)
+    vault.retire()
+    secrets.refresh()
+    second = tokens.refresh(first.refresh_token)
+    assert verdict(tokens, second.access_token) == "alice"
+    assert verdict(tokens, first.access_token) == "token_key"
+    tokens.revoke(second.access_token)
+    assert refused(tokens, second.refresh_token) == "refresh_unknown"

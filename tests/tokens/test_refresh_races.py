@@ -154,3 +154,36 @@ def test_threads_that_revoke_and_refresh_at_once_leave_nothing_that_counts(token
 
     for _ in range(5):
         played()
+
+
+def test_what_is_issued_while_a_subject_is_revoked_counts_if_it_began_after_it(tokens: Tokens) -> None:
+    """Before the revocation began: refused. Begun after it was answered: good. Between them: either, and then for good."""
+    for _ in range(5):
+        began, issued, turns = [], [], [0, 0]
+
+        def work(n: int, began: list[int] = began, issued: list[Any] = issued, turns: list[int] = turns) -> None:
+            if n == 0:
+                turns[0] = len(issued)
+                tokens.revoke_subject("alice")
+                turns[1] = len(began)
+                return
+            for _ in range(5):
+                place = len(began)
+                began.append(n)
+                issued.append((place, tokens.issue_pair("alice"), tokens.issue("alice")))
+
+        for _ in range(3):
+            work(1)
+        in_threads(6, work)
+        for order, (place, pair, text) in enumerate(issued):
+            said = {verdict(tokens, pair.access_token), verdict(tokens, text)}
+            if order < turns[0]:
+                assert said == {"token_revoked"}
+                assert refused(tokens, pair.refresh_token) == "token_revoked"
+            elif place >= turns[1] + 6:  # its place was taken after the answer, whatever else ran meanwhile
+                assert said == {"alice"}
+            else:
+                assert said <= {"token_revoked", "alice"}
+                assert refused(tokens, pair.refresh_token) == (
+                    "refreshed" if verdict(tokens, pair.access_token) == "alice" else "token_revoked"
+                )
