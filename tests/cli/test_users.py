@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authkit import InvalidCredentials, InvalidToken, Tokens
-from authkit.accounts import Accounts, DynamoUsers, PasswordHasher, SqliteUsers, User
+from authkit.accounts import Accounts, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User
+from authkit.cli._users import every
 from authkit.stores import open_store
 from tests.cli.command import at_a_terminal, authkit
 from tests.servers.aws import AWS_ENV
@@ -158,6 +159,15 @@ def test_users_are_listed_without_their_hashes(service: Service, tmp_path: Path)
     ] == ["bob"]
 
 
+def test_a_table_of_many_is_listed_whole() -> None:
+    table = MemoryUsers()
+    names = [f"user{n:04}" for n in range(1201)]
+    for name in names:
+        table.add(User(name))
+    assert [user.username for user in every(table, "", None)] == names
+    assert [user.username for user in every(table, "user0010", 700)] == names[11:711]
+
+
 def test_who_is_disabled_is_out_at_once_and_logs_in_no_more(service: Service, tmp_path: Path) -> None:
     """REF-05."""
     pair = service.tokens.issue_pair("alice")
@@ -214,15 +224,16 @@ def test_a_user_that_there_is_not_is_not_found(service: Service, tmp_path: Path,
     assert (said.code, said.json["error"]) == (4, "not_found")
 
 
-@pytest.mark.parametrize("command", ["disable", "revoke", "delete"])
 @pytest.mark.parametrize(
-    ("missing", "code", "said"),
+    ("command", "missing", "code", "said"),
     [
-        ({"AUTHKIT_STORE": None}, 2, "AUTHKIT_STORE"), ({"AUTHKIT_ISSUER": None}, 2, "AUTHKIT_ISSUER"),
-        ({"AUTHKIT_USERS": None}, 2, "AUTHKIT_USERS"), ({"AUTHKIT_STORE": "memory:"}, 2, "memory:"),
-        ({"AUTHKIT_USERS": "memory:"}, 2, "memory"), ({"AUTHKIT_USERS": "mysql://h"}, 2, "sqlite:///"),
-        ({"AUTHKIT_USERS": "sqlite:///typo.db"}, 4, "no users file"),
-        ({"AUTHKIT_STORE": "sqlite:///typo.db"}, 4, "no store file"),
+        ("disable", {"AUTHKIT_STORE": None}, 2, "AUTHKIT_STORE"), ("disable", {"AUTHKIT_ISSUER": None}, 2, "AUTHKIT_ISSUER"),
+        ("disable", {"AUTHKIT_STORE": "memory:"}, 2, "memory:"), ("delete", {"AUTHKIT_ISSUER": None}, 2, "AUTHKIT_ISSUER"),
+        ("delete", {"AUTHKIT_STORE": "sqlite:///typo.db"}, 4, "no store file"),
+        ("revoke", {"AUTHKIT_USERS": None}, 2, "AUTHKIT_USERS"),
+        ("revoke", {"AUTHKIT_USERS": "memory:"}, 2, "memory"), ("revoke", {"AUTHKIT_USERS": "mysql://h"}, 2, "sqlite:///"),
+        ("delete", {"AUTHKIT_USERS": "sqlite:///typo.db"}, 4, "no users file"),
+        ("revoke", {"AUTHKIT_STORE": None}, 2, "AUTHKIT_STORE"),
     ],
     ids=str,
 )  # fmt: skip
