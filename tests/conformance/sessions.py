@@ -329,11 +329,12 @@ def shown(sent: Sent, got: Got) -> tuple[object, ...]:
     return got.status, headers, b"" if sent.method == "HEAD" else got.body
 
 
-def play(script: str, ask: Callable[[float, Sent], tuple[Got, list[str]]]) -> list[tuple[object, ...]]:
-    """Every step of a script. `ask` sends a request at a time, and gives the answer and the audit events that it caused."""
+def play(script: str | list[Step], ask: Callable[[float, Sent], tuple[Got, list[str]]]) -> list[tuple[object, ...]]:
+    """Every step of a script, by its name or as it is. `ask` sends a request at a time, and gives the answer and the audit
+    events that it caused."""
     known: dict[str, str] = {}
     seen = []
-    for number, step in enumerate(SCRIPTS[script]):
+    for number, step in enumerate(SCRIPTS[script] if isinstance(script, str) else script):
         sent = step.sent(known)
         got, heard = ask(step.at, sent)
         where = f"step {number}, {sent.method} {sent.path}"
