@@ -82,8 +82,6 @@ class Inside:
         replaced = self._sent.replaced(request)
         if isinstance(replaced, Deny):
             return replaced
-        if replaced is not None:
-            await self._tokens.revoking(replaced)
         claims: dict[str, Any] = {"auth_time": int(self._clock()) if since is None else since, "amr": list(amr)}
         if user.subject != user.username:
             claims["preferred_username"] = user.username
@@ -95,7 +93,10 @@ class Inside:
         if not self._stands(user, await self._people.find(user.username)):
             await self._tokens.revoking(pair.refresh_token)
             return Deny(401, "invalid_credentials", reason="user_changed", challenge=NO_CREDENTIAL.challenge)
-        return self._answers.pair(user.username, pair)
+        answer = self._answers.pair(user.username, pair)
+        if replaced is not None:  # last: who cannot be given another session keeps the one there is
+            await self._tokens.revoking(replaced)
+        return answer
 
     def _stands(self, user: User, row: User | None) -> bool:
         """Whether what was found out about `user` still holds, of which `row` is today's."""

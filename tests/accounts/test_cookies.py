@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from authkit import ConfigurationError, Request, Response, require_auth
+from authkit import ConfigurationError, Request, Response, Tokens, Unavailable, require_auth
 from authkit.accounts import Cookies, CookieTooLarge, User
 from authkit.accounts.cookies import MOST_BYTES
+from authkit.stores import MemoryStore
 
-from .parts import FORM, PASSWORD, SAME_SITE, Service, cookies_of, told, whole
+from .parts import FORM, KEY, ORIGIN, PASSWORD, SAME_SITE, Service, cookies_of, told, whole
 
 LOGIN = {"username": "alice", "password": PASSWORD}
 
@@ -130,6 +131,27 @@ def test_a_login_ends_the_session_that_the_browser_had(service):
     assert service.send("/verify", headers={**SAME_SITE, "cookie": second}).status == 200, "a wrong password ends nothing"
     refresh = second.partition("; ")[2]
     assert login(service, {**SAME_SITE, "cookie": f"{second}; {refresh}"}).status == 400
+
+
+class Down(Tokens):
+    """Its store fails when something is to be revoked."""
+
+    down = False
+
+    async def revoking(self, token):
+        if self.down:
+            raise Unavailable("down")
+        await super().revoking(token)
+
+
+def test_who_cannot_be_given_another_session_keeps_the_one_there_is():
+    tokens = Down(KEY, issuer=ORIGIN, audience=ORIGIN, store=MemoryStore())
+    service = Service(cookies=Cookies(), tokens=tokens)
+    first = kept(login(service))
+    tokens.down = True
+    answer = login(service, {**SAME_SITE, "cookie": first})
+    assert (answer.status, "set-cookie" in answer.headers) == (503, False)
+    assert service.send("/verify", headers={**SAME_SITE, "cookie": first}).status == 200
 
 
 def test_a_form_of_ones_own_page_logs_in(service):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
-from authkit.accounts import Accounts, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User, open_users
+from authkit.accounts import Accounts, Cookies, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User, open_users
 from authkit.endpoint import Endpoint, endpoint
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
 from authkit.stores import MemoryStore, Store
@@ -38,6 +38,21 @@ def of_sessions() -> None:
     tokens.revoke(pair.access_token)
     tokens.revoke_subject("alice")
     assert_type(tokens.store, Store | None)
+
+
+def of_changes() -> None:
+    cookies = Cookies(same_site="Strict")
+    served = Accounts(MemoryUsers(), tokens, cookies=cookies, cors=["https://app.example"], prefix="/auth", on_event=heard)
+    for changed in (served.set_password("alice", "p"), served.disable("alice"), served.enable("alice"), served.delete("alice")):
+        assert_type(changed, User)
+    for one in (served.login, served.verify, served.refresh, served.logout, served.jwks, served.password, served.app):
+        assert_type(one, Endpoint)
+    require_auth(tokens, cookie=cookies.access_name)
+    Cookies(same_site="None")  # type: ignore[arg-type]
+
+
+def heard(kind: str, user: User) -> None:
+    assert_type(user.password_changed, float | None)
 
 
 async def of_sessions_on_a_loop() -> None:
