@@ -8,7 +8,7 @@ from ._open_users import open_users
 from ._people import PasswordRefused, RegistrationRefused, UnknownUser
 from .cookies import Cookies, CookieTooLarge
 from .passwords import PasswordHasher
-from .users import MemoryUsers, User, Users
+from .users import MemoryUsers, User, Users, UserTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ __all__ = [
     "TooManyAttempts",
     "UnknownUser",
     "User",
+    "UserTable",
     "Users",
     "open_users",
 ]
