@@ -151,3 +151,74 @@ def test_a_directory_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     for call in (lambda: tokens.issue_pair("alice"), lambda: tokens.issue("alice"), lambda: tokens.revoke_subject("alice")):
         with pytest.raises(StoreUnavailable):
             call()
+
+
+class Contended(Store):
+    """A store in which somebody else is always quicker: what is changed has changed meanwhile."""
+
+    blocks = False
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.swaps = 0
+
+    def look(self, *keys: str) -> tuple[float, list[bytes | None]]:
+        return self.inner.look(*keys)
+
+    def get(self, key: str) -> bytes | None:
+        return self.inner.get(key)
+
+    def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
+        return self.inner.add(key, ttl, value)
+
+    def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
+        self.swaps += 1
+        return False
+
+
+def test_who_is_never_quick_enough_gives_up_and_says_so(memory: World) -> None:
+    contended = Contended(memory.store)
+    tokens = memory.tokens(contended)
+    pair = tokens.issue_pair("alice")
+    for call in (
+        lambda: tokens.refresh(pair.refresh_token),
+        lambda: tokens.revoke(pair.refresh_token),
+        lambda: tokens.revoke_subject("alice"),
+    ):
+        contended.swaps = 0
+        with pytest.raises(StoreUnavailable):
+            call()
+        assert contended.swaps == 50
+    assert verdict(tokens, pair.access_token) == "alice"
+    assert refused(memory.tokens(), pair.refresh_token) == "refreshed"
+
+
+def test_a_store_that_forgets_what_it_is_told_is_issued_from_by_nobody(memory: World) -> None:
+    class Forgetful(Contended):
+        def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
+            return True
+
+    tokens = memory.tokens(Forgetful(memory.store))
+    for call in (lambda: tokens.issue("alice"), lambda: tokens.issue_pair("alice")):
+        with pytest.raises(StoreUnavailable, match="forgets"):
+            call()
+
+
+@pytest.mark.parametrize("record", [b"", b"x", b"5", b"5 ", b" y", b"nan y", b"inf y", b"-5 y", b"1e9 \xff", b"{}"])
+def test_a_revocation_that_nobody_wrote_is_unavailable(memory: World, record: bytes) -> None:
+    tokens = memory.tokens()
+    text, pair = tokens.issue("alice"), tokens.issue_pair("alice")
+    tokens.revoke_subject("alice")
+    notes: Any = memory.store
+    (key,) = [key for key in {**notes._noted._young, **notes._noted._old} if ":s:" in key]
+    assert memory.store.swap(key, memory.store.get(key), record, 1e6)
+    for call in (
+        lambda: tokens.verify(text),
+        lambda: tokens.verify(pair.access_token),
+        lambda: tokens.refresh(pair.refresh_token),
+        lambda: tokens.issue("alice"),
+        lambda: tokens.issue_pair("alice"),
+        lambda: tokens.revoke_subject("alice"),
+    ):
+        with pytest.raises(StoreUnavailable, match="cannot be read"):
+            call()
