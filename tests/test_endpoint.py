@@ -13,7 +13,7 @@ from flask import Flask
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from authkit import ConfigurationError, Request, Response, Unavailable
+from authkit import ConfigurationError, Deny, Request, Response, Unavailable
 from authkit._run import blocking
 from authkit.endpoint import Endpoint, endpoint, problem, route
 from authkit.errors import MalformedRequest, SecretNotFound
@@ -221,3 +221,35 @@ def test_a_problem_is_a_problem_document():
         "code": "method_not_allowed",
     }
     assert isinstance(echo, Endpoint)
+
+
+def test_a_function_may_answer_with_a_refusal():
+    @endpoint
+    async def refuses(request):
+        return Deny(403, "forbidden", reason="only for the log", challenge='Bearer realm="api"')
+
+    response = refuses(Request.build("POST"))
+    assert (response.status, json.loads(response.body)["code"]) == (403, "forbidden")
+    assert (response.headers["www-authenticate"], response.headers["cache-control"]) == ('Bearer realm="api"', "no-store")
+    assert b"log" not in response.body
+
+
+def test_routed_endpoints_keep_their_own_methods_and_limits():
+    large = Endpoint(lambda request: Response(200, body=str(len(request.body))), body_limit=2_000_000)
+    app = route({"/echo": echo, "/large": large})
+    assert app(Request.build("POST", "/large", body=b"x" * 1_500_000)).body == b"1500000"
+    assert app(Request.build("POST", "/echo", body=b"x" * 11)).status == 413
+    for method in ("PUT", "TRACE", "post"):
+        assert app(Request.build(method, "/echo")).headers["allow"] == "GET, POST"
+        assert app(Request.build(method, "/large")).headers["allow"] == "POST"
+    assert app(Request.build("GET", "/elsewhere", body=b"x" * 3_000_000)).status == 404
+
+
+def test_nothing_is_exempt_from_djangos_csrf_check_unless_all_of_it_says_so():
+    class Exempt(Endpoint):
+        csrf_exempt = True
+
+    own = Exempt(lambda request: Response(204))
+    assert (echo.csrf_exempt, hasattr(echo.django, "csrf_exempt")) == (False, False)
+    assert (own.csrf_exempt, own.django.csrf_exempt) == (True, True)
+    assert (route({"/a": own}).csrf_exempt, route({"/a": own, "/b": echo}).csrf_exempt) == (True, False)
