@@ -105,6 +105,15 @@ def test_a_factor_that_is_set_up_meanwhile_is_not_removed_by_a_weaker_login():
     assert one.row().factors == "set up just now"
 
 
+def test_nor_is_another_put_in_its_place():
+    one = Second(users=Changing({"factors": "set up just now"}))
+    token = one.pair()["access_token"]
+    one.begin(token)
+    one.users.finds = 1
+    assert one.post("/mfa/totp/confirm", {"code": one.code()}, token).status == 400
+    assert one.row().factors == "set up just now"
+
+
 async def test_tasks_on_one_loop_log_in_once(tmp_path):
     one = Second(factor=NO_LIMIT, users=SqliteUsers(tmp_path / "users.db"), store=SqliteStore(tmp_path / "store.db"))
     one.enrol()
