@@ -127,7 +127,7 @@ class Accounts(Inside):
         self._on_event = on_event
         self._people = People(users, tokens, self._hasher, clock)
         self._limits = limits = LoginLimits() if limits is None else limits
-        self._attempts = None if insecure_unlimited else Attempts(limits, self._store)
+        self._attempts = None if insecure_unlimited else Attempts(limits, self._store, clock=clock)
         self._login = Login(self._people, self._hasher, self._attempts, creates=create_on_first_login)
         self._cors = Cors(cors, credentials=cookies is not None)
         self._sent = Sent(cookies, self._cors.origins)
