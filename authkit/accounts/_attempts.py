@@ -41,7 +41,7 @@ class LoginLimits(_Value):
     - `account_here`: for an account from one network.
     - `account`: for an account from everywhere together, of which networks that it has logged in from in the last 30 days, the
       last 16 of them, are free. So whoever fails on purpose, from however many addresses, slows down new networks of that
-      account while it goes on, and keeps nobody out who logs in from where they did before.
+      account while it goes on, and keeps nobody out who logs in from where they did before, or reset their password.
     - `address`: for one network, over all accounts.
 
     Each further limit is reached after more failures and refills more slowly, so that delays grow: from one network the next
@@ -132,9 +132,7 @@ class Attempts:
         All without a network are one, which no account is known in: to tell a stranger from its owner takes an address.
         Raises: `TooManyAttempts`, and nothing was taken.
         """
-        from hashlib import blake2b
-
-        name = _NOBODY if username is None else blake2b(username.encode(), digest_size=16).hexdigest()
+        name = _NOBODY if username is None else _digest(username)
         try:
             attempt = self._shared.begin(name, network)
         except StoreUnavailable as error:
@@ -145,13 +143,21 @@ class Attempts:
         self._outage.ended()
         return attempt
 
+    def proved(self, username: str, network: str | None) -> None:
+        """Whoever has proved otherwise to be this user is known there, so that strangers who go on keep nobody out for ever."""
+        if network is not None:
+            try:
+                self._shared.known.note(_digest(username), network)
+            except StoreUnavailable:
+                pass
+
 
 class _Counted:
     """The three limits on one store."""
 
     def __init__(self, limits: LoginLimits, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
-        self._known = Known(store, limits.name, clock)
+        self.known = Known(store, limits.name, clock)
         self._here, self._account, self._address = (
             _limiter(store, f"{limits.name}:{what}", rates)
             for what, rates in (("here", limits.account_here), ("account", limits.account), ("address", limits.address))
@@ -161,7 +167,7 @@ class _Counted:
         knowable = network is not None and name != _NOBODY
         where = _NOWHERE if network is None else network
         taken: list[tuple[Limiter, str]] = []
-        attempt = Attempt(taken, (lambda: self._known.note(name, where)) if knowable else None)
+        attempt = Attempt(taken, (lambda: self.known.note(name, where)) if knowable else None)
         asked = [(self._address, where), (self._here, f"{name} {where}")]
         if name != _NOBODY:  # such a name opens nothing: it is enough that its network is limited
             asked.append((self._account, name))
@@ -175,12 +181,18 @@ class _Counted:
                         asked.append((limiter, key))
                     elif not answer[0]:
                         taken.append((limiter, key))
-                    elif limiter is not self._account or not knowable or not self._known.has(name, where):
+                    elif limiter is not self._account or not knowable or not self.known.has(name, where):
                         raise TooManyAttempts(_whole(answer[0]))
         except BaseException:
             attempt.undo()
             raise
         return attempt
+
+
+def _digest(username: str) -> str:
+    from hashlib import blake2b
+
+    return blake2b(username.encode(), digest_size=16).hexdigest()
 
 
 def _here(limiter: Limiter, key: str) -> Taken | None:

@@ -57,6 +57,16 @@ class Inside:
         """What of a client's address counts as one."""
         return None if address is None else _network(address, self._limits.ipv6_prefix)
 
+    async def _proved(self, user: User, address: str | None) -> None:
+        """Somebody has proved to be this user by other means than a password: from there, no stranger's failures keep them out."""
+        attempts = self._attempts
+        if attempts is None:
+            return
+        if attempts.blocks:
+            await blocking(attempts.proved, user.username, self._network(address))
+        else:
+            attempts.proved(user.username, self._network(address))
+
     async def _tell(self, kind: str, user: User) -> None:
         """Tell the application what has happened to this user."""
         if self._on_event is None:

@@ -129,9 +129,9 @@ class Resets:
         if refused is not None:
             return Deny(400, refused)
         hashed = await accounts._people.hashed(new)  # before anything is used up: it may be refused for want of a place
-        return await finished(self._used(token, user, hashed))
+        return await finished(self._used(token, user, hashed, address))
 
-    async def _used(self, token: str, user: User, hashed: str) -> Response | Deny:
+    async def _used(self, token: str, user: User, hashed: str, address: str | None) -> Response | Deny:
         """Of all who bring this token, one comes through; and then to the end, whoever still waits for it."""
         accounts = self._accounts
         data = await self._once.redeem(token)
@@ -145,6 +145,7 @@ class Resets:
             user = await accounts._people.put_password(user.username, hashed, still)
         except UnknownUser:
             return _refused("reset_token_outdated")
+        await accounts._proved(user, address)  # or a stranger who goes on guessing would keep them from logging in
         await accounts._tell("password_changed", user)
         return Response(204)
 

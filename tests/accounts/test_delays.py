@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -103,3 +104,26 @@ def test_who_is_logged_in_stays_so(accounts, clock):
     request = Request.build("POST", "/verify", {"authorization": f"Bearer {token}"}, b"", ELSEWHERE)
     assert accounts.verify(request).status == 200
     assert post(accounts, password="correct horse", peer=HERE).status == 429
+
+
+def test_who_has_reset_the_password_gets_in_while_a_stranger_goes_on(users, tokens, hasher, clock):
+    """PWD-12: what a stranger keeps up for ever keeps the owner out of new networks only until they prove who they are."""
+    sent = []
+    store = MemoryStore(clock=clock, wall=clock)
+    accounts = Accounts(users, tokens, hasher, store=store, clock=clock, send_reset=lambda user, token: sent.append(token))
+    peers = strangers()
+    attack(accounts, clock, peers, 3 * 86_400, every=1200, times=2)
+    assert post(accounts, password="correct horse", peer=NEW).status == 429
+
+    def send(path, **body):
+        headers = {"content-type": "application/json"}
+        return accounts.app(Request.build("POST", path, headers, json.dumps(body).encode(), NEW))
+
+    assert send("/password/reset", username="alice").status == 202
+    end = time.monotonic() + 5
+    while not sent:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    assert send("/password/reset/confirm", token=sent[0], new_password="battery staple").status == 204
+    assert post(accounts, password="battery staple", peer=NEW).status == 200
+    assert post(accounts, password="battery staple", peer=ELSEWHERE).status == 429
