@@ -28,6 +28,7 @@ class Visit:
     outer_headers: list[tuple[str, str]] | None = None
     closing: list[Callable[[], None]] | None = None
     held = False
+    whole = False
     postponed = False
     hooked = False
 
@@ -129,9 +130,18 @@ class Visit:
     def holding(self) -> bool:
         return self.closing is not None
 
-    def hold(self) -> Callable[[], None]:
-        self.held = True
+    def hold(self, *, whole: bool = False) -> Callable[[], None]:
+        self.held, self.whole = True, whole
         return self._close
+
+    async def settle(self) -> None:
+        """The handler has returned, and what it returned is the whole response: what shall be known before it leaves."""
+        if self.held and not self.whole:
+            return
+        for close in self.closing or ():
+            settle = getattr(close, "settle", None)
+            if settle is not None:
+                await settle()
 
     def _close(self) -> None:
         """The response is finished: guards let go of what they held for it. Once."""

@@ -203,7 +203,10 @@ class _Door:
                 state.outcome = "allow"
                 token = current.set(state)
                 try:
-                    return host.enter(request, handler, args, kwargs, visit)
+                    answer = host.enter(request, handler, args, kwargs, visit)
+                    if visit.closing is not None:
+                        run(visit.settle())
+                    return answer
                 except Exception:
                     visit.failed()
                     raise
@@ -242,7 +245,10 @@ class _Door:
                 state.outcome = "allow"
                 token = current.set(state)
                 try:
-                    return await host.aenter(request, handler, args, kwargs, visit)
+                    answer = await host.aenter(request, handler, args, kwargs, visit)
+                    if visit.closing is not None:
+                        await arun(visit.settle())
+                    return answer
                 except Exception:
                     visit.failed()
                     raise

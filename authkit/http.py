@@ -302,6 +302,10 @@ class Request:
     async def _read_body(self, limit: int) -> bytes:
         return b""
 
+    def seconds_left(self) -> float | None:
+        """How long the host lets the handler run from now on; None where it does not say."""
+        return None
+
     @property
     def principal(self) -> Any:
         """The `Principal` that the guards so far have established, or None."""

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, Unavailable
 from ..stores import MemoryStore
 from ..stores._refused import RefusalMemo
 from ._rate_back import may_return
-from ._rate_held import Held, Renewal
+from ._rate_held import RENEWAL, Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from ..stores._store import Limiter, Taken
     from ._rate_fields import Fields
     from ._rate_keys import Key
+    from ._renewal import Renewal
 
 _MEANWHILE = {
     "deny": "requests are refused with 503 meanwhile",
     "local": "this process counts for itself meanwhile",
     "insecure_allow": "nothing is limited meanwhile",
 }
-_RENEWAL = Renewal()
 _unnamed = count(1)
 
 # What was written. `rates` and `at_once`: the limits; `parts`: what is counted, as in `rate_limit(key=...)`; `prefix`: bits
@@ -60,7 +60,7 @@ class RateLimit(Guard):
         lease: int | None,
         on_error: str,
         fields: Fields,
-        renewal: Renewal = _RENEWAL,
+        renewal: Renewal = RENEWAL,
         random: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,

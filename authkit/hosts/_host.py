@@ -31,8 +31,11 @@ if TYPE_CHECKING:
             """Whether something is held until the response is finished."""
             raise NotImplementedError
 
-        def hold(self) -> Callable[[], None]:
-            """The response goes on after `enter` has returned: what to call when it is finished, from any thread, and often."""
+        def hold(self, *, whole: bool = False) -> Callable[[], None]:
+            """The response goes on after `enter` has returned: what to call when it is finished, from any thread, and often.
+
+            `whole`: all of it is there, and has only to be sent.
+            """
             raise NotImplementedError
 
         def failed(self) -> None:

@@ -149,6 +149,11 @@ class LambdaRequest(Request):
         found = event.get("routeKey") or event.get("resource") or _mapping(event.get("requestContext")).get("routeKey")
         return _text(found)
 
+    def seconds_left(self) -> float | None:
+        ask = getattr(self.context, "get_remaining_time_in_millis", None)
+        left = ask() if callable(ask) else None
+        return left / 1000 if isinstance(left, (int, float)) else None
+
     async def _read_body(self, limit: int) -> bytes:
         event = self.native
         encoded: object

@@ -191,9 +191,10 @@ class Starlette(Host):
 
     def held(self, result: Any, reply: Reply) -> Any:
         if isinstance(result, StarletteResponse):
+            kind = type(result)
             result = _copy(result)
-            result.__class__ = _holding(type(result))
-            result._authkit_done = reply.hold()
+            result.__class__ = _holding(kind)
+            result._authkit_done = reply.hold(whole=kind.__call__ is StarletteResponse.__call__)  # else it streams, or may
         return result
 
 

@@ -13,7 +13,8 @@ from authkit import Allow, ConfigurationError, Deny, Guard, Request, Response, c
 from authkit._run import run
 from authkit._state import State
 from authkit.errors import StoreUnavailable
-from authkit.guards._rate_held import Held, Renewal
+from authkit.guards._rate_held import Held
+from authkit.guards._renewal import Renewal
 from authkit.stores import MemoryStore
 
 from .rate_parts import PEER, Clock, Remote, RemoteGate
