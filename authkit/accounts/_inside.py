@@ -58,7 +58,7 @@ class Inside:
         return None if address is None else _network(address, self._limits.ipv6_prefix)
 
     async def _proved(self, user: User, address: str | None) -> None:
-        """Somebody has proved to be this user otherwise than by a password: from there, no stranger's failures keep them out."""
+        """Somebody has proved to be this user without a password: from there, no stranger's failures keep them out."""
         attempts = self._attempts
         if attempts is None:
             return
