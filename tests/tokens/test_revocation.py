@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -141,6 +142,22 @@ def test_two_issuers_on_one_store_never_meet(world: World) -> None:
     theirs.revoke(mine.refresh_token)
     theirs.revoke(mine.access_token)
     assert verdict(ours, mine.access_token) == "alice"
+
+
+def test_keys_in_the_store_are_short_tell_no_name_and_are_few(memory: World) -> None:
+    tokens = memory.tokens()
+    for subject in ("alice", "x" * 10_000, "\0 {}:é"):
+        tokens.revoke(tokens.issue(subject))
+        tokens.issue_pair(subject)
+        tokens.revoke_subject(subject)
+    notes: Any = memory.store
+    keys = [*notes._noted._young, *notes._noted._old]
+    assert len(keys) == 3 * 3 + 1
+    assert all(re.fullmatch(r"tokens:[\w-]{12}:(b|[fst]:[\w-]{15,22})", key) for key in keys)
+    for n in range(1000):  # forged and unknown: nothing is kept of them
+        tokens.revoke(f"{'A' * 36}.{n}.{'A' * 43}")
+        refused(tokens, f"{'A' * 36}.{n}.{'A' * 43}")
+    assert len(notes._noted) == len(keys)
 
 
 def test_a_life_longer_than_a_revocation_is_remembered_is_refused(memory: World) -> None:
