@@ -10,19 +10,19 @@ import time
 from _operator import _compare_digest as same
 from hashlib import blake2b
 
+from .._answers import answers_of
 from .._run import blocking
 from ..errors import InvalidToken, StoreUnavailable
 from . import base64url
-from ._answers import answers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias, TypeVar
 
+    from .._answers import Answer, Keys
     from ..decision import FrozenDict
     from ..stores import Store
-    from ._answers import Answer, Keys
 
     T = TypeVar("T")
     # What is asked about a token: the store's keys; its iat; the two halves of its gen; whether it belongs to a family.

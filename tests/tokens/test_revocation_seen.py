@@ -17,7 +17,7 @@ from authkit.http import Request
 from authkit.secrets import Secret
 from authkit.stores import SqliteStore, Store
 from authkit.tokens import Tokens
-from authkit.tokens._answers import Answers, answers_of
+from authkit._answers import Answers, answers_of
 
 from .craft import SECRET
 from .worlds import SqliteWorld, World, verdict

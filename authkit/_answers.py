@@ -1,18 +1,17 @@
-"""What a store was asked of a token a moment ago: asked again after half a second, or after anything was revoked here."""
+"""What a store, or a table, was asked of a credential a moment ago: asked again after half a second, or after anything was
+revoked here."""
 
 from __future__ import annotations
 
-from .._lock import ProcessLock
+from ._lock import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
-    from typing import TypeAlias
-
-    from ..stores import Store
+    from typing import Any, TypeAlias
 
     Keys: TypeAlias = tuple[str, ...]
-    Answer: TypeAlias = tuple[float, list[bytes | None]]  # what `Store.look` gives
+    Answer: TypeAlias = Any  # what whoever asks makes of it
 
 KEPT = 0.5  # seconds, of both clocks: revocation is seen everywhere within one
 _MOST = 4096
@@ -53,11 +52,11 @@ class Answers:
             self._kept = {}
 
 
-_all: MutableMapping[Store, Answers] | None = None
+_all: MutableMapping[Any, Answers] | None = None
 _lock = ProcessLock()
 
 
-def answers_of(store: Store) -> Answers:
+def answers_of(store: Any) -> Answers:
     """The answers of `store`, the same for everybody who asks."""
     global _all
     with _lock:
