@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-
+from .._kept import is_text, is_time, names_in
 from .names import canonical
 from .users import NOT_CANONICAL, User
 
@@ -39,7 +37,7 @@ def restored(username: Any, fields: tuple[Any, ...]) -> User | str:
     It raises nothing, because its locals hold a hash.
     """
     subject, password_hash, roles, scopes, disabled, password_changed, factors = fields
-    roles, scopes = _names(roles), _names(scopes)
+    roles, scopes = names_in(roles), names_in(scopes)
     if roles is None or scopes is None:
         return "roles" if roles is None else "scopes"
     if disabled not in (0, 1) or isinstance(disabled, float):
@@ -59,46 +57,21 @@ def restored(username: Any, fields: tuple[Any, ...]) -> User | str:
     return ("subject" if subject is None else _wrong(user)) or user
 
 
-def listed(names: frozenset[str]) -> str:
-    """Names as JSON: sorted, so that the same names are the same text, and ASCII."""
-    return json.dumps(sorted(names))
-
-
-def _names(text: object) -> list[str] | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
-
-
 def _wrong(user: User) -> str | None:
     """The field that is not of its type; texts are those that UTF-8 can say."""
     texts = {"subject": user.subject, "password_hash": user.password_hash, "factors": user.factors}
     for name, text in texts.items():
-        if not (text is None or _is_text(text)):
+        if not (text is None or is_text(text)):
             return name
-    if not _is_text(user.subject) or not user.subject:
+    if not is_text(user.subject) or not user.subject:
         return "subject"
     for name, names in (("roles", user.roles), ("scopes", user.scopes)):
-        if not all(_is_text(each) for each in names):
+        if not all(is_text(each) for each in names):
             return name
     if not _is_bool(user.disabled):
         return "disabled"
-    return None if _is_time(user.password_changed) else "password_changed"
+    return None if is_time(user.password_changed) else "password_changed"
 
 
 def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
-
-
-def _is_time(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from os import urandom
 from random import random as _uniform
 
-from ..errors import Unavailable
-from ..stores._dynamo_change import KEY
+from .._kept import listed
+from ..stores._dynamo_rows import DynamoRows
 from ..stores._dynamo_table import Table
-from ._user_rows import FIELDS, checked, is_name, listed, restored
+from ._user_rows import FIELDS, checked, is_name, restored
 from .users import User, same_name
 
 TYPE_CHECKING = False
@@ -19,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..stores._dynamo_change import Item
-
 _PLACE = "user."  # before the name: a `DynamoStore` may have the same table
-_ABSENT = f"attribute_not_exists({KEY})"
 
 
 class DynamoUsers:
@@ -50,6 +45,7 @@ class DynamoUsers:
         random: Callable[[], float] = _uniform,
     ) -> None:
         self._table = Table(table, region, endpoint, client, timeout, monotonic, sleep, random)
+        self._rows = DynamoRows(self._table, _PLACE, "users", _packed, _user)
 
     def __repr__(self) -> str:
         return "<DynamoUsers>"
@@ -64,61 +60,32 @@ class DynamoUsers:
 
     def find(self, username: str) -> User | None:
         """The user of exactly this canonical name, or None. Raises: `Unavailable`."""
-        return self._found(username)[1] if is_name(username) else None
+        found: User | None = self._rows.find(username) if is_name(username) else None
+        return found
 
     def add(self, user: User) -> bool:
         """Add `user`; False, and nothing changed, if the name is taken. Raises: `Unavailable`; `ValueError` for a user that
         cannot be kept, whose name is not canonical, say."""
-        return self._put(checked(user), _ABSENT, None)
+        return self._rows.add(user.username, checked(user))
 
     def update(self, old: User, new: User) -> bool:
         """Put `new` in the place of exactly `old`; False, and nothing changed, if there is another. Raises: as `add`."""
         same_name(old, new)
-        checked(new)
-        item, found = self._found(old.username)
-        return found == old and self._put(new, "o = :seen", {":seen": item["o"]})
+        return self._rows.update(old.username, old, checked(new))
 
     def remove(self, username: str) -> bool:
         """Delete the user of this name, also one whose item cannot be read; False if there is none. Raises: `Unavailable`."""
-        return is_name(username) and self._table.remove(_PLACE + username)
+        return is_name(username) and self._rows.remove(username)
 
     def list(self, after: str = "", limit: int = 100) -> List[User]:
         """At most `limit` users whose names come after `after`, by name. Raises: `Unavailable`."""
-        found = {place.removeprefix(_PLACE): item for place, item in self._table.scan(_PLACE)}
-        names = sorted(name for name in found if name > after)[: max(0, limit)]
-        return [_user(name, found[name]) for name in names]
-
-    def _found(self, username: str) -> tuple[Item, User | None]:
-        item = self._table.read(_PLACE + username)
-        return item, _user(username, item) if item else None
-
-    def _put(self, user: User, condition: str, values: Item | None) -> bool:
-        where, mine = _PLACE + user.username, urandom(12)
-        done, doubtful = self._table.put(where, {"v": _packed(user), "o": mine}, condition, values)
-        # Where an answer was lost, the condition may have failed because it was we who changed the item.
-        return done or (doubtful and self._table.read(where).get("o") == mine)
+        return self._rows.list(after, limit)
 
 
-def _packed(user: User) -> bytes:
+def _packed(user: User) -> dict[str, Any]:
     fields = {name: getattr(user, name) for name in FIELDS}
-    return json.dumps({**fields, "roles": listed(user.roles), "scopes": listed(user.scopes)}).encode()
+    return {**fields, "roles": listed(user.roles), "scopes": listed(user.scopes)}
 
 
-def _user(username: str, item: Item) -> User:
-    """Raises: `Unavailable`."""
-    user = _unpacked(username, item)
-    del item
-    if isinstance(user, str):
-        raise Unavailable(f"an item of the users table cannot be read: its {user}")
-    return user
-
-
-def _unpacked(username: str, item: Item) -> User | str:
-    """The user, or what of the item nobody can have meant. It raises nothing, because its locals hold a hash."""
-    if not isinstance(item.get("o"), bytes):
-        return "attribute o"
-    try:
-        fields = json.loads(item.get("v", b""))
-        return restored(username, tuple(fields[name] for name in FIELDS))
-    except (ValueError, RecursionError, TypeError, KeyError):
-        return "attribute v"
+def _user(username: str, fields: dict[str, Any]) -> User | str:
+    return restored(username, tuple(fields[name] for name in FIELDS))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from random import random as _uniform
 
-from ..errors import Unavailable
-from ..stores._sqlite_desk import Desk
-from ..stores._sqlite_file import Form, settled
-from ._user_rows import checked, is_name, listed, restored
+from .._kept import listed
+from ..stores._sqlite_file import Form
+from ..stores._sqlite_rows import SqliteRows
+from ._user_rows import FIELDS, checked, is_name, restored
 from .users import User, same_name
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ _TABLE = (
     "CREATE TABLE users (name TEXT PRIMARY KEY NOT NULL, subject TEXT NOT NULL, password_hash TEXT, roles TEXT NOT NULL, "
     "scopes TEXT NOT NULL, disabled INTEGER NOT NULL, password_changed REAL, factors TEXT) WITHOUT ROWID"
 )
-_ROW = "SELECT name, subject, password_hash, roles, scopes, disabled, password_changed, factors FROM users"
+_COLUMNS = ("name", *FIELDS)
 
 
 def _make(connection: sqlite3.Connection, _: float) -> None:
@@ -61,79 +61,41 @@ class SqliteUsers:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _uniform,
     ) -> None:
-        place = settled(path, timeout, max_bytes, USERS)
-        # What is read waits for nobody who writes.
-        self._writes, self._reads = (
-            Desk(place, max_bytes, timeout, time.time, monotonic, sleep, random, USERS) for _ in range(2)
-        )
+        self._rows = SqliteRows(path, timeout, max_bytes, USERS, "users", _COLUMNS, _row, _user, monotonic, sleep, random)
 
     def __repr__(self) -> str:
         return "<SqliteUsers>"
 
     def find(self, username: str) -> User | None:
         """The user of exactly this canonical name, or None. Raises: `Unavailable`."""
-        return self._reads.read(lambda connection: _found(connection, username)) if is_name(username) else None
+        found: User | None = self._rows.find(username) if is_name(username) else None
+        return found
 
     def add(self, user: User) -> bool:
         """Add `user`; False, and nothing changed, if the name is taken. Raises: `Unavailable`; `ValueError` for a user that
         cannot be kept, whose name is not canonical, say."""
-        row = _row(checked(user))
-
-        def work(connection: sqlite3.Connection) -> bool:
-            done = connection.execute("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
-            return done.rowcount == 1
-
-        return self._writes.write(work, synced=True)
+        return self._rows.add(checked(user))
 
     def update(self, old: User, new: User) -> bool:
         """Put `new` in the place of exactly `old`; False, and nothing changed, if there is another. Raises: as `add`."""
         same_name(old, new)
-        row = _row(checked(new))
-
-        def work(connection: sqlite3.Connection) -> bool:
-            if _found(connection, old.username) != old:
-                return False
-            connection.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            return True
-
-        return self._writes.write(work, synced=True)
+        return self._rows.update(old, checked(new))
 
     def remove(self, username: str) -> bool:
         """Delete the user of this name, also one whose row cannot be read; False if there is none. Raises: `Unavailable`."""
-        if not is_name(username):
-            return False
-
-        def work(connection: sqlite3.Connection) -> bool:
-            return connection.execute("DELETE FROM users WHERE name = ?", (username,)).rowcount == 1
-
-        return self._writes.write(work, synced=True)
+        return is_name(username) and self._rows.remove(username)
 
     def list(self, after: str = "", limit: int = 100) -> List[User]:
         """At most `limit` users whose names come after `after`, by name. Raises: `Unavailable`."""
-
-        def work(connection: sqlite3.Connection) -> List[User]:
-            rows = connection.execute(f"{_ROW} WHERE name > ? ORDER BY name LIMIT ?", (after, max(0, limit))).fetchall()
-            return [_user(row) for row in rows]
-
-        return self._reads.read(work)
+        return self._rows.list(after, limit)
 
     def close(self) -> None:
         """Let go of the file. What is asked later opens it again."""
-        self._writes.close()
-        self._reads.close()
+        self._rows.close()
 
 
-def _found(connection: sqlite3.Connection, username: str) -> User | None:
-    row = connection.execute(f"{_ROW} WHERE name = ?", (username,)).fetchone()
-    return None if row is None else _user(row)
-
-
-def _user(row: tuple[Any, ...]) -> User:
-    user = restored(row[0], row[1:])
-    del row
-    if isinstance(user, str):
-        raise Unavailable(f"a row of the users file cannot be read: its column {user}")
-    return user
+def _user(row: tuple[Any, ...]) -> User | str:
+    return restored(row[0], row[1:])
 
 
 def _row(user: User) -> tuple[Any, ...]:

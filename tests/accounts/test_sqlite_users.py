@@ -275,6 +275,6 @@ class TestFaults:
     def test_every_commit_waits_for_the_disk(self, users):
         full = 2
         users.add(FULL)
-        asked = users._writes.read(lambda connection: connection.execute("PRAGMA synchronous").fetchone()[0])
+        asked = users._rows.writes.read(lambda connection: connection.execute("PRAGMA synchronous").fetchone()[0])
         assert asked == full
-        assert users._writes.read(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
+        assert users._rows.writes.read(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
