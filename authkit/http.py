@@ -150,6 +150,7 @@ class Request:
         "state",
         "_headers", "_query", "_body",
     )  # fmt: skip
+    answered = False  # True where the platform has answered the client before it called us: nothing can be refused any more
     lifespan = False  # True for an ASGI app's start-up and shut-down. A class attribute: no client can set it.
     host: str
     method: str

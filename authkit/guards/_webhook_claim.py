@@ -60,6 +60,10 @@ class Kept(Renewed):
             if self._over:
                 self._renewal.forget(self)
 
+    def hold(self) -> None:
+        """It is ours: renew it until the handler is done."""
+        self._renewal.add(self)
+
     def give_up(self) -> None:
         """Nobody knows whether it was made, or waits to hear: let go of it as soon as the store is through with it."""
         self._over = True

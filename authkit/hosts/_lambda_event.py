@@ -81,6 +81,11 @@ class LambdaRequest(Request):
         return _scheme(self) if self.kind is ALB else "https"
 
     @property
+    def answered(self) -> bool:  # type: ignore[override]
+        """Netlify runs a function of such a name in the background, after a 202 (docs.netlify.com, "Background Functions")."""
+        return self.kind is NETLIFY and self.path.endswith("-background")
+
+    @property
     def query_string(self) -> str:  # type: ignore[override]
         if self.kind is V2:
             return _text(self.native.get("rawQueryString")) or ""
