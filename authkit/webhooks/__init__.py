@@ -3,7 +3,19 @@
 from .builtin import schemes
 from .event import WebhookEvent
 from .scheme import Scheme
-from .signing import asign, sign
+from .signing import SignedDelivery, asign, asigned, sign, signed
 from .verifier import Verifier, averify, verify
 
-__all__ = ["Scheme", "Verifier", "WebhookEvent", "asign", "averify", "schemes", "sign", "verify"]
+__all__ = [
+    "Scheme",
+    "SignedDelivery",
+    "Verifier",
+    "WebhookEvent",
+    "asign",
+    "asigned",
+    "averify",
+    "schemes",
+    "sign",
+    "signed",
+    "verify",
+]

@@ -27,8 +27,7 @@ def read(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[s
     Raises: `InvalidSignature` with reason `signature_missing`, `signature_repeated`, `signature_malformed`,
     `timestamp_missing`, `timestamp_malformed`, `id_missing` or `id_malformed`.
     """
-    if not isinstance(headers, Headers):
-        headers = _wanted(scheme.wanted, headers)
+    headers = only(scheme, headers)
     for signature_header, id_header, timestamp_header in scheme.places:  # noqa: B007  # the last two are read below
         lines = headers.get_all(signature_header)
         if lines:
@@ -42,10 +41,10 @@ def read(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[s
         raise InvalidSignature("signature_missing")
     if not isinstance(text, str) or len(text) > MAX_HEADER or not text.isascii():
         raise InvalidSignature("signature_malformed")
-    signatures, timestamp = _items(scheme, text)
+    signatures, timestamp = items(scheme, text)
     if not signatures or len(signatures) > MAX_SIGNATURES:
         raise InvalidSignature("signature_malformed")
-    id = _id(scheme, headers.get_all(id_header)) if id_header is not None else None
+    id = id_of(scheme, headers.get_all(id_header)) if id_header is not None else None
     seconds = None
     if scheme.timed:
         if timestamp_header is not None:
@@ -55,33 +54,37 @@ def read(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[s
             timestamp = lines[0] if lines else None
         if not timestamp:
             raise InvalidSignature("timestamp_missing")
-        seconds = _seconds(timestamp, scheme.unit)
+        seconds = seconds_of(timestamp, scheme.unit)
         if seconds is None:
             raise InvalidSignature("timestamp_malformed")
     return signatures, timestamp, seconds, id
 
 
-def _wanted(wanted: frozenset[str], headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+def only(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
     """The headers that matter; two spellings of one name are a repeated header."""
+    if isinstance(headers, Headers):
+        return headers
+    wanted = scheme.wanted
+    everything = "*" in wanted
     found: dict[str, list[str]] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         if isinstance(name, str):
             lowered = name.lower()
-            if lowered in wanted:
+            if lowered in wanted or everything:
                 found.setdefault(lowered, []).append(value)
     return Headers.of(found)
 
 
-def _items(scheme: Scheme, text: str) -> tuple[list[str], str | None]:
-    """The signatures in the header, and the timestamp if it stands there; no signatures if the header contradicts itself."""
+def items(scheme: Scheme, text: str) -> tuple[list[str], str | None]:
+    """The signatures in a text, and the timestamp if it stands there; no signatures if the text contradicts itself."""
     prefix = scheme.prefix
     if scheme.separator is None:
-        return ([text[len(prefix) :]] if text.startswith(prefix) else []), None
+        return ([text[_length(prefix, text) :]] if text.startswith(prefix) else []), None
     signatures, timestamp = [], None
     mark = scheme.timestamp_item
     for item in text.split(scheme.separator):
         if item.startswith(prefix):
-            signatures.append(item[len(prefix) :])
+            signatures.append(item[_length(prefix, item) :])
         elif mark is not None and item.startswith(mark):
             if timestamp is not None:
                 return [], None
@@ -89,7 +92,11 @@ def _items(scheme: Scheme, text: str) -> tuple[list[str], str | None]:
     return signatures, timestamp
 
 
-def _id(scheme: Scheme, lines: list[str]) -> str | None:
+def _length(prefix: str | tuple[str, ...], text: str) -> int:
+    return len(prefix) if isinstance(prefix, str) else max(len(one) for one in prefix if text.startswith(one))
+
+
+def id_of(scheme: Scheme, lines: list[str]) -> str | None:
     """The delivery's id. One that is not signed may be anything: what is not plain text is left out."""
     if not scheme.signed_id:
         return lines[0] if len(lines) == 1 and _is_plain(lines[0]) else None
@@ -105,7 +112,7 @@ def _is_plain(text: object) -> bool:
     return isinstance(text, str) and 0 < len(text) <= MAX_ID and text.isascii() and text.isprintable()
 
 
-def _seconds(text: object, unit: str) -> float | None:
+def seconds_of(text: object, unit: str) -> float | None:
     """The timestamp in seconds since the epoch, or None. int() alone would take "1_0", spaces and Arabic digits."""
     if not isinstance(text, str) or not text.isascii():
         return None

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from binascii import Error, a2b_base64, b2a_base64, unhexlify
-
-from ..secrets.versions import as_bytes
+from binascii import b2a_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .scheme import Scheme
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -46,31 +42,9 @@ class Mac:
         return outer.digest()  # type: ignore[no-any-return]
 
 
-def derived(scheme: Scheme, secret: str | bytes) -> Mac | None:
-    """The secret as the provider shows it, made into the scheme's key; None if that cannot be.
-
-    It raises nothing: its locals hold the key.
-    """
-    shown = as_bytes(secret)
-    if shown is None:
-        return None
-    prefix = scheme.key_prefix.encode()
-    if prefix and shown.startswith(prefix):
-        shown = shown[len(prefix) :]
-    try:
-        if scheme.key == "base64":
-            # Padding may be missing; anything else that is not base64 would be another key than the sender's.
-            shown = a2b_base64(shown + b"=" * (-len(shown) % 4), strict_mode=True)
-        elif scheme.key == "hex":
-            shown = unhexlify(shown)
-    except Error:
-        return None
-    return Mac(shown, scheme.hash) if shown else None
-
-
 def encoder(encoding: str) -> Callable[[bytes], str]:
     """The function that writes a digest as the scheme does. Signatures are compared so: only one spelling is right."""
-    return {"hex": _hex, "base64": _base64, "base64url": _base64url}[encoding]
+    return {"hex": _hex, "base64": _base64, "base64url": _base64url, "text": _text}[encoding]
 
 
 def _hex(digest: bytes) -> str:
@@ -83,3 +57,7 @@ def _base64(digest: bytes) -> str:
 
 def _base64url(digest: bytes) -> str:
     return _base64(digest).rstrip("=").replace("+", "-").replace("/", "_")
+
+
+def _text(digest: bytes) -> str:
+    return digest.decode("ascii")

@@ -5,29 +5,33 @@ from __future__ import annotations
 import time
 from hmac import compare_digest
 
-from .._run import arun
-from ..errors import InvalidSignature
+from .._run import arun, blocking
+from ..errors import ConfigurationError, InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
 from .delivery import read
 from .event import WebhookEvent
+from .fetched import Fetched
 from .keys import Sealed, keys_of
 from .mac import encoder
+from .options import settled
+from .reading import told
 from .scheme import checked_tolerance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from ..http import Headers
     from ..secrets import Secret, SecretVersions
     from .keys import AnySecret, Keys
-    from .mac import Mac
+    from .reading import Told
     from .scheme import Scheme
 
     # signatures, what is signed before the body, the body, what is signed after it, id, seconds
-    _Delivery: TypeAlias = tuple[list[str], bytes, bytes, bytes, str | None, float | None]
+    _Plain: TypeAlias = tuple[list[str], bytes, bytes, bytes, str | None, float | None]
+    _Delivery: TypeAlias = _Plain | Told
     AnyHeaders: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 KEEP_UNTIMED = 7 * 86_400  # seconds a delivery without a signed time is remembered, so that a replay is told
@@ -37,32 +41,42 @@ class Verifier(Masked):
     """Verifies deliveries under one scheme; build it once.
 
     `secret`: what the provider shows, or a `Secret`, or several of either; every current, pending and not yet expired previous
-    value is accepted. `tolerance`: seconds that a signed time may differ from ours, both ways; None: the scheme's own.
+    value is accepted. None for a scheme whose keys are fetched. `tolerance`: seconds that a signed time may differ from ours,
+    both ways; None: the scheme's own. `fetch`: for such a scheme, what gives the key of a name (PEM, or a JWK; None if there
+    is none) and may block; by default an HTTPS request, where the scheme pins its host. `options`: what else the scheme asks
+    for, by name: one text or several.
 
     Raises: `ConfigurationError` for an unknown scheme, a secret that is missing, empty, or no key under this scheme (a literal
-    one here, any other when it is first read), and a tolerance that is no positive number.
+    one here, any other when it is first read), an option that is missing, and a tolerance that is no positive number.
     """
 
-    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held")
+    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_lowers")
     scheme: Scheme
     tolerance: float
 
     def __init__(
         self,
         scheme: str | Scheme,
-        secret: AnySecret | Sealed | None,
+        secret: AnySecret | Sealed | None = None,
         *,
         tolerance: float | None = None,
         clock: Callable[[], float] = time.time,
+        fetch: Callable[[str], Any] | None = None,
+        **options: Any,
     ) -> None:
         hidden = Sealed(secret)
         del secret  # what is raised below may be shown with its locals
         self.scheme = resolved(scheme)
         hidden.check(self.scheme)
         self.tolerance = self.scheme.tolerance if tolerance is None else checked_tolerance(tolerance)
+        self._options = settled(self.scheme, options)
         self._sealed = hidden
         self._clock = clock
         self._encode = encoder(self.scheme.encoding)
+        self._lowers = self.scheme.encoding == "hex"
+        if fetch is not None and not self.scheme.keyless:
+            raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
+        self._fetched = Fetched(self.scheme, fetch, clock) if self.scheme.keyless else None
         self._held: tuple[tuple[SecretVersions, ...], Keys] = ((), ())
         versions = tuple(found for one in hidden.secrets if (found := one.fresh()) is not None)
         if len(versions) == len(hidden.secrets):
@@ -106,6 +120,8 @@ class Verifier(Masked):
         `keys`, secrets are fetched in place, and may raise as `load` does.
         """
         delivery = self._read(headers, body, now, url, method)
+        if self._fetched is not None:
+            return self._judge(delivery, self._named(delivery))
         if keys is not None:
             return self._judge(delivery, keys)
         versions = self._versions()
@@ -129,6 +145,9 @@ class Verifier(Masked):
     ) -> WebhookEvent:
         """`verify` for a guard's own coroutine, whether the host is sync or async."""
         delivery = self._read(headers, body, now, url, method)
+        if self._fetched is not None:
+            known = self._fetched.kept(delivery.key or "")  # type: ignore[union-attr]  # it is no plain one
+            return self._judge(delivery, self._named(delivery) if known else await blocking(self._named, delivery))
         versions = await self._load()
         try:
             return self._judge(delivery, self._keys(versions))
@@ -144,29 +163,83 @@ class Verifier(Masked):
         if not isinstance(body, bytes):
             raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
         scheme = self.scheme
+        if not scheme.plain:
+            delivery = told(scheme, headers, body, url, method, self._options)
+            now = self._clock() if now is None else now
+            if delivery.seconds is not None:
+                self._check_age(delivery.seconds, now)
+            if delivery.claims:
+                self._check_validity(delivery.claims, now)
+            return delivery
         signatures, timestamp, seconds, id = read(scheme, headers)
         if seconds is not None:
-            now = self._clock() if now is None else now
-            # whole seconds where the sender has no finer ones: 300 s old is 300 s old for all of that second
-            age = (int(now) if scheme.unit == "s" else now) - seconds
-            if age > self.tolerance:
-                raise InvalidSignature("timestamp_too_old")
-            if age < -self.tolerance:
-                raise InvalidSignature("timestamp_in_future")
+            self._check_age(seconds, self._clock() if now is None else now)
         before, after = scheme.around(id, timestamp, method, url)
-        if scheme.encoding == "hex":
+        if self._lowers:
             signatures = [signature.lower() for signature in signatures]
         return signatures, before, body, after, id, seconds
 
+    def _check_age(self, seconds: float, now: float) -> None:
+        # whole seconds where the sender has no finer ones: 300 s old is 300 s old for all of that second
+        age = (int(now) if self.scheme.unit == "s" else now) - seconds
+        if age > self.tolerance:
+            raise InvalidSignature("timestamp_too_old")
+        if age < -self.tolerance:
+            raise InvalidSignature("timestamp_in_future")
+
+    def _check_validity(self, claims: Mapping[str, Any], now: float) -> None:
+        """The times that a JWT sets itself (RFC 7519 sections 4.1.4 and 4.1.5), where it does."""
+        for name, reason in (("exp", "timestamp_too_old"), ("nbf", "timestamp_in_future")):
+            value: Any = claims.get(name)
+            if name not in claims:
+                continue
+            if type(value) not in (int, float):
+                raise InvalidSignature("timestamp_malformed")
+            late = now - value
+            if (late >= self.tolerance) if name == "exp" else (-late > self.tolerance):
+                raise InvalidSignature(reason)
+
     def _judge(self, delivery: _Delivery, keys: Keys) -> WebhookEvent:
         """The event, if one of these keys made one of the signatures."""
+        if type(delivery) is not tuple:
+            return self._judge_told(delivery, keys)  # type: ignore[arg-type]  # the only other kind
         signatures, before, body, after, id, seconds = delivery
         matched = _matched(keys, signatures, self._encode, before, body, after)
         if matched is None:
             raise InvalidSignature("signature_mismatch")
         _, secret, version, called = matched
-        secret.note_use(version)
-        return WebhookEvent(self.scheme.name, body, id, seconds, called, self.scheme.signed_id, before, after)
+        secret.note_use(version)  # type: ignore[union-attr]  # no plain scheme fetches keys
+        scheme = self.scheme
+        return WebhookEvent(
+            scheme.name, body, id, seconds, called, scheme.signed_id, before, after, scheme.event_places, scheme.covers_body
+        )
+
+    def _judge_told(self, delivery: Told, keys: Keys) -> WebhookEvent:
+        """Every part has to be signed, by one and the same key."""
+        matched = None
+        for key in keys:
+            held = [key[0].matches(part.signatures, part.contents) for part in delivery.parts]  # all of them
+            if all(held) and matched is None:
+                matched = key
+        if matched is None:
+            raise InvalidSignature("signature_mismatch")
+        _, secret, version, called = matched
+        if secret is not None:
+            secret.note_use(version)
+        scheme = self.scheme
+        before, _, after = delivery.parts[0].contents[0]
+        if not scheme.covers_body:
+            before = b"\0".join(chunk for part in delivery.parts for chunk in part.contents[0])
+        return WebhookEvent(
+            scheme.name, delivery.body, delivery.id, delivery.seconds, called, scheme.signed_id, before, after,
+            scheme.event_places, scheme.covers_body,
+        )  # fmt: skip
+
+    def _named(self, delivery: _Delivery) -> Keys:
+        """The key that the delivery names, which may have to be fetched."""
+        fetched: Any = self._fetched
+        name: Any = delivery.key  # type: ignore[union-attr]  # no plain scheme fetches keys
+        return ((fetched.key(name), None, "current", "current"),)
 
     def _keys(self, versions: tuple[SecretVersions, ...]) -> Keys:
         held, keys = self._held
@@ -189,6 +262,7 @@ def verify(
     method: str = "POST",
     now: float | None = None,
     tolerance: float | None = None,
+    **options: Any,
 ) -> WebhookEvent:
     """The delivery as an event, if its signature holds: see `Verifier`, which is built once for many.
 
@@ -197,7 +271,7 @@ def verify(
     """
     hidden = Sealed(secret)
     del secret  # what is raised below may be shown with its locals
-    return Verifier(scheme, hidden, tolerance=tolerance).verify(headers, body, now, url, method)
+    return Verifier(scheme, hidden, tolerance=tolerance, **options).verify(headers, body, now, url, method)
 
 
 async def averify(
@@ -209,16 +283,17 @@ async def averify(
     method: str = "POST",
     now: float | None = None,
     tolerance: float | None = None,
+    **options: Any,
 ) -> WebhookEvent:
     """`verify` on an event loop, which it does not block."""
     hidden = Sealed(secret)
     del secret
-    return await Verifier(scheme, hidden, tolerance=tolerance).averify(headers, body, now, url, method)
+    return await Verifier(scheme, hidden, tolerance=tolerance, **options).averify(headers, body, now, url, method)
 
 
 def _matched(
     keys: Keys, signatures: list[str], encode: Callable[[bytes], str], before: bytes, body: bytes, after: bytes
-) -> tuple[Mac, Secret, str, str | int] | None:
+) -> tuple[Any, Secret | None, str, str | int] | None:
     """The first key that matches. Every key meets every signature, so that time does not tell which matched.
 
     Expected signatures live in this frame only, and it raises nothing: they reach no log.
