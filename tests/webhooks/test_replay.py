@@ -46,7 +46,9 @@ def test_of_many_threads_one_has_it(replay, store):
     rounds = 5 if store.blocks else 50
     for number in range(rounds):
         found: list[str] = []
-        threads = [threading.Thread(target=lambda n=number: found.append(replay.begin(f"e{n}")[0])) for _ in range(8)]
+        threads = [
+            threading.Thread(target=lambda n=number, found=found: found.append(replay.begin(f"e{n}")[0])) for _ in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
