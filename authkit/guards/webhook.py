@@ -1,20 +1,28 @@
-"""Did the provider really send this? `verify_webhook`: a signature over the raw body, before anything parses it."""
+"""Did the provider really send this, and is it handled already? `verify_webhook`: a signature over the raw body, and claims."""
 
 from __future__ import annotations
 
 from .._guard import Guard
+from .._run import blocking
 from ..decision import Allow, Deny
-from ..errors import ConfigurationError, InvalidSignature
+from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
 from ..webhooks import Scheme, Verifier
 from ..webhooks.keys import Sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Literal
 
     from ..decision import Decision
-    from ..http import Request
+    from ..http import Request, Response
+    from ..stores import Store
+    from ..webhooks import WebhookEvent
+    from ..webhooks.replay import Replay
+    from ._webhook_claim import Kept
+    from ._webhook_handshake import Answers
+
+BACK_IN = 10  # seconds after which a sender may ask again about an event that is being handled
 
 
 class VerifyWebhook(Guard):
@@ -24,21 +32,89 @@ class VerifyWebhook(Guard):
     needs_body = True
     fills = ("webhook",)
 
-    def __init__(self, verifier: Verifier, url: str | Callable[[Request], str] | None, max_body: int) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        url: str | Callable[[Request], str] | None,
+        max_body: int,
+        replay: Replay | None,
+        answers: Answers | None,
+    ) -> None:
         self._verifier = verifier
         self._url = url
         self.body_limit = max_body
+        self._replay = replay
+        self._answers = answers
+        self._bare = b"" if answers is not None and answers.bare else None  # a refusal without a body
+        self._target = url is None and verifier.scheme.needs == "target"
+        if replay is not None:
+            self.needs_handler = True  # done, or not: that is for its response to say
+            self.after = self._answered
 
     async def warm(self) -> None:
-        await self._verifier.load()
+        try:
+            await self._verifier.load()
+        except SecretNotFound:
+            if self._answers is None or not self._answers.captures:
+                raise
 
     async def check(self, request: Request) -> Decision:
-        url = self._url(request) if callable(self._url) else self._url
+        if request.answered:
+            raise ConfigurationError(
+                "verify_webhook guards a background function: its sender was told 202 before anything was verified"
+            )
+        answers = self._answers
+        if answers is not None and not answers.signed and (answer := await answers.before(request)) is not None:
+            return answer
+        url = _target(request) if self._target else self._url(request) if callable(self._url) else self._url
         try:
             event = await self._verifier.verifying(request.headers, request.body, url=url, method=request.method)
         except InvalidSignature as error:
-            return Deny(401, "invalid_signature", reason=error.reason)
+            return Deny(401, "invalid_signature", reason=error.reason, respond=self._bare)
+        if answers is not None and answers.signed and (answer := await answers.after(request, event)) is not None:
+            return answer
+        if self._replay is None:
+            return Allow(values={"webhook": event})
+        return await self._claim(request, event, self._replay)
+
+    async def _claim(self, request: Request, event: WebhookEvent, replay: Replay) -> Decision:
+        """Go on with an event that nobody has handled, or is handling, and is ours from here to the end of its response."""
+        from ._webhook_claim import Kept, renewal_of
+
+        left = request.seconds_left()
+        claim = replay.claim(event.replay_key, None if left is None else left + 1)
+        kept = Kept(claim, self._verifier.keep, renewal_of(replay.lease), request.state)
+        try:
+            standing = await blocking(kept.begin) if claim.blocks else kept.begin()
+        except BaseException:  # cancelled, or no answer: the claim may have been made all the same
+            kept.give_up()
+            raise
+        if standing == "done":
+            return Deny(200, "already_handled", respond=b"")
+        if standing == "busy":
+            return Deny(409, "in_progress", respond=b"", headers={"retry-after": str(BACK_IN)})
+        if left is None:  # else the process ends with the claim
+            kept.hold()
+        state = request.state
+        state.closing = [*(state.closing or ()), kept]
+        state.kept = {**(state.kept or {}), id(self): kept}
         return Allow(values={"webhook": event})
+
+    def _answered(self, request: Request, response: Response | None) -> None:
+        kept: Kept | None = (request.state.kept or {}).get(id(self))
+        if kept is not None:
+            kept.answered(response)
+
+
+def _target(request: Request) -> str:
+    """Path and query, for a scheme that reads them: a token in the URL, say. The host and its headers have no part in it."""
+    if request.query_string or not request.query:
+        query = request.query_string
+    else:
+        from urllib.parse import urlencode
+
+        query = urlencode(request.query)
+    return f"{request.raw_path or request.path}?{query}" if query else request.raw_path or request.path
 
 
 def verify_webhook(
@@ -46,29 +122,57 @@ def verify_webhook(
     *,
     secret: Any,
     tolerance: float | None = None,
-    replay: None = None,
+    replay: Store | Replay | None = None,
     url: str | Callable[[Request], str] | None = None,
     max_body: int | None = None,
-    handshake: None = None,
+    handshake: Callable[..., Any] | Literal[False] | None = None,
+    **options: Any,
 ) -> Guard:
-    """The delivery is signed with the secret that we share with its sender, and lately.
+    """The delivery is signed with the secret that we share with its sender, and lately; with `replay`, it is handled once.
 
-    The handler's parameter `webhook` is filled with the `WebhookEvent`; the body is handed on as it was received.
+    The handler's parameter `webhook` is filled with the `WebhookEvent`; the body is handed on as it was received. Refused: 401,
+    the body not parsed, the handler not entered.
 
     `secret`: a `Secret` or literal, or several. `tolerance`: seconds a signed time may differ from ours, both ways; None: the
     scheme's own. `url`: for schemes that sign it, as the provider has it: text, or made from the request; never take it from a
-    Host or forwarded header. `max_body`: bytes; None: the scheme's own. Refused: 401, the body not parsed, the handler not
-    entered.
+    Host or forwarded header. `max_body`: bytes, and 413 above; None: the scheme's own. `options`: what the scheme asks for by
+    name, and `verify_token` where its handshake does.
 
-    Not checked yet: whether the same delivery was handled before. Until `replay` is there, the handler looks at `webhook.id`.
+    `replay`: a store, or a `webhooks.Replay` that says more. An event whose handler has returned a status below 400 is done: it
+    is answered with 200, and the handler not entered again. One that is being handled is 409; one that failed may be delivered
+    again at once, one whose process was killed when its claim has run out. A store that does not answer is 503. None: not
+    checked; the handler looks at `webhook.id` itself.
 
-    Raises: `ConfigurationError` for an unknown scheme, a secret that is missing or empty, or an option that is not there yet.
+    `handshake`: what a sender asks to see whose endpoint this is. None: answered, where it needs nothing more than the secret
+    and the options. A callable is asked where it does: with the secret that a sender hands over (Asana, Notion; only while
+    there is none), or the `WebhookEvent` (SNS; its SubscribeURL is never fetched here); it agrees by returning True. False: no
+    handshake is answered.
+
+    Not checked: what happened to the event before it was signed, and whether events arrive in order, or at all.
+
+    Raises: `ConfigurationError` for an unknown scheme or option, and a secret, option or `max_body` that is missing or wrong.
     """
     sealed = Sealed(secret)
+    token = None
+    if "verify_token" in options:
+        from ._webhook_handshake import Token
+
+        token = Token(options.pop("verify_token"))
     del secret  # what is raised below may be shown with its locals
-    if replay is not None or handshake is not None:
-        raise ConfigurationError("verify_webhook: replay and handshake are not there yet in this version")
     if max_body is not None and (type(max_body) is not int or max_body < 1):
         raise ConfigurationError("verify_webhook: max_body is a positive number of bytes")
-    verifier = Verifier(scheme, sealed, tolerance=tolerance)
-    return VerifyWebhook(verifier, url, verifier.scheme.max_body if max_body is None else max_body)
+    if url is not None and not isinstance(url, str) and not callable(url):
+        raise ConfigurationError("verify_webhook: url is text, or a callable that makes it from the request")
+    verifier = Verifier(scheme, sealed, tolerance=tolerance, **options)
+    if handshake is None and token is None and verifier.scheme.handshake is None:
+        answering = None
+    else:
+        from ._webhook_handshake import answers
+
+        answering = answers(verifier, handshake, token)
+    claims = None
+    if replay is not None:
+        from ..webhooks.replay import Replay
+
+        claims = replay if isinstance(replay, Replay) else Replay(replay)
+    return VerifyWebhook(verifier, url, verifier.scheme.max_body if max_body is None else max_body, claims, answering)
