@@ -169,14 +169,14 @@ class Tokens(Paired):
         ttl: int | None,
         now: int | None = None,
         jti: str | None = None,
-        gen: str = ".",
+        gen: str | None = None,
     ) -> str:
         signing_key(state)
         if ttl is not None and (type(ttl) is not int or not 0 < ttl <= self._span):
             raise ValueError(f"ttl is a whole number of seconds from 1 to {self._span}")
         if now is None:
             now = int(self._clock())
-        further = {"jti": jti or self._jti()} if gen == "." else {"jti": jti or self._jti(), "gen": gen}
+        further = {"jti": jti or self._jti()} if gen is None else {"jti": jti or self._jti(), "gen": gen}
         return self._signed(state, subject, scopes, roles, claims or {}, now, now + (ttl or self.access_ttl), further)
 
     def verify(self, token: str) -> Principal:

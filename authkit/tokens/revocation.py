@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from ..stores import Store
 
     T = TypeVar("T")
-    # What is asked about a token: the store's keys; its iat; the two halves of its gen; whether it belongs to a family.
-    Unit: TypeAlias = tuple[Keys, float, str, str, bool]
+    # What is asked about a token: the store's keys; its iat; the two halves of its gen, the second None for what was issued
+    # without a store; whether it belongs to a family.
+    Unit: TypeAlias = tuple[Keys, float, str, str | None, bool]
 
 SKEW = 300  # seconds: the largest leeway there is, by which the clocks of those who issue and of the store may differ
 ATTEMPTS = 50  # of a change that others make at the same time
+_LEAST = 400 * 86_400  # seconds that a subject's revocation is remembered: other `Tokens` of the issuer may have longer sessions
 _BORN_FOR = 10 * 366 * 86_400  # seconds
 
 
@@ -93,7 +95,7 @@ class Revocations:
             raise InvalidToken("token_claims")
         key = self.family_key(sid) if in_family else self.token_key(jti)  # type: ignore[arg-type]
         keys: Keys = (self._of(self.owner(subject)), key, self._born) if proof else (self._of(self.owner(subject)), key)
-        return keys, iat, proof, nonce, in_family  # type: ignore[return-value]
+        return keys, iat, proof, nonce if in_family or "gen" in claims else None, in_family  # type: ignore[return-value]
 
     def recalls(self, unit: Unit, now: float) -> bool:
         """Whether it is known without I/O that nothing of this was revoked."""
@@ -141,15 +143,21 @@ class Revocations:
         fault = self.fault(iat, proof, nonce, epoch, values[0], born)
         return fault or ("token_revoked" if (values[1] is None) is in_family else None)
 
-    def fault(self, iat: float, proof: str, nonce: str, epoch: float, revoked: bytes | None, born: bytes | None) -> str | None:
-        """Why what was issued at `iat` does not count any more, or None: by the store's epoch, and by its subject's record."""
+    def fault(
+        self, iat: float, proof: str, nonce: str | None, epoch: float, revoked: bytes | None, born: bytes | None
+    ) -> str | None:
+        """Why what was issued at `iat` does not count any more, or None: by the store's epoch, and by its subject's record.
+
+        Whoever asks the store before they issue anything finds the record, whatever the clocks say: what does not show the
+        nonce is older than it. Of what was issued without a store only the time tells.
+        """
         if iat <= epoch + self._leeway and not (
             proof and born is not None and same(proof.encode(), _proof(born, epoch).encode())
         ):
             return "store_reset"
         if revoked is not None:
             until, latest = _read(revoked)
-            if iat <= until and not (nonce and same(nonce.encode(), latest.encode())):
+            if iat <= until if nonce is None else not same(nonce.encode(), latest.encode()):
                 return "token_revoked"
         return None
 
@@ -190,14 +198,18 @@ class Revocations:
         raise StoreUnavailable("a session is refreshed too often to be revoked")
 
     def revoke_subject(self, subject: str) -> None:
-        """Let nothing count that was issued to this subject before now, by whatever clock."""
+        """Let nothing count that was issued to this subject before now, by whatever clock.
+
+        Remembered for twice as long as a session may rest: a clock that was ahead may have made it that long.
+        """
         key, nonce = self._of(self.owner(subject)), base64url.encode(self._random(9)).decode()
+        kept = min(max(_LEAST, 2 * self._span), _BORN_FOR) + 3 * SKEW
         try:
             for _ in range(ATTEMPTS):
                 found, until = self.store.get(key), self._clock() + SKEW
                 if found is not None:
                     until = max(until, _read(found)[0])
-                if self.store.swap(key, found, f"{until!r} {nonce}".encode(), self._span + 3 * SKEW):
+                if self.store.swap(key, found, f"{until!r} {nonce}".encode(), kept):
                     return
         finally:
             self._answers.drop()
