@@ -2,7 +2,7 @@
 
 Fields: `{id}`, `{timestamp}`, `{method}`, `{url}`, `{path}` (with its query), `{query}`, `{body}`, `{body_sha256}` in hex,
 `{body_crc32}` in decimal, `{params}` (a form's fields, name and value, each once, sorted), `{option:name}`, `{lines:A,B?}`
-(each member of the JSON body as its name and value on a line each), `{signed_headers:X-List}` (`name:value;` of the headers that
+(each member of the JSON body, name and value on a line each), `{signed_headers:X-List}` (`name:value;` of the headers that
 the list names) and any place of `places`, a header as `{header:X-Name}`. A name that ends in "?" may be missing.
 """
 
@@ -33,11 +33,11 @@ MAX_LIST = 50  # headers that a delivery may say are signed
 class Filling:
     """What a template is filled with. `root`: where paths of the body begin."""
 
-    __slots__ = ("sent", "id", "timestamp", "url", "options", "hashed", "root")
+    __slots__ = ("sent", "id", "timestamp", "url", "options", "hashed", "root", "timed_by")
 
     def __init__(
         self, sent: Sent, id: str | None, timestamp: str | None, url: str, options: Mapping[str, str], hashed: bool,
-        root: Sequence[str],
+        root: Sequence[str], timed_by: str | None,
     ) -> None:  # fmt: skip
         self.sent = sent
         self.id = id
@@ -46,6 +46,7 @@ class Filling:
         self.options = options
         self.hashed = hashed  # a hash of the body stands elsewhere in what is signed
         self.root = root
+        self.timed_by = timed_by  # the header that has the timestamp
 
 
 def compiled(scheme: str, template: str) -> tuple[Segment, ...]:
@@ -83,9 +84,10 @@ def contents(
     """
     urls = list(dict.fromkeys(FORMS[form](sent.url or "") for form in scheme.urls))
     names = [name for name in scheme.options if f"option:{name}" in scheme.fields]
+    timed_by = next((row[2].name for row in scheme.rows if row[2] is not None and row[2].kind == "header"), None)
     found = []
     for url, *values in product(urls, *(options[name] for name in names)):
-        filling = Filling(sent, id, timestamp, url, dict(zip(names, values, strict=True)), hashed, root)
+        filling = Filling(sent, id, timestamp, url, dict(zip(names, values, strict=True)), hashed, root, timed_by)
         found.append(_filled(scheme.segments, filling))
     return found
 
@@ -153,7 +155,7 @@ def _signed_headers(filling: Filling, listing: str) -> str:
         if len(found) != 1 or not isinstance(found[0], str):
             raise InvalidSignature("field_malformed" if found else "field_missing")
         values.append(f"{name}:{found[0].strip()}")
-    if filling.timestamp is None or not any(value.endswith(f":{filling.timestamp}") for value in values):
+    if filling.timed_by is not None and filling.timed_by not in names:
         raise InvalidSignature("timestamp_missing")
     return ";".join(values)
 

@@ -164,12 +164,12 @@ def _check_hash(scheme: Scheme, sent: Sent, root: Sequence[str]) -> bool:
 
 def _key(scheme: Scheme, sent: Sent) -> str | None:
     """The name of the key, if it is one that the scheme's keys may have. It is the sender's word: nothing else is fetched."""
-    if scheme.key_place is None:
+    if not scheme.key_places:
         return None
     import re
 
-    text = _one(sent, scheme.key_place, (), "key_refused")
-    if not text:
+    text = next((found for place in scheme.key_places if (found := _one(sent, place, (), "key_refused"))), None)
+    if text is None:
         raise InvalidSignature("key_missing")
     if len(text) > MAX_KEY or not text.isascii() or re.fullmatch(scheme.key_url, text) is None:
         raise InvalidSignature("key_refused")

@@ -63,7 +63,7 @@ class Scheme(_Value):
         "body_hash", "body_hash_encoding", "algorithm", "hash", "jws", "key", "key_prefix", "key_from", "key_url", "encoding",
         "unit", "tolerance", "max_body", "verified", "expect", "idempotency", "handshake",
         "timed", "signed_id", "covers_body", "options", "plain", "needs", "places", "rows", "wanted", "after_id", "fields",
-        "segments", "hash_place", "key_place", "also_places", "expected", "event_places",
+        "segments", "hash_place", "key_places", "also_places", "expected", "event_places",
         "_before", "_after",
     )  # fmt: skip
     name: str
@@ -84,7 +84,7 @@ class Scheme(_Value):
     jws: tuple[str, ...]
     key: str
     key_prefix: str | tuple[str, ...]
-    key_from: str
+    key_from: tuple[str, ...]
     key_url: str
     encoding: str
     unit: str
@@ -107,7 +107,7 @@ class Scheme(_Value):
     fields: frozenset[str]
     segments: tuple[Segment, ...]
     hash_place: Place | None
-    key_place: Place | None
+    key_places: tuple[Place, ...]
     also_places: tuple[Place, ...]
     expected: tuple[tuple[Place, str], ...]
     event_places: tuple[Place, ...]
@@ -135,7 +135,7 @@ class Scheme(_Value):
         jws: Sequence[str] = (),
         key: Literal["text", "base64", "hex", "pem", "der", "fetched"] = "text",
         key_prefix: str | tuple[str, ...] = "",
-        key_from: str = "",
+        key_from: str | Sequence[str] = (),
         key_url: str = "",
         encoding: Literal["hex", "base64", "base64url", "text"] = "hex",
         unit: Literal["s", "ms", "rfc3339"] = "s",
@@ -149,7 +149,7 @@ class Scheme(_Value):
         given = {
             "name": name, "signature": _texts(signature), "also": _texts(also), "separator": separator, "prefix": prefix,
             "timestamp_item": timestamp_item, "each": each, "id": _texts(id), "timestamp": _texts(timestamp), "signed": signed,
-            "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix, "key_from": key_from,
+            "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix, "key_from": _texts(key_from),
             "key_url": key_url, "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
             "expect": tuple(expect.items() if hasattr(expect, "items") else expect), "idempotency": _texts(idempotency),
             "handshake": handshake,
@@ -178,10 +178,10 @@ class Scheme(_Value):
         asked += [field.partition(":")[2] for field in sorted(fields) if field.startswith("option:")]
         also = places(name, "also", self.also)
         hash_place = place(name, "body_hash", self.body_hash) if self.body_hash else None
-        key_place = place(name, "key_from", self.key_from) if self.key_from else None
+        key_places = places(name, "key_from", self.key_from)
         event_places = places(name, "idempotency", self.idempotency)
         everything = [one for row in rows for one in row if one is not None]
-        everything += [*also, *(one for one, _ in expected), *(one for one in (hash_place, key_place) if one is not None)]
+        everything += [*also, *(one for one, _ in expected), *key_places, *([hash_place] if hash_place is not None else [])]
         headers = [one.name for one in (*everything, *event_places) if one.kind == "header"]
         headers += ["*" for field in fields if field.startswith("signed_headers:")]  # any header may be
         headers += [field.partition(":")[2].removesuffix("?").lower() for field in fields if field.startswith("header:")]
@@ -196,22 +196,18 @@ class Scheme(_Value):
             "also_places": also,
             "expected": expected,
             "hash_place": hash_place,
-            "key_place": key_place,
+            "key_places": key_places,
             "event_places": event_places,
             "timed": bool(timestamps) or self.timestamp_item is not None,
             "signed_id": "id" in fields,
             "after_id": self.signed.partition("{id}")[2].partition("{")[0],
             "needs": _needs(everything, fields),
             "covers_body": self.algorithm != "token"
-            and (
-                bool(fields & {"body", "body_sha256", "body_crc32"})
-                or hash_place is not None
-                or self.algorithm == "jws-detached"
-            ),
+            and (bool(fields & {"body", "body_sha256"}) or hash_place is not None or self.algorithm == "jws-detached"),
             "plain": self.algorithm == "hmac"
             and self.encoding != "text"
             and isinstance(self.prefix, str)
-            and not (also or expected or hash_place or key_place or self.each)
+            and not (also or expected or hash_place or key_places or self.each)
             and self.urls == ("as_given",)
             and fields <= set(SIMPLE)
             and "body" in fields

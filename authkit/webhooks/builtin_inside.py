@@ -1,0 +1,49 @@
+"""Senders who put the signature into the body, and sign some of it."""
+
+from __future__ import annotations
+
+from .scheme import Scheme
+
+INSIDE = (
+    # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the event itself is not signed
+    Scheme(
+        "mailgun",
+        signature="body:signature.signature",
+        timestamp="body:signature.timestamp",
+        signed="{timestamp}{body:signature.token}",
+        idempotency="body:signature.token",
+        verified=True,
+    ),
+    Scheme(
+        "mailgun-form",
+        signature="form:signature",
+        timestamp="form:timestamp",
+        signed="{timestamp}{form:token}",
+        idempotency="form:token",
+        verified=True,
+    ),
+    # https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures: of each item, eight members are signed
+    Scheme(
+        "adyen",
+        signature="body:NotificationRequestItem.additionalData.hmacSignature",
+        each="notificationItems",
+        signed=":".join(
+            "{body:NotificationRequestItem." + member + "}"
+            for member in (
+                "pspReference?",
+                "originalReference?",
+                "merchantAccountCode",
+                "merchantReference?",
+                "amount.value",
+                "amount.currency",
+                "eventCode",
+                "success",
+            )
+        ),
+        key="hex",
+        encoding="base64",
+        verified=True,
+    ),
+)
+
+UNVERIFIED = (Scheme("adyen-platform", signature="HmacSignature", key="hex", encoding="base64"),)

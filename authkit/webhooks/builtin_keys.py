@@ -1,0 +1,94 @@
+"""Senders who sign with a private key. Who verifies has the public one, or fetches it from where the scheme pins it."""
+
+from __future__ import annotations
+
+from .scheme import Scheme
+
+_SNS = Scheme(
+    "aws-sns",
+    signature="body:Signature",
+    timestamp="body:Timestamp",
+    signed="{lines:Message,MessageId,Subject?,SubscribeURL?,Timestamp,Token?,TopicArn,Type}",
+    algorithm="rsa",
+    key="fetched",
+    key_from=("body:SigningCertURL", "body:SigningCertUrl"),  # the second in events of Lambda
+    key_url=r"https://sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]{1,200}\.pem",
+    encoding="base64",
+    unit="rfc3339",
+    tolerance=3600,
+    expect={"body:SignatureVersion": "2", "body:TopicArn": "{topic_arn}"},
+    idempotency="body:MessageId",
+    handshake="sns",
+    verified=True,
+)
+
+KEYS = (
+    # https://github.com/standard-webhooks/standard-webhooks (spec), signatures "v1a"
+    Scheme(
+        "standard-webhooks-v1a",
+        signature=("webhook-signature", "svix-signature"),
+        separator=" ",
+        prefix="v1a,",
+        id=("webhook-id", "svix-id"),
+        timestamp=("webhook-timestamp", "svix-timestamp"),
+        signed="{id}.{timestamp}.{body}",
+        algorithm="ed25519",
+        key="base64",
+        key_prefix=("whpk_", "whsk_"),
+        encoding="base64",
+        verified=True,
+    ),
+    # https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint
+    Scheme(
+        "discord",
+        signature="X-Signature-Ed25519",
+        timestamp="X-Signature-Timestamp",
+        signed="{timestamp}{body}",
+        algorithm="ed25519",
+        key="hex",
+        idempotency="body:id",
+        handshake="discord",
+        verified=True,
+    ),
+    # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+    Scheme(
+        "sendgrid",
+        signature="X-Twilio-Email-Event-Webhook-Signature",
+        timestamp="X-Twilio-Email-Event-Webhook-Timestamp",
+        signed="{timestamp}{body}",
+        algorithm="ecdsa",
+        key="der",
+        encoding="base64",
+        verified=True,
+    ),
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html; the version is a setting of the topic, and
+    # whoever sends shall not choose the hash
+    _SNS,
+    _SNS.but(name="aws-sns-v1", hash="sha1", expect={"body:SignatureVersion": "1", "body:TopicArn": "{topic_arn}"}),
+    # https://developer.paypal.com/api/rest/webhooks/rest/#link-integrationmode: of the body, a checksum is signed
+    Scheme(
+        "paypal",
+        signature="PAYPAL-TRANSMISSION-SIG",
+        id="PAYPAL-TRANSMISSION-ID",
+        timestamp="PAYPAL-TRANSMISSION-TIME",
+        signed="{id}|{timestamp}|{option:webhook_id}|{body_crc32}",
+        algorithm="rsa",
+        key="fetched",
+        key_from="PAYPAL-CERT-URL",
+        key_url=r"https://api(-m)?(\.sandbox)?\.paypal\.com/v1/notifications/certs/[A-Za-z0-9_-]{1,200}",
+        encoding="base64",
+        unit="rfc3339",
+        expect={"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
+        verified=True,
+    ),
+    # https://docs.wise.com/guides/developer/webhooks/event-handling; Wise shows the key, one for each environment
+    Scheme(
+        "wise",
+        signature="X-Signature-SHA256",
+        algorithm="rsa",
+        key="pem",
+        encoding="base64",
+        id="X-Delivery-Id",
+        verified=True,
+    ),
+)

@@ -1,0 +1,64 @@
+"""Senders who sign nothing: a secret comes along with each delivery, and whoever sees one can make another."""
+
+from __future__ import annotations
+
+from .scheme import Scheme
+
+TOKENS = (
+    # https://docs.gitlab.com/user/project/integrations/webhooks/; the secret token, and the signing token that takes its place
+    Scheme("gitlab", signature="X-Gitlab-Token", algorithm="token", encoding="text", id="Idempotency-Key", verified=True),
+    Scheme(
+        "gitlab-signed",
+        signature="webhook-signature",
+        separator=" ",
+        prefix="v1,",
+        id="webhook-id",
+        timestamp="webhook-timestamp",
+        signed="{id}.{timestamp}.{body}",
+        key="base64",
+        key_prefix="whsec_",
+        encoding="base64",
+        verified=True,
+    ),
+    # https://developer.okta.com/docs/concepts/event-hooks/; the secret is the whole value of the header
+    Scheme(
+        "okta",
+        signature="Authorization",
+        algorithm="token",
+        encoding="text",
+        idempotency="body:eventId",
+        handshake="okta",
+        verified=True,
+    ),
+    # https://auth0.com/docs/customize/log-streams/custom-log-streams
+    Scheme("auth0", signature="Authorization", algorithm="token", encoding="text", verified=True),
+    # https://developers.deepgram.com/docs/using-callbacks-to-return-transcripts-to-your-server; the name of the API key
+    Scheme("deepgram", signature="dg-token", algorithm="token", encoding="text", verified=True),
+    # https://gumroad.com/ping: no header at all; the token is one that you put into the URL yourself
+    Scheme("gumroad", signature="query:token", algorithm="token", encoding="text", idempotency="form:sale_id", verified=True),
+    # https://www.chargebee.com/docs/2.0/webhook_settings.html; the secret is "user:password"
+    Scheme(
+        "chargebee",
+        signature="Authorization",
+        prefix="Basic ",
+        algorithm="token",
+        encoding="base64",
+        idempotency="body:id",
+        verified=True,
+    ),
+    # https://postmarkapp.com/developer/webhooks/webhooks-overview#protecting-your-webhook
+    Scheme("postmark", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64", verified=True),
+)
+
+UNVERIFIED = (
+    Scheme("recurly", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64"),
+    Scheme("flutterwave", signature="verif-hash", algorithm="token", encoding="text"),
+    Scheme(
+        "telegram",
+        signature="X-Telegram-Bot-Api-Secret-Token",
+        algorithm="token",
+        encoding="text",
+        idempotency="body:update_id",
+    ),
+    Scheme("figma", signature="body:passcode", algorithm="token", encoding="text"),
+)
