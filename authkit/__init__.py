@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .guards.access import require_scopes as require_scopes
     from .guards.address import allow_ips as allow_ips
     from .guards.address import deny_ips as deny_ips
+    from .guards.api_key import require_api_key as require_api_key
     from .guards.bearer import require_auth as require_auth
     from .guards.rate import rate_limit as rate_limit
     from .guards.webhook import verify_webhook as verify_webhook
@@ -48,6 +49,7 @@ _PLACES = {
     ),
     "guards.access": ("require", "require_roles", "require_scopes"),
     "guards.address": ("allow_ips", "deny_ips"),
+    "guards.api_key": ("require_api_key",),
     "guards.bearer": ("require_auth",),
     "guards.rate": ("rate_limit",),
     "guards.webhook": ("verify_webhook",),
@@ -82,6 +84,7 @@ __all__ = [
     "public",
     "rate_limit",
     "require",
+    "require_api_key",
     "require_auth",
     "require_roles",
     "require_scopes",
