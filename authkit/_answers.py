@@ -46,10 +46,13 @@ class Answers:
                 self._kept[keys] = (wall, monotonic, answer)
 
     def drop(self) -> None:
-        """Something was revoked."""
-        with self._lock:
-            self.turn += 1
-            self._kept = {}
+        """Something was revoked: nobody's answers count. Other objects may stand for the same store."""
+        with _lock:
+            everybody = [] if _all is None else list(_all.values())
+        for each in (self, *everybody):
+            with each._lock:
+                each.turn += 1
+                each._kept = {}
 
 
 _all: MutableMapping[Any, Answers] | None = None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SKEW = 300  # seconds: the largest leeway there is, by which the clocks of those who issue and of the store may differ
 ATTEMPTS = 50  # of a change that others make at the same time
-_LEAST = 400 * 86_400  # seconds that a subject's revocation is remembered: other `Tokens` of the issuer may have longer sessions
+_LEAST = 400 * 86_400  # seconds that a subject's revocation is remembered: other `Tokens` may have longer sessions
 _BORN_FOR = 10 * 366 * 86_400  # seconds
 
 

@@ -115,8 +115,8 @@ def test_whoever_was_revoked_stays_so_however_wrong_the_clock_of_the_login_was(m
     assert refused(theirs, pair.refresh_token) == refused(ours, pair.refresh_token) == "token_revoked"
     assert verdict(theirs, text) == verdict(theirs, pair.access_token) == "token_revoked"
     memory.clock.now += max(0, apart) + 10  # the time has come that they say they were issued at
-    for token in (text, pair.access_token):
-        assert verdict(ours, token) in ("token_revoked", "token_expired")
+    for each in (text, pair.access_token):
+        assert verdict(ours, each) in ("token_revoked", "token_expired")
     assert verdict(ours, ours.issue("alice")) == verdict(ours, ours.issue_pair("alice").access_token) == "alice"
 
 

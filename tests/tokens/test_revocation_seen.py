@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authkit import Allow, Deny, InvalidToken, Unavailable, require_auth
+from authkit._answers import Answers, answers_of
 from authkit.http import Request
 from authkit.secrets import Secret
 from authkit.stores import SqliteStore, Store
 from authkit.tokens import Tokens
-from authkit._answers import Answers, answers_of
 
 from .craft import SECRET
 from .worlds import SqliteWorld, World, verdict
@@ -126,7 +126,8 @@ def test_both_clocks_must_say_that_it_is_young(memory: World, slow: Slow, wall: 
     tokens = memory.tokens(slow)
     text = tokens.issue("alice", ttl=86_400)
     tokens.verify(text)
-    World.tokens(memory).revoke(text)  # by somebody with another store object
+    key = tokens._revocations.token_key(tokens.verify(text).claims["jti"])  # type: ignore[union-attr]
+    assert memory.store.add(key, 86_400, b"-")  # as another process revokes it
     assert tokens.recall(text) is not None
     memory.clock.now += wall
     memory.monotonic.now += monotonic
@@ -165,6 +166,18 @@ def test_here_it_is_seen_at_once_by_all_that_share_the_store(memory: World, slow
     other.revoke_subject("bob")
     assert one.recall(more.access_token) is None
     assert verdict(one, more.access_token) == "token_revoked"
+
+
+def test_here_it_is_seen_at_once_whichever_object_stands_for_the_store(tmp_path: Path) -> None:
+    """REF-09: a program that opens its store twice, for its accounts and for its guards, say."""
+    world = SqliteWorld(tmp_path)
+    one, other = world.tokens(), world.tokens(world.open())
+    for revoke in (other.revoke, lambda _: other.revoke_subject("alice")):
+        pair = one.issue_pair("alice")
+        assert verdict(one, pair.access_token) == "alice"
+        revoke(pair.refresh_token)
+        assert one.recall(pair.access_token) is None
+        assert verdict(one, pair.access_token) == "token_revoked"
 
 
 def test_a_reuse_is_seen_at_once(memory: World, slow: Slow) -> None:
