@@ -32,7 +32,8 @@ from authkit.access import RoleMap, claim, role, scope
 from authkit.address import ClientAddress
 from authkit.stores import MemoryStore
 from authkit.testing import Clock, TokenMint
-from authkit.webhooks import sign
+from authkit.webhooks import Scheme, sign, verify
+from authkit.webhooks.replay import Replay
 
 from .exchange import Sent
 
@@ -701,6 +702,87 @@ def _webhooks() -> Iterator[Case]:
     )
     unsigned = Sent(method="POST", headers=(("Content-Type", "application/json"),), body=body)
     yield Case(name="a webhook without a signature", guard=hook, sent=(unsigned,), status=401, by="verify_webhook")
+
+    def small() -> Guard:
+        return verify_webhook("github", secret=SECRET, max_body=len(body) - 1)
+
+    yield Case(
+        name="a webhook that is too large",
+        guard=small,
+        sent=(delivery(body, body),),
+        status=413,
+        code="content_too_large",
+        by="verify_webhook",
+        reason="body_too_large",
+    )
+
+    def once() -> Guard:
+        return verify_webhook("github", secret=SECRET, replay=MemoryStore(clock=Clock(NOW)))
+
+    yield Case(
+        name="a webhook for the first time",
+        guard=once,
+        sent=(delivery(body, body),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler=whole,
+        remembers=True,
+    )
+    yield Case(
+        name="a webhook that is handled already",
+        guard=once,
+        sent=(delivery(body, body), delivery(body, body)),
+        status=200,
+        by="verify_webhook",
+        reason="already_handled",
+        headers={"cache-control": "no-store", "content-type": None},
+        remembers=True,
+    )
+
+    def in_progress() -> Guard:
+        store = MemoryStore(clock=Clock(NOW))
+        replay = Replay(store)
+        replay.begin(verify("github", SECRET, sign("github", SECRET, body), body).replay_key)
+        return verify_webhook("github", secret=SECRET, replay=replay)
+
+    yield Case(
+        name="a webhook that is being handled elsewhere",
+        guard=in_progress,
+        sent=(delivery(body, body),),
+        status=409,
+        by="verify_webhook",
+        reason="in_progress",
+        headers={"retry-after": "10", "cache-control": "no-store"},
+        remembers=True,
+    )
+
+    def asking() -> Guard:
+        return verify_webhook(
+            Scheme("meta", signature="X-Hub-Signature-256", prefix="sha256=", handshake="meta"),
+            secret=SECRET,
+            verify_token="agreed",
+        )
+
+    text = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+    yield Case(
+        name="a handshake of a webhook",
+        guard=asking,
+        sent=(Sent(query="hub.mode=subscribe&hub.verify_token=agreed&hub.challenge=%3Cb%3E1"),),
+        status=200,
+        by="verify_webhook",
+        reason="handshake_meta",
+        headers=text,
+    )
+    yield Case(
+        name="a handshake of somebody else",
+        guard=asking,
+        sent=(Sent(query="hub.mode=subscribe&hub.verify_token=guessed&hub.challenge=1"),),
+        status=403,
+        code="forbidden",
+        by="verify_webhook",
+        reason="handshake_token",
+    )
 
 
 CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks) for case in part()]

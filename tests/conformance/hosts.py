@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from authkit import Guard, Principal, Request, Response
 
@@ -86,6 +87,12 @@ def _multi(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     return found
 
 
+def _query(sent: Sent, *, decoded: bool = True) -> dict[str, list[str]]:
+    """The parameters; a load balancer hands them on as they were sent."""
+    pairs = parse_qsl(sent.query) if decoded else [tuple(pair.split("=", 1)) for pair in sent.query.split("&") if pair]
+    return _multi(tuple((name, value) for name, value in pairs))
+
+
 def _body(sent: Sent) -> tuple[str | None, bool]:
     try:
         return (sent.body.decode() if sent.body else None), False
@@ -97,7 +104,8 @@ def rest_v1(sent: Sent) -> dict[str, Any]:
     body, encoded = _body(sent)
     return {
         "resource": "/{proxy+}", "path": sent.path, "httpMethod": sent.method, "headers": dict(sent.headers) or None,
-        "multiValueHeaders": _multi(sent.headers) or None, "queryStringParameters": None, "pathParameters": None,
+        "multiValueHeaders": _multi(sent.headers) or None, "queryStringParameters": None,
+        "multiValueQueryStringParameters": _query(sent) or None, "pathParameters": None,
         "requestContext": {"identity": {"sourceIp": sent.peer}, "stage": "prod"}, "body": body, "isBase64Encoded": encoded,
     }  # fmt: skip
 
@@ -130,19 +138,20 @@ def _forwarded(sent: Sent) -> tuple[tuple[str, str], ...]:
 
 def alb(sent: Sent) -> dict[str, Any]:
     headers = {name.lower(): ",".join(values) for name, values in _multi(_forwarded(sent)).items()}
-    return {**_alb(sent), "headers": headers, "queryStringParameters": {}}
+    query = {name: values[-1] for name, values in _query(sent, decoded=False).items()}
+    return {**_alb(sent), "headers": headers, "queryStringParameters": query}
 
 
 def alb_multi(sent: Sent) -> dict[str, Any]:
     headers = {name.lower(): values for name, values in _multi(_forwarded(sent)).items()}
-    return {**_alb(sent), "multiValueHeaders": headers, "multiValueQueryStringParameters": {}}
+    return {**_alb(sent), "multiValueHeaders": headers, "multiValueQueryStringParameters": _query(sent, decoded=False)}
 
 
 def lattice(sent: Sent) -> dict[str, Any]:
     body, encoded = _body(sent)
     headers = {name.lower(): values for name, values in _multi(_forwarded(sent)).items()}
-    return {"version": "2.0", "path": sent.path, "method": sent.method, "headers": headers, "queryStringParameters": {},
-            "body": body, "isBase64Encoded": encoded,
+    return {"version": "2.0", "path": sent.path, "method": sent.method, "headers": headers,
+            "queryStringParameters": _query(sent), "body": body, "isBase64Encoded": encoded,
             "requestContext": {"serviceArn": "arn:aws:vpc-lattice:eu-west-1:1:service/s"}}  # fmt: skip
 
 
