@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .guards.api_key import require_api_key as require_api_key
     from .guards.bearer import require_auth as require_auth
     from .guards.rate import rate_limit as rate_limit
+    from .guards.signature import require_signature as require_signature
     from .guards.webhook import verify_webhook as verify_webhook
     from .http import Headers as Headers
     from .http import Request as Request
@@ -52,6 +53,7 @@ _PLACES = {
     "guards.api_key": ("require_api_key",),
     "guards.bearer": ("require_auth",),
     "guards.rate": ("rate_limit",),
+    "guards.signature": ("require_signature",),
     "guards.webhook": ("verify_webhook",),
     "http": ("Headers", "Request", "Response"),
     "tokens": ("Tokens",),
@@ -88,6 +90,7 @@ __all__ = [
     "require_auth",
     "require_roles",
     "require_scopes",
+    "require_signature",
     "verify_webhook",
 ]
 
