@@ -36,7 +36,9 @@ class RedisStore(Store):
     a probe every half second. Nothing is sent twice. `clock`: epoch seconds, for tests; by default the server's clock counts.
 
     Every key has a time to live. What a server forgets by itself is gone: it must not evict (`maxmemory-policy noeviction`),
-    and a master that fails before its replica has heard of a write takes that write with it.
+    and a master that fails before its replica has heard of a write takes that write with it. A server that was killed and comes
+    back with an older snapshot, epoch and all, brings back what was revoked since: either every write is logged (`appendonly
+    yes`, with `appendfsync always` to the last one), or nothing is kept (`save ""`), and then everybody logs in anew.
     Raises: `ConfigurationError`. Does no I/O until it is used.
     """
 
@@ -148,13 +150,21 @@ class RedisStore(Store):
         return bool(reply)
 
     def _look(self, place: bytes) -> None:
-        """Warn once of a server that drops notes before their time when its memory is full."""
-        reply = self._route.ask(place, b"*2\r\n" + packed(b"INFO", b"memory"))
-        lines = reply.split(b"\r\n") if isinstance(reply, bytes) else []  # some do not tell everybody
+        """Warn once of a server that drops notes before their time when its memory is full, or that starts with older ones."""
+        lines = self._info(place, b"memory")
         if b"maxmemory:0" not in lines and any(
             line.startswith(b"maxmemory_policy:") and line != b"maxmemory_policy:noeviction" for line in lines
         ):
             once("a Redis store may forget what is noted before its time: set maxmemory-policy to noeviction")
+        if b"aof_enabled:0" in self._info(place, b"persistence"):
+            reply = self._route.ask(place, b"*3\r\n" + packed(b"CONFIG", b"GET", b"save"))
+            if isinstance(reply, list) and len(reply) == 2 and reply[1]:
+                once("a Redis store may start again with an older snapshot, and revive what was revoked: set appendonly to yes")
+
+    def _info(self, place: bytes, section: bytes) -> list[bytes]:
+        """What a server says of itself; nothing, where it does not tell everybody."""
+        reply = self._route.ask(place, b"*2\r\n" + packed(b"INFO", section))
+        return reply.split(b"\r\n") if isinstance(reply, bytes) else []
 
     def _epoch(self, shard: int, act: bytes) -> float:
         reply = self._run(NOTES_SCRIPT, self._began(shard), 3, self._now() + packed(act, 0))

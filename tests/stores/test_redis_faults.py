@@ -108,6 +108,17 @@ def test_a_server_that_may_evict_is_told_of_once(server, told):
         assert len(told()) == lines
 
 
+def test_a_server_that_may_start_with_an_older_snapshot_is_told_of_once(server, told):
+    """AVL-03: what was revoked since the snapshot would count again, and the epoch would not show it."""
+    for save, logged, lines in (("", "no", 0), ("3600 1", "yes", 0), ("3600 1", "no", 1), ("60 9", "no", 1)):
+        server.say("CONFIG", "SET", "save", save)
+        server.say("CONFIG", "SET", "appendonly", logged)
+        store = RedisStore(server.url, timeout=5)
+        assert store.add(f"{save} {logged}", 60)
+        assert len(told()) == lines
+    server.say("CONFIG", "SET", "save", "")
+
+
 def test_flushed_scripts_are_sent_again_and_nothing_is_lost(server):
     store = RedisStore(server.url, timeout=5)
     limiter = store.limiter("a", rates("5/hour"))
