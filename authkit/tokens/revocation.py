@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SKEW = 300  # seconds: the largest leeway there is, by which the clocks of those who issue and of the store may differ
 ATTEMPTS = 50  # of a change that others make at the same time
 _LEAST = 400 * 86_400  # seconds that a subject's revocation is remembered: other `Tokens` may have longer sessions
+_AHEAD = 2 * 86_400  # seconds by which a clock may be ahead for a while without a token's revocation being forgotten
 _BORN_FOR = 10 * 366 * 86_400  # seconds
 
 
@@ -179,9 +180,9 @@ class Revocations:
     # Revoking
 
     def revoke_token(self, jti: str, seconds: float) -> None:
-        """Remember that this token was revoked, for as long as it could count."""
+        """Remember that this token was revoked, for as long as it could count, or could again when a clock is set right."""
         try:
-            self.store.add(self.token_key(jti), seconds, b"-")
+            self.store.add(self.token_key(jti), max(0.0, seconds) + _AHEAD, b"-")
         finally:
             self._answers.drop()
 

@@ -131,6 +131,22 @@ def test_whoever_revokes_by_a_clock_that_is_behind_ends_what_there_is(memory: Wo
     assert refused(ours, after.refresh_token) == "refreshed"
 
 
+def test_a_clock_that_was_a_day_ahead_for_a_while_makes_no_store_forget_a_revocation(world: World) -> None:
+    """AVL-08: what a store finds to be over meanwhile, it deletes."""
+    tokens = world.tokens()
+    text, pair, other = tokens.issue("alice"), tokens.issue_pair("bob"), tokens.issue_pair("carol")
+    tokens.revoke(text)
+    tokens.revoke_subject("bob")
+    tokens.revoke(other.access_token)
+    for away in (86_400, -86_400):
+        world.clock.now += away
+        world.monotonic.now += 1
+        for n in range(40):  # each looks at a few others
+            world.store.add(f"another {n} {away}", 1)
+    assert verdict(tokens, text) == verdict(tokens, pair.access_token) == verdict(tokens, other.access_token) == "token_revoked"
+    assert refused(tokens, pair.refresh_token) == "token_revoked"
+
+
 def test_a_revocation_by_tokens_of_shorter_sessions_ends_the_longer_ones_for_good(memory: World) -> None:
     """Two programs of one issuer on one store, with settings of their own."""
     web, desk = memory.tokens(), memory.tokens(audience="desk", access_ttl=300, refresh_ttl=3600)
