@@ -60,7 +60,7 @@ class ApiKeys(KeyVerifier):
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        if isinstance(table, type) or not callable(getattr(table, "find", None)):
+        if isinstance(table, (type, str, bytes)) or not callable(getattr(table, "find", None)):  # text has a find too
             raise ConfigurationError("ApiKeys takes a table of keys: MemoryKeys(), SqliteKeys(...), open_keys(...)")
         self._table, self._form, self._track = table, Form(prefix), track_use
         self._clock, self._monotonic, self._random = clock, monotonic, random
