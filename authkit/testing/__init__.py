@@ -9,6 +9,7 @@ from ._clock import Clock
 from ._events import LambdaContext, lambda_event
 from ._mint import TokenMint
 from ._routes import OpenRoute, open_routes
+from ._webhooks import WebhookSender
 
 __all__ = [
     "BAD_TOKENS",
@@ -16,6 +17,7 @@ __all__ = [
     "LambdaContext",
     "OpenRoute",
     "TokenMint",
+    "WebhookSender",
     "as_principal",
     "asgi_scope",
     "lambda_event",

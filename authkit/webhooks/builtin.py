@@ -10,7 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUILTIN = (
+    from .entry import Entry
+
+BUILTIN: tuple[Entry, ...] = (
     *builtin_body.BODY_IN_HEX,
     *builtin_body.BODY_IN_BASE64,
     *builtin_timed.TIMED,
@@ -26,21 +28,22 @@ BUILTIN = (
     *builtin_tokens.UNVERIFIED,
 )
 
-_BY_NAME = {scheme.name: scheme for scheme in sorted(BUILTIN, key=lambda scheme: scheme.name)}
+_ENTRIES = dict(sorted(BUILTIN))
+_BUILT: dict[str, Scheme] = {}
 
 
 def schemes() -> Mapping[str, Scheme]:
     """Every built-in scheme by name, read-only."""
     from types import MappingProxyType
 
-    return MappingProxyType(_BY_NAME)
+    return MappingProxyType({name: resolved(name) for name in _ENTRIES})
 
 
 def resolved(scheme: str | Scheme) -> Scheme:
     """The scheme of that name, or the scheme itself. Raises: `ConfigurationError` for a name that is none."""
     if isinstance(scheme, Scheme):
         return scheme
-    found = _BY_NAME.get(scheme) if isinstance(scheme, str) else None
-    if found is None:
-        raise ConfigurationError(f"unknown webhook scheme; known: {', '.join(_BY_NAME)}; or pass a webhooks.Scheme")
-    return found
+    fields = _ENTRIES.get(scheme) if isinstance(scheme, str) else None
+    if fields is None:
+        raise ConfigurationError(f"unknown webhook scheme; known: {', '.join(_ENTRIES)}; or pass a webhooks.Scheme")
+    return _BUILT.get(scheme) or _BUILT.setdefault(scheme, Scheme(scheme, **fields))

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 BODY_IN_HEX = (
     # https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries; the older sha1 header is not read:
     # whoever sends chooses the header, and so would choose the hash
-    Scheme("github", signature="X-Hub-Signature-256", prefix="sha256=", id="X-GitHub-Delivery", verified=True),
+    entry("github", signature="X-Hub-Signature-256", prefix="sha256=", id="X-GitHub-Delivery", verified=True),
     # https://developers.facebook.com/docs/graph-api/webhooks/getting-started; the key is the app secret
-    Scheme("meta", signature="X-Hub-Signature-256", prefix="sha256=", handshake="meta", verified=True),
+    entry("meta", signature="X-Hub-Signature-256", prefix="sha256=", handshake="meta", verified=True),
     # https://developers.notion.com/reference/webhooks; the key is the token of the first request
-    Scheme(
-        "notion", signature="X-Notion-Signature", prefix="sha256=", idempotency="body:id", handshake="notion", verified=True
-    ),
+    entry("notion", signature="X-Notion-Signature", prefix="sha256=", idempotency="body:id", handshake="notion", verified=True),
     # https://developers.asana.com/docs/webhooks-guide
-    Scheme("asana", signature="X-Hook-Signature", handshake="asana", verified=True),
+    entry("asana", signature="X-Hook-Signature", handshake="asana", verified=True),
     # https://cursor.com/docs/cloud-agent/api/webhooks
-    Scheme("cursor", signature="X-Webhook-Signature", prefix="sha256=", id="X-Webhook-ID", verified=True),
+    entry("cursor", signature="X-Webhook-Signature", prefix="sha256=", id="X-Webhook-ID", verified=True),
     # https://developer.clickup.com/docs/webhooksignature
-    Scheme("clickup", signature="X-Signature", verified=True),
+    entry("clickup", signature="X-Signature", verified=True),
     # https://razorpay.com/docs/webhooks/validate-test/
-    Scheme("razorpay", signature="X-Razorpay-Signature", id="X-Razorpay-Event-Id", verified=True),
+    entry("razorpay", signature="X-Razorpay-Signature", id="X-Razorpay-Event-Id", verified=True),
     # https://docs.cdp.coinbase.com/commerce/docs/webhooks-security
-    Scheme("coinbase-commerce", signature="X-CC-Webhook-Signature", idempotency="body:event.id", verified=True),
+    entry("coinbase-commerce", signature="X-CC-Webhook-Signature", idempotency="body:event.id", verified=True),
     # https://coinify.readme.io/docs/webhooks
-    Scheme("coinify", signature="X-Coinify-Webhook-Signature", verified=True),
+    entry("coinify", signature="X-Coinify-Webhook-Signature", verified=True),
     # https://vercel.com/docs/webhooks/webhooks-api#securing-webhooks
-    Scheme("vercel", signature="x-vercel-signature", hash="sha1", idempotency="body:id", verified=True),
+    entry("vercel", signature="x-vercel-signature", hash="sha1", idempotency="body:id", verified=True),
     # https://developer.pagerduty.com/docs/verifying-signatures; a list, one for each secret
-    Scheme(
+    entry(
         "pagerduty", signature="X-PagerDuty-Signature", separator=",", prefix="v1=", idempotency="body:event.id", verified=True
     ),
     # https://linear.app/developers/webhooks; the time is in the body, in milliseconds
-    Scheme(
+    entry(
         "linear",
         signature="Linear-Signature",
         timestamp="body:webhookTimestamp",
@@ -46,15 +44,15 @@ BODY_IN_HEX = (
 
 BODY_IN_BASE64 = (
     # https://shopify.dev/docs/apps/build/webhooks/subscribe/https; the key is the app's client secret
-    Scheme("shopify", signature="X-Shopify-Hmac-SHA256", encoding="base64", id="X-Shopify-Webhook-Id", verified=True),
+    entry("shopify", signature="X-Shopify-Hmac-SHA256", encoding="base64", id="X-Shopify-Webhook-Id", verified=True),
     # https://docs.x.com/x-api/webhooks/quickstart; the key is the consumer secret
-    Scheme("x", signature="x-twitter-webhooks-signature", prefix="sha256=", encoding="base64", handshake="x", verified=True),
+    entry("x", signature="x-twitter-webhooks-signature", prefix="sha256=", encoding="base64", handshake="x", verified=True),
     # https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/
-    Scheme("xero", signature="x-xero-signature", encoding="base64", handshake="xero", verified=True),
+    entry("xero", signature="x-xero-signature", encoding="base64", handshake="xero", verified=True),
     # https://woocommerce.com/document/webhooks/
-    Scheme("woocommerce", signature="X-WC-Webhook-Signature", encoding="base64", id="X-WC-Webhook-Delivery-ID", verified=True),
+    entry("woocommerce", signature="X-WC-Webhook-Signature", encoding="base64", id="X-WC-Webhook-Delivery-ID", verified=True),
     # https://hookdeck.com/docs/authentication#hookdeck-webhook-signature-verification; the second while a secret is rotated
-    Scheme(
+    entry(
         "hookdeck",
         signature="x-hookdeck-signature",
         also="x-hookdeck-signature-2",
@@ -66,35 +64,35 @@ BODY_IN_BASE64 = (
 
 # Only what public directories say: hash, header and encoding. Whoever uses one tries it against real deliveries first.
 UNVERIFIED = (
-    Scheme("airship", signature="X-UA-SIGNATURE", timestamp="X-UA-TIMESTAMP", signed="{timestamp}:{body}"),
-    Scheme("autodesk", signature="x-adsk-signature", prefix="sha1hash=", hash="sha1"),
-    Scheme("bitbucket", signature="X-Hub-Signature", prefix="sha256=", id="X-Request-UUID"),
-    Scheme("circleci", signature="circleci-signature", separator=",", prefix="v1="),
-    Scheme("dropbox", signature="X-Dropbox-Signature", handshake="dropbox"),
-    Scheme("launchdarkly", signature="X-LD-Signature"),
-    Scheme("modern-treasury", signature="X-Signature"),
-    Scheme("mongodb", signature="X-Hook-Signature"),
-    Scheme("maxio", signature="X-Chargify-Webhook-Signature-Hmac-Sha-256"),
-    Scheme("castle", signature="X-Castle-Signature", encoding="base64"),
-    Scheme("heroku", signature="Heroku-Webhook-Hmac-SHA256", encoding="base64"),
-    Scheme("typeform", signature="Typeform-Signature", prefix="sha256=", encoding="base64"),
-    Scheme(
+    entry("airship", signature="X-UA-SIGNATURE", timestamp="X-UA-TIMESTAMP", signed="{timestamp}:{body}"),
+    entry("autodesk", signature="x-adsk-signature", prefix="sha1hash=", hash="sha1"),
+    entry("bitbucket", signature="X-Hub-Signature", prefix="sha256=", id="X-Request-UUID"),
+    entry("circleci", signature="circleci-signature", separator=",", prefix="v1="),
+    entry("dropbox", signature="X-Dropbox-Signature", handshake="dropbox"),
+    entry("launchdarkly", signature="X-LD-Signature"),
+    entry("modern-treasury", signature="X-Signature"),
+    entry("mongodb", signature="X-Hook-Signature"),
+    entry("maxio", signature="X-Chargify-Webhook-Signature-Hmac-Sha-256"),
+    entry("castle", signature="X-Castle-Signature", encoding="base64"),
+    entry("heroku", signature="Heroku-Webhook-Hmac-SHA256", encoding="base64"),
+    entry("typeform", signature="Typeform-Signature", prefix="sha256=", encoding="base64"),
+    entry(
         "docusign",
         signature="X-DocuSign-Signature-1",
         also=("X-DocuSign-Signature-2", "X-DocuSign-Signature-3", "X-DocuSign-Signature-4"),
         encoding="base64",
     ),
-    Scheme("microsoft-teams", signature="Authorization", prefix="HMAC ", key="base64", encoding="base64"),
-    Scheme("intercom", signature="X-Hub-Signature", prefix="sha1=", hash="sha1"),
-    Scheme("line", signature="X-Line-Signature", encoding="base64"),
-    Scheme("lemon-squeezy", signature="X-Signature"),
-    Scheme("paystack", signature="x-paystack-signature", hash="sha512"),
-    Scheme("terraform", signature="X-TFE-Notification-Signature", hash="sha512"),
-    Scheme("segment", signature="X-Signature", hash="sha1"),
-    Scheme("help-scout", signature="X-HelpScout-Signature", hash="sha1", encoding="base64"),
-    Scheme("gocardless", signature="Webhook-Signature"),
-    Scheme("airtable", signature="X-Airtable-Content-MAC", prefix="hmac-sha256=", key="base64"),
-    Scheme("jira", signature="X-Hub-Signature", prefix="sha256=", id="X-Atlassian-Webhook-Identifier"),
-    Scheme("mollie", signature="X-Mollie-Signature", prefix="sha256="),
-    Scheme("sentry", signature="Sentry-Hook-Signature", id="Request-ID"),
+    entry("microsoft-teams", signature="Authorization", prefix="HMAC ", key="base64", encoding="base64"),
+    entry("intercom", signature="X-Hub-Signature", prefix="sha1=", hash="sha1"),
+    entry("line", signature="X-Line-Signature", encoding="base64"),
+    entry("lemon-squeezy", signature="X-Signature"),
+    entry("paystack", signature="x-paystack-signature", hash="sha512"),
+    entry("terraform", signature="X-TFE-Notification-Signature", hash="sha512"),
+    entry("segment", signature="X-Signature", hash="sha1"),
+    entry("help-scout", signature="X-HelpScout-Signature", hash="sha1", encoding="base64"),
+    entry("gocardless", signature="Webhook-Signature"),
+    entry("airtable", signature="X-Airtable-Content-MAC", prefix="hmac-sha256=", key="base64"),
+    entry("jira", signature="X-Hub-Signature", prefix="sha256=", id="X-Atlassian-Webhook-Identifier"),
+    entry("mollie", signature="X-Mollie-Signature", prefix="sha256="),
+    entry("sentry", signature="Sentry-Hook-Signature", id="Request-ID"),
 )

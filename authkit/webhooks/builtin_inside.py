@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 INSIDE = (
     # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the event itself is not signed
-    Scheme(
+    entry(
         "mailgun",
         signature="body:signature.signature",
         timestamp="body:signature.timestamp",
@@ -14,7 +14,7 @@ INSIDE = (
         idempotency="body:signature.token",
         verified=True,
     ),
-    Scheme(
+    entry(
         "mailgun-form",
         signature="form:signature",
         timestamp="form:timestamp",
@@ -23,7 +23,7 @@ INSIDE = (
         verified=True,
     ),
     # https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures: of each item, eight members are signed
-    Scheme(
+    entry(
         "adyen",
         signature="body:NotificationRequestItem.additionalData.hmacSignature",
         each="notificationItems",
@@ -46,4 +46,4 @@ INSIDE = (
     ),
 )
 
-UNVERIFIED = (Scheme("adyen-platform", signature="HmacSignature", key="hex", encoding="base64"),)
+UNVERIFIED = (entry("adyen-platform", signature="HmacSignature", key="hex", encoding="base64"),)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 JWS = (
     # https://plaid.com/docs/api/webhooks/webhook-verification/; fetch= asks /webhook_verification_key/get
-    Scheme(
+    entry(
         "plaid",
         signature="Plaid-Verification",
         timestamp="claim:iat",
@@ -20,7 +20,7 @@ JWS = (
         verified=True,
     ),
     # https://docs.netlify.com/site-deploys/notifications/#payload-signature
-    Scheme(
+    entry(
         "netlify",
         signature="X-Webhook-Signature",
         signed="",
@@ -31,7 +31,7 @@ JWS = (
         verified=True,
     ),
     # https://fusionauth.io/docs/extend/events-and-webhooks/signing
-    Scheme(
+    entry(
         "fusionauth",
         signature="X-FusionAuth-Signature-JWT",
         signed="",
@@ -41,7 +41,7 @@ JWS = (
         jws=("HS256", "HS384", "HS512"),
         verified=True,
     ),
-    Scheme(
+    entry(
         "fusionauth-keys",
         signature="X-FusionAuth-Signature-JWT",
         signed="",
@@ -53,7 +53,7 @@ JWS = (
         verified=True,
     ),
     # https://v3.developer.constantcontact.com/api_guide/webhook_authenticity.html; the secret is the JWK Set shown there
-    Scheme(
+    entry(
         "constant-contact",
         signature="X-CTCT-WEBHOOK-SIG",
         timestamp="jose:ts",
@@ -63,5 +63,5 @@ JWS = (
         verified=True,
     ),
     # https://docs.saleor.io/developer/extending/webhooks/payload-signature; the secret is the shop's own JWK Set
-    Scheme("saleor", signature="Saleor-Signature", algorithm="jws-detached", jws=("RS256",), key="pem", verified=True),
+    entry("saleor", signature="Saleor-Signature", algorithm="jws-detached", jws=("RS256",), key="pem", verified=True),
 )

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
-_SNS = Scheme(
-    "aws-sns",
-    signature="body:Signature",
-    timestamp="body:Timestamp",
-    signed="{lines:Message,MessageId,Subject?,SubscribeURL?,Timestamp,Token?,TopicArn,Type}",
-    algorithm="rsa",
-    key="fetched",
-    key_from=("body:SigningCertURL", "body:SigningCertUrl"),  # the second in events of Lambda
-    key_url=r"https://sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]{1,200}\.pem",
-    encoding="base64",
-    unit="rfc3339",
-    tolerance=3600,
-    expect={"body:SignatureVersion": "2", "body:TopicArn": "{topic_arn}"},
-    idempotency="body:MessageId",
-    handshake="sns",
-    verified=True,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SNS: dict[str, Any] = {
+    "signature": "body:Signature",
+    "timestamp": "body:Timestamp",
+    "signed": "{lines:Message,MessageId,Subject?,SubscribeURL?,Timestamp,Token?,TopicArn,Type}",
+    "algorithm": "rsa",
+    "key": "fetched",
+    "key_from": ("body:SigningCertURL", "body:SigningCertUrl"),  # the second in events of Lambda
+    "key_url": r"https://sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]{1,200}\.pem",
+    "encoding": "base64",
+    "unit": "rfc3339",
+    "tolerance": 3600,
+    "idempotency": "body:MessageId",
+    "handshake": "sns",
+    "verified": True,
+}
 
 KEYS = (
     # https://github.com/standard-webhooks/standard-webhooks (spec), signatures "v1a"
-    Scheme(
+    entry(
         "standard-webhooks-v1a",
         signature=("webhook-signature", "svix-signature"),
         separator=" ",
@@ -39,7 +41,7 @@ KEYS = (
         verified=True,
     ),
     # https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint
-    Scheme(
+    entry(
         "discord",
         signature="X-Signature-Ed25519",
         timestamp="X-Signature-Timestamp",
@@ -51,7 +53,7 @@ KEYS = (
         verified=True,
     ),
     # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
-    Scheme(
+    entry(
         "sendgrid",
         signature="X-Twilio-Email-Event-Webhook-Signature",
         timestamp="X-Twilio-Email-Event-Webhook-Timestamp",
@@ -63,10 +65,10 @@ KEYS = (
     ),
     # https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html; the version is a setting of the topic, and
     # whoever sends shall not choose the hash
-    _SNS,
-    _SNS.but(name="aws-sns-v1", hash="sha1", expect={"body:SignatureVersion": "1", "body:TopicArn": "{topic_arn}"}),
+    entry("aws-sns", **_SNS, expect={"body:SignatureVersion": "2", "body:TopicArn": "{topic_arn}"}),
+    entry("aws-sns-v1", **_SNS, hash="sha1", expect={"body:SignatureVersion": "1", "body:TopicArn": "{topic_arn}"}),
     # https://developer.paypal.com/api/rest/webhooks/rest/#link-integrationmode: of the body, a checksum is signed
-    Scheme(
+    entry(
         "paypal",
         signature="PAYPAL-TRANSMISSION-SIG",
         id="PAYPAL-TRANSMISSION-ID",
@@ -82,7 +84,7 @@ KEYS = (
         verified=True,
     ),
     # https://docs.wise.com/guides/developer/webhooks/event-handling; Wise shows the key, one for each environment
-    Scheme(
+    entry(
         "wise",
         signature="X-Signature-SHA256",
         algorithm="rsa",

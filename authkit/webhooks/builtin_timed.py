@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 TIMED = (
     # https://docs.stripe.com/webhooks/signature; the secret is used as shown, its "whsec_" included; v0 is for tests
-    Scheme(
+    entry(
         "stripe",
         signature="Stripe-Signature",
         separator=",",
@@ -17,7 +17,7 @@ TIMED = (
         verified=True,
     ),
     # https://github.com/standard-webhooks/standard-webhooks (spec); Svix sends the same under its own header names
-    Scheme(
+    entry(
         "standard-webhooks",
         signature=("webhook-signature", "svix-signature"),
         separator=" ",
@@ -31,7 +31,7 @@ TIMED = (
         verified=True,
     ),
     # https://docs.slack.dev/authentication/verifying-requests-from-slack
-    Scheme(
+    entry(
         "slack",
         signature="X-Slack-Signature",
         prefix="v0=",
@@ -41,7 +41,7 @@ TIMED = (
         verified=True,
     ),
     # https://developers.zoom.us/docs/api/webhooks/
-    Scheme(
+    entry(
         "zoom",
         signature="x-zm-signature",
         prefix="v0=",
@@ -51,7 +51,7 @@ TIMED = (
         verified=True,
     ),
     # https://developer.paddle.com/webhooks/signature-verification; five seconds are the sender's own advice
-    Scheme(
+    entry(
         "paddle",
         signature="Paddle-Signature",
         separator=";",
@@ -63,7 +63,7 @@ TIMED = (
         verified=True,
     ),
     # https://dev.twitch.tv/docs/eventsub/handling-webhook-events/
-    Scheme(
+    entry(
         "twitch",
         signature="Twitch-Eventsub-Message-Signature",
         prefix="sha256=",
@@ -76,7 +76,7 @@ TIMED = (
         verified=True,
     ),
     # https://developer.calendly.com/api-docs/ZG9jOjM2MzE2MDM4-webhook-signatures
-    Scheme(
+    entry(
         "calendly",
         signature="Calendly-Webhook-Signature",
         separator=",",
@@ -87,7 +87,7 @@ TIMED = (
         verified=True,
     ),
     # https://www.mux.com/docs/core/verify-webhook-signatures
-    Scheme(
+    entry(
         "mux",
         signature="Mux-Signature",
         separator=",",
@@ -98,7 +98,7 @@ TIMED = (
         verified=True,
     ),
     # https://elevenlabs.io/docs/agents-platform/workflows/post-call-webhooks
-    Scheme(
+    entry(
         "elevenlabs",
         signature="ElevenLabs-Signature",
         separator=",",
@@ -109,7 +109,7 @@ TIMED = (
         verified=True,
     ),
     # https://developers.webflow.com/data/docs/working-with-webhooks; milliseconds
-    Scheme(
+    entry(
         "webflow",
         signature="x-webflow-signature",
         timestamp="x-webflow-timestamp",
@@ -118,7 +118,7 @@ TIMED = (
         verified=True,
     ),
     # https://developer.box.com/guides/webhooks/v2/signatures-v2/: one signature under each of two keys
-    Scheme(
+    entry(
         "box",
         signature="BOX-SIGNATURE-PRIMARY",
         also="BOX-SIGNATURE-SECONDARY",
@@ -132,7 +132,7 @@ TIMED = (
         verified=True,
     ),
     # https://developer.zendesk.com/documentation/webhooks/verifying/
-    Scheme(
+    entry(
         "zendesk",
         signature="X-Zendesk-Webhook-Signature",
         timestamp="X-Zendesk-Webhook-Signature-Timestamp",
@@ -142,7 +142,7 @@ TIMED = (
         verified=True,
     ),
     # https://www.cashfree.com/docs/payments/online/webhooks/signature-verification
-    Scheme(
+    entry(
         "cashfree",
         signature="x-webhook-signature",
         timestamp="x-webhook-timestamp",
@@ -155,7 +155,7 @@ TIMED = (
 
 # Only what public directories say: see `builtin_body`.
 UNVERIFIED = (
-    Scheme(
+    entry(
         "buildkite",
         signature="X-Buildkite-Signature",
         separator=",",
@@ -163,7 +163,7 @@ UNVERIFIED = (
         timestamp_item="timestamp=",
         signed="{timestamp}.{body}",
     ),
-    Scheme(
+    entry(
         "tiktok",
         signature="TikTok-Signature",
         separator=",",
@@ -171,7 +171,7 @@ UNVERIFIED = (
         timestamp_item="t=",
         signed="{timestamp}.{body}",
     ),
-    Scheme(
+    entry(
         "workos",
         signature="WorkOS-Signature",
         separator=", ",

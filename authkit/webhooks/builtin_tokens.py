@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 TOKENS = (
     # https://docs.gitlab.com/user/project/integrations/webhooks/; the secret token, and the signing token that takes its place
-    Scheme("gitlab", signature="X-Gitlab-Token", algorithm="token", encoding="text", id="Idempotency-Key", verified=True),
-    Scheme(
+    entry("gitlab", signature="X-Gitlab-Token", algorithm="token", encoding="text", id="Idempotency-Key", verified=True),
+    entry(
         "gitlab-signed",
         signature="webhook-signature",
         separator=" ",
@@ -21,7 +21,7 @@ TOKENS = (
         verified=True,
     ),
     # https://developer.okta.com/docs/concepts/event-hooks/; the secret is the whole value of the header
-    Scheme(
+    entry(
         "okta",
         signature="Authorization",
         algorithm="token",
@@ -31,13 +31,13 @@ TOKENS = (
         verified=True,
     ),
     # https://auth0.com/docs/customize/log-streams/custom-log-streams
-    Scheme("auth0", signature="Authorization", algorithm="token", encoding="text", verified=True),
+    entry("auth0", signature="Authorization", algorithm="token", encoding="text", verified=True),
     # https://developers.deepgram.com/docs/using-callbacks-to-return-transcripts-to-your-server; the name of the API key
-    Scheme("deepgram", signature="dg-token", algorithm="token", encoding="text", verified=True),
+    entry("deepgram", signature="dg-token", algorithm="token", encoding="text", verified=True),
     # https://gumroad.com/ping: no header at all; the token is one that you put into the URL yourself
-    Scheme("gumroad", signature="query:token", algorithm="token", encoding="text", idempotency="form:sale_id", verified=True),
+    entry("gumroad", signature="query:token", algorithm="token", encoding="text", idempotency="form:sale_id", verified=True),
     # https://www.chargebee.com/docs/2.0/webhook_settings.html; the secret is "user:password"
-    Scheme(
+    entry(
         "chargebee",
         signature="Authorization",
         prefix="Basic ",
@@ -47,18 +47,18 @@ TOKENS = (
         verified=True,
     ),
     # https://postmarkapp.com/developer/webhooks/webhooks-overview#protecting-your-webhook
-    Scheme("postmark", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64", verified=True),
+    entry("postmark", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64", verified=True),
 )
 
 UNVERIFIED = (
-    Scheme("recurly", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64"),
-    Scheme("flutterwave", signature="verif-hash", algorithm="token", encoding="text"),
-    Scheme(
+    entry("recurly", signature="Authorization", prefix="Basic ", algorithm="token", encoding="base64"),
+    entry("flutterwave", signature="verif-hash", algorithm="token", encoding="text"),
+    entry(
         "telegram",
         signature="X-Telegram-Bot-Api-Secret-Token",
         algorithm="token",
         encoding="text",
         idempotency="body:update_id",
     ),
-    Scheme("figma", signature="body:passcode", algorithm="token", encoding="text"),
+    entry("figma", signature="body:passcode", algorithm="token", encoding="text"),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .scheme import Scheme
+from .entry import entry
 
 URL = (
     # https://www.twilio.com/docs/usage/security#validating-requests; a body that is no form has its hash in the URL
-    Scheme(
+    entry(
         "twilio",
         signature="X-Twilio-Signature",
         signed="{url}{params}",
@@ -17,7 +17,7 @@ URL = (
         verified=True,
     ),
     # https://developer.squareup.com/docs/webhooks/step3validate
-    Scheme(
+    entry(
         "square",
         signature="x-square-hmacsha256-signature",
         signed="{url}{body}",
@@ -26,7 +26,7 @@ URL = (
         verified=True,
     ),
     # https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/
-    Scheme(
+    entry(
         "trello",
         signature="X-Trello-Webhook",
         signed="{body}{url}",
@@ -36,16 +36,16 @@ URL = (
         verified=True,
     ),
     # https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/
-    Scheme("mandrill", signature="X-Mandrill-Signature", signed="{url}{params}", hash="sha1", encoding="base64", verified=True),
+    entry("mandrill", signature="X-Mandrill-Signature", signed="{url}{params}", hash="sha1", encoding="base64", verified=True),
     # https://developers.hubspot.com/docs/guides/apps/authentication/validating-requests; 1 and 2 are no HMAC
-    Scheme(
+    entry(
         "hubspot-v1",
         signature="X-HubSpot-Signature",
         algorithm="digest",
         expect={"X-HubSpot-Signature-Version": "v1"},
         verified=True,
     ),
-    Scheme(
+    entry(
         "hubspot-v2",
         signature="X-HubSpot-Signature",
         signed="{method}{url}{body}",
@@ -53,7 +53,7 @@ URL = (
         expect={"X-HubSpot-Signature-Version": "v2"},
         verified=True,
     ),
-    Scheme(
+    entry(
         "hubspot-v3",
         signature="X-HubSpot-Signature-v3",
         timestamp="X-HubSpot-Request-Timestamp",
@@ -64,7 +64,7 @@ URL = (
         verified=True,
     ),
     # https://www.contentful.com/developers/docs/extensibility/app-framework/request-verification/
-    Scheme(
+    entry(
         "contentful",
         signature="X-Contentful-Signature",
         timestamp="X-Contentful-Timestamp",

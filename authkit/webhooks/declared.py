@@ -97,6 +97,8 @@ def _rest(scheme: Scheme) -> str | None:
         return "signed is for signatures: a token signs nothing, and a JWS says itself what it signs"
     if scheme.algorithm not in ("token", "jws", "jws-detached") and not _looks_at_body(scheme):
         return "signed has {body}, or something of it: else the signature of one delivery would do for any other"
+    if any(one.kind not in ("body", "form") for one in scheme.event_places):
+        return "idempotency is in the body, as body: or form:, and what a header says is id"
     if scheme.handshake is not None and not (isinstance(scheme.handshake, str) and scheme.handshake):
         return "handshake is a name"
     return None

@@ -55,7 +55,8 @@ class Draft:
         """Write everything, the signatures last. `given`: the time was asked for, and replaces one that is in the body."""
         scheme = self.scheme
         signature, id_place, timestamp_place = scheme.places[0]
-        self.added[signature] = ""  # the first of them
+        if scheme.rows[0][0].kind == "header":
+            self.added[signature] = ""  # the first of them
         for root in self._roots:
             if timestamp_place is not None and moment is not None:
                 moment_here: Any = moment if "timestamp" in scheme.fields or scheme.unit == "rfc3339" else int(moment)

@@ -32,7 +32,7 @@ TOTAL = 10.0  # seconds for all of it
 class Fetched:
     """The keys of one scheme, by name. `fetch(name)` gives what is there: PEM, or a JWK; None if there is no such key."""
 
-    __slots__ = ("_scheme", "_fetch", "_clock", "_lock", "_kept", "_asked")
+    __slots__ = ("_scheme", "_fetch", "_clock", "_lock", "_kept", "_unknown", "_asked")
 
     def __init__(self, scheme: Scheme, fetch: Callable[[str], Any] | None, clock: Callable[[], float]) -> None:
         if fetch is None and not scheme.key_url.startswith("https://"):
@@ -41,17 +41,19 @@ class Fetched:
         self._fetch = fetch or get
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, Key | None]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Key]] = OrderedDict()  # until when
+        self._unknown: OrderedDict[str, float] = OrderedDict()
         self._asked: list[float] = []
 
     def kept(self, name: str) -> tuple[Key | None] | None:
         """The key of that name if it is known, in a tuple, since it may be known that there is none."""
         with self._lock:
+            now = self._clock()
             found = self._kept.get(name)
-            if found is None or found[0] <= self._clock():
-                return None
-            self._kept.move_to_end(name)
-            return (found[1],)
+            if found is not None and now < found[0]:
+                self._kept.move_to_end(name)
+                return (found[1],)
+            return (None,) if now < self._unknown.get(name, now) else None
 
     def key(self, name: str) -> Key:
         """The key of that name; it may be fetched, which blocks.
@@ -60,15 +62,18 @@ class Fetched:
         """
         found = self.kept(name)
         if found is None:
-            self._count()
+            self._count(name)
             found = (self._ask(name),)
             self._keep(name, found[0])
         if found[0] is None:
             raise InvalidSignature("key_unknown")
         return found[0]
 
-    def _count(self) -> None:
+    def _count(self, name: str) -> None:
+        """Count a look-up. One that had a key before is free: no flood of others may keep us from it."""
         with self._lock:
+            if name in self._kept:
+                return
             now = self._clock()
             self._asked = [moment for moment in self._asked if 0 <= now - moment < 60]
             if len(self._asked) >= PER_MINUTE:
@@ -95,10 +100,16 @@ class Fetched:
 
     def _keep(self, name: str, key: Key | None) -> None:
         with self._lock:
-            self._kept[name] = (self._clock() + (KEEP_UNKNOWN if key is None else KEEP), key)
-            self._kept.move_to_end(name)
-            while len(self._kept) > MAX_KEYS:
-                self._kept.popitem(last=False)
+            now = self._clock()
+            if key is None:
+                self._kept.pop(name, None)
+                self._unknown[name] = now + KEEP_UNKNOWN
+            else:
+                self._kept[name] = (now + KEEP, key)
+                self._kept.move_to_end(name)
+            for names in (self._kept, self._unknown):
+                if len(names) > MAX_KEYS:
+                    names.popitem(last=False)
 
 
 def get(url: str) -> bytes | None:

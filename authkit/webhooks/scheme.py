@@ -149,8 +149,8 @@ class Scheme(_Value):
         given = {
             "name": name, "signature": _texts(signature), "also": _texts(also), "separator": separator, "prefix": prefix,
             "timestamp_item": timestamp_item, "each": each, "id": _texts(id), "timestamp": _texts(timestamp), "signed": signed,
-            "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix, "key_from": _texts(key_from),
-            "key_url": key_url, "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
+            "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix,
+            "key_from": _texts(key_from), "key_url": key_url, "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
             "expect": tuple(expect.items() if hasattr(expect, "items") else expect), "idempotency": _texts(idempotency),
             "handshake": handshake,
             "body_hash_encoding": _one_of(name, "body_hash_encoding", body_hash_encoding, ENCODINGS[:3]),
