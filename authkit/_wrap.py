@@ -204,7 +204,7 @@ class _Door:
                 token = current.set(state)
                 try:
                     answer = host.enter(request, handler, args, kwargs, visit)
-                    if visit.closing is not None:
+                    if state.settles:
                         run(visit.settle())
                     return answer
                 except Exception:
@@ -246,7 +246,7 @@ class _Door:
                 token = current.set(state)
                 try:
                     answer = await host.aenter(request, handler, args, kwargs, visit)
-                    if visit.closing is not None:
+                    if state.settles:
                         await arun(visit.settle())
                     return answer
                 except Exception:

@@ -23,7 +23,7 @@ RENEWAL = Renewal(what="rate_limit: a place")
 class Held(Renewed):
     """A place of `holder`, from before it is asked for."""
 
-    __slots__ = ("_gate", "_key", "_holder", "_renewal", "_pid", "_asked", "_over")
+    __slots__ = ("blocks", "_gate", "_key", "_holder", "_renewal", "_pid", "_asked", "_over")
 
     def __init__(self, gate: Gate, key: str, holder: str, blocks: bool, renewal: Renewal) -> None:
         self._gate = gate

@@ -31,7 +31,7 @@ _MOST_LEAVING = 10_000  # beyond it something is held for its time
 class Renewed:
     """Something that is held. `blocks`: whether asking its store takes I/O."""
 
-    __slots__ = ("blocks", "renewed", "__weakref__")
+    __slots__ = ("renewed", "__weakref__")
     blocks: bool
     renewed: float  # when it last was, by the clock of `Renewal`
 

@@ -13,9 +13,11 @@ from ._renewal import Renewal, Renewed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._state import State
-    from ..http import Response
+    from ..http import Request, Response
     from ..stores import Store
-    from ..webhooks.replay import Claim, Standing
+    from ..webhooks.replay import Claim, Replay, Standing
+
+IN_PROCESS = 3600.0  # seconds that a claim lasts which ends with its process: nothing has to be renewed
 
 _renewals: dict[float, Renewal] = {}
 
@@ -28,31 +30,99 @@ def renewal_of(lease: float) -> Renewal:
     return found
 
 
-class Kept(Renewed):
-    """One claim, from before it is made. Called when the response is finished, however it ended, perhaps often."""
+class Claims:
+    """Makes the claims of one guard."""
 
-    __slots__ = ("_claim", "_keep", "_renewal", "_pid", "_asked", "_over", "_answered", "_done", "_state", "_around")
+    __slots__ = ("_replay", "_renewal", "_in_process")
 
-    def __init__(self, claim: Claim, keep: float, renewal: Renewal, state: State) -> None:
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._renewal = renewal_of(replay.lease)
+        self._in_process = not replay.store.blocks
+
+    def claim(self, key: str, keep: float, request: Request) -> Taken:
+        """A claim, not made yet. On Lambda it lasts until the function is killed at the latest."""
+        if self._in_process:
+            return Taken(self._replay.claim(key, IN_PROCESS), keep, request.state)
+        left = request.seconds_left()
+        if left is None:
+            return Kept(self._replay.claim(key), keep, request.state, self._renewal)
+        return Kept(self._replay.claim(key, left + 1), keep, request.state, self._renewal, renews=False)
+
+
+class Taken(Renewed):
+    """One claim, from before it is made. Called when the response is finished, however it ended, perhaps often.
+
+    This one is in a store of this process: it ends with it, and needs no renewal.
+    """
+
+    __slots__ = ("_claim", "_keep", "_state", "_around", "_answered", "_over")
+    blocks = False
+
+    def __init__(self, claim: Claim, keep: float, state: State) -> None:
         self._claim = claim
         self._keep = keep
-        self._renewal = renewal
         self._state = state
-        self.blocks = claim.blocks
+        self._answered = False  # the handler has, with a status below 400
+        self._over = False  # nobody wants it any more
+        self._around = sys.exc_info()[1]  # what is being handled anyhow: a call from an `except` is no failure of ours
+
+    def begin(self) -> Standing:
+        """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""
+        return self._claim.begin()
+
+    def give_up(self) -> None:
+        """Nobody knows whether it was made, or waits to hear: let go of it."""
+        self._over = True
+        self._claim.release()
+
+    def forget(self) -> None:
+        """It was not made: another's is there."""
+        self._over = True
+
+    def hold(self) -> None:
+        """It is ours, until the handler is done."""
+
+    def answered(self, response: Response | None) -> None:
+        self._answered = response is not None and response.status < 400
+
+    def __call__(self) -> None:
+        if not self._over:
+            self._over = True
+            self._claim.finish(self._keep) if self._succeeded() else self._claim.release()
+
+    def __del__(self) -> None:  # the request was dropped, by a server that forgot its response
+        if not self._over:
+            self()
+
+    def _succeeded(self) -> bool:
+        """Whether the event is handled, as far as can be told when its response ends."""
+        if not self._answered or self._state.outcome != "allow":
+            return False
+        passing = sys.exc_info()[1]
+        return passing is None or passing is self._around or isinstance(passing, _ENDS)
+
+
+class Kept(Taken):
+    """A claim in a store that outlives this process: renewed while the handler runs, and told what became of the event."""
+
+    __slots__ = ("_renewal", "_renews", "_pid", "_asked", "_done")
+    blocks = True
+
+    def __init__(self, claim: Claim, keep: float, state: State, renewal: Renewal, *, renews: bool = True) -> None:
+        super().__init__(claim, keep, state)
+        self._renewal = renewal
+        self._renews = renews
         self.renewed = 0.0
         self._pid = os.getpid()
         self._asked = False  # the store has been asked, and has answered or failed
-        self._over = False
-        self._answered = False  # the handler has, with a status below 400
-        self._done = False
-        self._around = sys.exc_info()[1]  # what is being handled anyhow: a call from an `except` is no failure of ours
+        self._done = False  # so the event is to be noted
 
     @property
     def source(self) -> Store:
         return self._claim.store
 
     def begin(self) -> Standing:
-        """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""
         try:
             return self._claim.begin()
         finally:
@@ -60,25 +130,21 @@ class Kept(Renewed):
             if self._over:
                 self._renewal.forget(self)
 
-    def hold(self) -> None:
-        """It is ours: renew it until the handler is done."""
-        self._renewal.add(self)
-
     def give_up(self) -> None:
-        """Nobody knows whether it was made, or waits to hear: let go of it as soon as the store is through with it."""
         self._over = True
         if self._asked:  # else `begin` is still under way and does it, or never began
             self._renewal.forget(self)
 
-    def answered(self, response: Response | None) -> None:
-        self._answered = response is not None and response.status < 400
+    def hold(self) -> None:
+        if self._renews:
+            self._renewal.add(self)
 
     async def settle(self) -> None:
         """The handler has returned: note what became of the event, before its sender hears of it."""
         if not self._ends():
             return
         try:
-            await blocking(self._end) if self.blocks else self._end()
+            await blocking(self._end)
         except BaseException as error:  # cancelled, or too many calls wait: it may not have been called
             self._renewal.forget(self)
             if not isinstance(error, Unavailable):
@@ -88,9 +154,12 @@ class Kept(Renewed):
         if not self._ends():
             return
         try:
-            aside(self._end) if self.blocks else self._end()
+            aside(self._end)
         except Unavailable:  # too many calls are waiting
             self._renewal.forget(self)
+
+    def __del__(self) -> None:
+        """It runs out: no store is asked in the middle of something else."""
 
     def _ends(self) -> bool:
         """Whether it is to end now; then it is decided how."""
@@ -98,9 +167,7 @@ class Kept(Renewed):
             return False
         self._over = True
         self._renewal.drop(self)
-        passing = sys.exc_info()[1]
-        failed = passing is not None and passing is not self._around and not isinstance(passing, _ENDS)
-        self._done = self._answered and not failed and self._state.outcome == "allow"
+        self._done = self._succeeded()
         return self._pid == os.getpid()  # a child that was forked meanwhile: the claim is its parent's
 
     def _end(self) -> None:

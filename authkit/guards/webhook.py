@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..stores import Store
     from ..webhooks import WebhookEvent
     from ..webhooks.replay import Replay
-    from ._webhook_claim import Kept
+    from ._webhook_claim import Claims, Taken
     from ._webhook_handshake import Answers
 
 BACK_IN = 10  # seconds after which a sender may ask again about an event that is being handled
@@ -37,17 +37,17 @@ class VerifyWebhook(Guard):
         verifier: Verifier,
         url: str | Callable[[Request], str] | None,
         max_body: int,
-        replay: Replay | None,
+        claims: Claims | None,
         answers: Answers | None,
     ) -> None:
         self._verifier = verifier
         self._url = url
         self.body_limit = max_body
-        self._replay = replay
+        self._claims = claims
         self._answers = answers
         self._bare = b"" if answers is not None and answers.bare else None  # a refusal without a body
         self._target = url is None and verifier.scheme.needs == "target"
-        if replay is not None:
+        if claims is not None:
             self.needs_handler = True  # done, or not: that is for its response to say
             self.after = self._answered
 
@@ -73,35 +73,33 @@ class VerifyWebhook(Guard):
             return Deny(401, "invalid_signature", reason=error.reason, respond=self._bare)
         if answers is not None and answers.signed and (answer := await answers.after(request, event)) is not None:
             return answer
-        if self._replay is None:
+        if self._claims is None:
             return Allow(values={"webhook": event})
-        return await self._claim(request, event, self._replay)
+        return await self._claim(request, event, self._claims)
 
-    async def _claim(self, request: Request, event: WebhookEvent, replay: Replay) -> Decision:
+    async def _claim(self, request: Request, event: WebhookEvent, claims: Claims) -> Decision:
         """Go on with an event that nobody has handled, or is handling, and is ours from here to the end of its response."""
-        from ._webhook_claim import Kept, renewal_of
-
-        left = request.seconds_left()
-        claim = replay.claim(event.replay_key, None if left is None else left + 1)
-        kept = Kept(claim, self._verifier.keep, renewal_of(replay.lease), request.state)
+        state = request.state
+        kept = claims.claim(event.replay_key, self._verifier.keep, request)
         try:
-            standing = await blocking(kept.begin) if claim.blocks else kept.begin()
+            standing = await blocking(kept.begin) if kept.blocks else kept.begin()
         except BaseException:  # cancelled, or no answer: the claim may have been made all the same
             kept.give_up()
             raise
-        if standing == "done":
-            return Deny(200, "already_handled", respond=b"")
-        if standing == "busy":
+        if standing != "new":
+            kept.forget()
+            if standing == "done":
+                return Deny(200, "already_handled", respond=b"")
             return Deny(409, "in_progress", respond=b"", headers={"retry-after": str(BACK_IN)})
-        if left is None:  # else the process ends with the claim
+        if kept.blocks:
             kept.hold()
-        state = request.state
+            state.settles = True
         state.closing = [*(state.closing or ()), kept]
         state.kept = {**(state.kept or {}), id(self): kept}
         return Allow(values={"webhook": event})
 
     def _answered(self, request: Request, response: Response | None) -> None:
-        kept: Kept | None = (request.state.kept or {}).get(id(self))
+        kept: Taken | None = (request.state.kept or {}).get(id(self))
         if kept is not None:
             kept.answered(response)
 
@@ -173,6 +171,7 @@ def verify_webhook(
     claims = None
     if replay is not None:
         from ..webhooks.replay import Replay
+        from ._webhook_claim import Claims
 
-        claims = replay if isinstance(replay, Replay) else Replay(replay)
+        claims = Claims(replay if isinstance(replay, Replay) else Replay(replay))
     return VerifyWebhook(verifier, url, verifier.scheme.max_body if max_body is None else max_body, claims, answering)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from _operator import _compare_digest as same  # what `hmac` gives, without what it loads
 
@@ -49,8 +50,6 @@ class Replay:
 
     def claim(self, key: str, lease: float | None = None) -> Claim:
         """A claim on the event with that `WebhookEvent.replay_key`, not made yet. Does no I/O."""
-        import hashlib
-
         # Hashed: what is in it is the sender's (an id, perhaps somebody's), and it is as long as the sender likes.
         digest = hashlib.sha256(f"{self.name}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
         return Claim(self.store, f"webhook:{digest}", _CLAIM + self._random(16), self.lease if lease is None else lease)

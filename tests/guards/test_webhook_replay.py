@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from authkit import ConfigurationError, Deny, Guard, Request, Response, chain, verify_webhook
+from authkit import Allow, ConfigurationError, Deny, Guard, Request, Response, chain, verify_webhook
+from authkit._state import State
+from authkit.guards._webhook_claim import Claims
+from authkit.guards.webhook import VerifyWebhook
 from authkit.stores import MemoryStore, SqliteStore
-from authkit.webhooks import Scheme, sign
+from authkit.webhooks import Scheme, Verifier, sign
 from authkit.webhooks.replay import DONE, Replay
 from tests.webhooks.replay_stores import Clock, eventually
 
@@ -140,8 +144,6 @@ def test_a_guard_further_in_that_answers_itself_leaves_the_event_deliverable(hoo
         answer: Deny | None = Deny(status, "elsewhere", respond=b"")
 
         async def check(self, request):
-            from authkit import Allow
-
             return self.answer or Allow()
 
     inner, handler = Answers(), Handler()
@@ -191,11 +193,8 @@ def test_an_event_is_remembered_for_as_long_as_it_would_be_taken():
     store = MemoryStore(clock=clock)
     scheme = Scheme("own", signature="X-Sig", timestamp="X-Time", signed="{timestamp}.{body}", tolerance=300)
     handler = Handler()
-    from authkit.guards.webhook import VerifyWebhook
-    from authkit.webhooks import Verifier
-
     verifier = Verifier(scheme, SECRET, clock=clock)
-    guarded = handler.sync(VerifyWebhook(verifier, None, 1000, Replay(store), None))
+    guarded = handler.sync(VerifyWebhook(verifier, None, 1000, Claims(Replay(store)), None))
     request = Request.build("POST", "/hook", sign(scheme, SECRET, b"{}", timestamp=int(clock.now) + 300), b"{}")
     assert guarded(request).body == b"handled"
     for _ in range(60):
@@ -298,7 +297,7 @@ def test_what_a_store_cannot_be_told_at_the_end_is_told_later(status, then):
 
 
 def test_a_claim_is_renewed_while_the_handler_runs():
-    store, entered = MemoryStore(), threading.Event()
+    store, entered = Failing(), threading.Event()
     hook = verify_webhook("github", secret=SECRET, replay=Replay(store, lease=0.3))
 
     @hook
@@ -323,7 +322,7 @@ def test_a_claim_is_renewed_while_the_handler_runs():
 def test_whose_claim_was_lost_and_taken_does_not_end_the_next_ones():
     """A process that was stopped for longer than its lease, in the middle of its handler."""
     clock = Clock()
-    store = MemoryStore(clock=clock)
+    store = Failing(clock=clock)
     hook = verify_webhook("github", secret=SECRET, replay=store)
     stage = SimpleNamespace(second=threading.Event(), go=threading.Event(), answers=[])
 
@@ -351,10 +350,11 @@ def test_whose_claim_was_lost_and_taken_does_not_end_the_next_ones():
     assert seen(guarded(delivery())) == (200, b"handled")  # it failed, and its word counts
 
 
+@pytest.mark.parametrize("kind", [MemoryStore, Failing])
 @pytest.mark.parametrize("jump", [-86_400, 86_400], ids=["back", "forward"])
-def test_a_clock_that_jumps_in_the_handler_leaves_a_done_event_done(jump):
+def test_a_clock_that_jumps_in_the_handler_leaves_a_done_event_done(kind, jump):
     clock = Clock()
-    store = MemoryStore(clock=clock)
+    store = kind(clock=clock)
     hook = verify_webhook("github", secret=SECRET, replay=store)
 
     @hook
@@ -390,6 +390,18 @@ def test_a_body_that_is_streamed_is_part_of_the_handler(hook):
     assert seen(handler(delivery())) == (200, b"")
 
 
+def test_in_memory_a_claim_ends_with_what_it_was_made_for(store):
+    """Else it would last for as long as the process."""
+    request = delivery()
+    request.state = State()
+    kept = Claims(Replay(store)).claim("e", 601, request)
+    assert kept.begin() == "new"
+    assert Replay(store).begin("e")[0] == "busy"
+    del kept
+    gc.collect()
+    assert Replay(store).begin("e")[0] == "new"
+
+
 class Context:
     def __init__(self, milliseconds):
         self.milliseconds = milliseconds
@@ -413,7 +425,7 @@ def event_of(request):
 def test_on_lambda_a_claim_lasts_until_the_deadline():
     """A function that is killed at its deadline, or frozen: nothing renews there, and nothing needs to."""
     clock, found = Clock(), []
-    store = MemoryStore(clock=clock)
+    store = Failing(clock=clock)
     hook = verify_webhook("github", secret=SECRET, replay=store)
 
     @hook
