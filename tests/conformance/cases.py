@@ -23,6 +23,7 @@ from authkit import (
     guard,
     rate_limit,
     require,
+    require_api_key,
     require_auth,
     require_roles,
     require_scopes,
@@ -30,6 +31,7 @@ from authkit import (
 )
 from authkit.access import RoleMap, claim, role, scope
 from authkit.address import ClientAddress
+from authkit.apikeys import ApiKeys, MemoryKeys
 from authkit.stores import MemoryStore
 from authkit.testing import Clock, TokenMint
 from authkit.webhooks import Scheme, sign, verify
@@ -46,6 +48,10 @@ TOKENS: Tokens = MINT.tokens
 ALICE = MINT.good("alice", scopes=["orders:read"], roles=["clerk"])
 GRACE = MINT.good("grace", roles=["admin"])
 PEER = ClientAddress.peer()
+KEYS = ApiKeys(MemoryKeys(), clock=Clock(NOW), random=random.Random("api keys").randbytes)
+ROBOT = KEYS.new("robot", name="nightly", scopes=["orders:read"], roles=["clerk"]).reveal()
+REVOKED = KEYS.new("robot")
+KEYS.revoke(REVOKED.id)
 
 N401 = {"www-authenticate": 'Bearer realm="api"', "content-type": "application/problem+json", "cache-control": "no-store"}
 U401 = {**N401, "www-authenticate": 'Bearer error="invalid_token"'}
@@ -785,4 +791,66 @@ def _webhooks() -> Iterator[Case]:
     )
 
 
-CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks) for case in part()]
+def _api_keys() -> Iterator[Case]:
+    missing = {**PROBLEM, "www-authenticate": 'ApiKey realm="api"'}
+    robot = {"status": 200, "entered": True, "outcome": "allow", "handler": {"subject": "robot", "roles": ["clerk"]}}
+    bad = {"status": 401, "code": "invalid_api_key", "headers": missing, "by": "require_api_key"}
+    two = {"status": 400, "code": "invalid_request", "headers": PROBLEM, "reason": "two_credentials"}
+
+    def keyed() -> Guard:
+        return require_api_key(KEYS)
+
+    def key(*values: str, **changed: object) -> Sent:
+        return Sent(headers=tuple(("X-API-Key", value) for value in values), **changed)  # type: ignore[arg-type]
+
+    yield Case(name="an API key", guard=keyed, sent=(key(ROBOT),), **robot)
+    none = {**bad, "code": "unauthorized", "reason": "no_credential"}
+    yield Case(name="no API key", guard=keyed, sent=(Sent(),), **none)
+    yield Case(name="an API key in the query", guard=keyed, sent=(Sent(query=f"x-api-key={ROBOT}"),), **none)
+    yield Case(name="an API key as a bearer token", guard=keyed, sent=(bearer(ROBOT),), **none)
+    refused = {
+        "api_key_malformed": ["x", ROBOT[:-1], ROBOT[:-1] + "~", "\xe9" * 51, "x" * 2000],
+        "api_key_unknown": [ApiKeys(MemoryKeys(), random=random.Random("others").randbytes).new("robot").reveal()],
+        "api_key_disabled": [REVOKED.reveal()],
+    }
+    for reason, values in refused.items():
+        for value in values:
+            yield Case(name=f"bad API key: {reason} {value[:5]!a}", guard=keyed, sent=(key(value),), reason=reason, **bad)
+    yield Case(name="two API keys", guard=keyed, sent=(key(ROBOT, ROBOT),), by="require_api_key", **two)
+    yield Case(name="two API keys, one of them bad", guard=keyed, sent=(key(ROBOT, "x"),), by="require_api_key", **two)
+
+    def anybody() -> Guard:
+        return require_api_key(KEYS, optional=True)
+
+    yield Case(
+        name="an optional API key: none is anonymous",
+        guard=anybody,
+        sent=(Sent(),),
+        status=200,
+        entered=True,
+        outcome="allow",
+        handler={"subject": None},
+    )
+    yield Case(name="an optional API key: a bad one is refused", guard=anybody, sent=(key("x"),), **bad)
+
+    def either() -> Guard:
+        return require_auth(TOKENS, KEYS)
+
+    yield Case(name="an API key beside tokens", guard=either, sent=(key(ROBOT),), **robot)
+    both = bearer(ALICE, ("X-API-Key", ROBOT))
+    yield Case(name="an API key and a token are two credentials", guard=either, sent=(both,), by="require_auth", **two)
+
+    def reads() -> Guard:
+        return chain(keyed(), require_scopes("orders:read"), require_roles("clerk"))
+
+    def writes() -> Guard:
+        return chain(keyed(), require_scopes("orders:write"))
+
+    yield Case(name="an API key with its scope and role", guard=reads, sent=(key(ROBOT),), **robot)
+    yield Case(
+        name="an API key without the scope", guard=writes, sent=(key(ROBOT),), status=403, code="insufficient_scope",
+        reason="scope_missing", by="require_scopes",
+    )  # fmt: skip
+
+
+CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks, _api_keys) for case in part()]
