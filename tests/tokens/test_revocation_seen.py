@@ -219,6 +219,17 @@ def test_a_revocation_whose_answer_was_lost_is_not_hidden_by_an_older_one(memory
     assert verdict(tokens, text) == "token_revoked"
 
 
+def test_no_session_is_kept_with_an_answer(memory: World, slow: Slow) -> None:
+    """A flood of sessions with many claims fills no memory, and what they say of somebody is not kept."""
+    tokens = memory.tokens(slow)
+    for n in range(20):
+        assert verdict(tokens, tokens.issue_pair(f"user {n}", claims={"street": "x" * 2000}).access_token) == f"user {n}"
+    kept = repr(answers_of(slow)._kept)
+    assert len(answers_of(slow)._kept) == 20
+    assert "street" not in kept
+    assert len(kept) < 20 * 500
+
+
 def test_the_answers_are_bounded_and_go_with_their_store(memory: World) -> None:
     answers = Answers()
     for n in range(10_000):
