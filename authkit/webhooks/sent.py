@@ -6,7 +6,7 @@ from ..errors import InvalidSignature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ..http import Headers
@@ -146,12 +146,21 @@ def fields(text: str) -> list[tuple[str, str]]:
 def one_reading(body: bytes) -> Any:
     """The body as JSON. Raises: `InvalidSignature` with `body_malformed`, also for a member that stands there twice: what was
     signed is one of the two, and a handler's own parser may take the other."""
-    import json
-
     try:
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return (_decode or _decoder())(body.decode())
     except (ValueError, RecursionError):
         raise InvalidSignature("body_malformed") from None
+
+
+_decode: Callable[[str], Any] | None = None  # made once: `json.loads` with hooks makes a decoder each time
+
+
+def _decoder() -> Callable[[str], Any]:
+    global _decode
+    import json
+
+    _decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+    return _decode
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
