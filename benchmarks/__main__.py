@@ -32,6 +32,7 @@ BUDGETS = {
     "redis_limits": 15.0,
     "networks": 12.0,
     "secrets": 12.0,
+    "webhooks": 16.0,
     "logins": 40.0,
     "cold_start": 35.0,
     "cli": 12.0,
