@@ -125,7 +125,7 @@ def get(url: str) -> bytes | None:
     ends = time.monotonic() + TOTAL
     try:
         with (
-            httpx.Client(follow_redirects=False, timeout=TIMEOUT, trust_env=False) as client,
+            httpx.Client(follow_redirects=False, timeout=TIMEOUT) as client,
             client.stream("GET", url) as answer,
         ):
             if answer.status_code in (403, 404, 410):  # S3 says 403 for what is not there
