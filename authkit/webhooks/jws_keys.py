@@ -33,7 +33,8 @@ class Secret:
 
     def matches(self, signatures: list[str], contents: list[Content]) -> bool:
         before, body, after = contents[0]
-        mac = self._macs.get(_header(before).get("alg", ""))
+        alg = _header(before).get("alg")
+        mac = self._macs.get(alg) if isinstance(alg, str) else None
         return mac is not None and compare_digest(self._encode(mac.digest(before, body, after)), signatures[0])
 
     def sign(self, content: Content) -> str:

@@ -114,7 +114,7 @@ class Sent:
             raise InvalidSignature("signature_malformed") from None
         # "b64" is the one extension that we know, and it must be listed as one (RFC 7797 section 6).
         plain = "crit" not in self.jose and "b64" not in self.jose
-        unencoded = self.jose.get("b64") is False and list(self.jose.get("crit") or ()) == ["b64"]
+        unencoded = self.jose.get("b64") is False and self.jose.get("crit") == ["b64"]
         if not (unencoded if detached else plain) or not isinstance(self.jose.get("kid", ""), str):
             raise InvalidSignature("signature_malformed")
         return parts[0].encode() + b"." + parts[1].encode(), self.body if detached else b"", parts[2]

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authkit import webhooks
-from authkit.errors import ConfigurationError, InvalidSignature
+from authkit.errors import ConfigurationError, InvalidSignature, Unavailable
 from authkit.testing import Clock, WebhookSender
 from authkit.tokens import Key, base64url
 from authkit.webhooks import Scheme, Verifier
@@ -246,7 +248,8 @@ def test_netlify_is_held_to_its_issuer_and_the_body_to_its_hash() -> None:
         {"alg": "none"},
         {"alg": "HS512"},
         {"alg": "RS256"},
-        {},
+        {"typ": "JWT"},
+        {"alg": "HS256", "b64": False, "crit": 5},
         {"alg": ["HS256"]},
         {"alg": "HS256", "crit": ["x"]},
     ):
@@ -342,3 +345,34 @@ def test_of_several_prefixes_any_may_stand_before_the_signature() -> None:
     assert verifier.verify({"X-Mine": f"sha256={digest}"}, b"x")
     assert verifier.verify({"X-Mine": f"v1:{digest}"}, b"x")
     assert refused(verifier, {"X-Mine": digest}, b"x") == "signature_malformed"
+
+
+_VALUE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["HS256", "ES256", "RS256", "none", "netlify", "b64", "\ud800", "é"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+_JWS = [name for name, scheme in webhooks.schemes().items() if scheme.algorithm.startswith("jws")]
+_JWS_VERIFIERS = {
+    name: WebhookSender(name, clock=Clock(NOW)).verifier(**({"fetch": lambda kid: None} if name == "plaid" else {}))
+    for name in _JWS
+}
+
+
+@given(
+    st.sampled_from(_JWS),
+    st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "ts"]), _VALUE),
+    st.none() | st.dictionaries(st.sampled_from(["iat", "sha256", "request_body_sha256", "iss", "exp", "nbf"]), _VALUE),
+    st.binary(max_size=70),
+)
+def test_no_jws_is_accepted_whatever_it_says_and_nothing_else_is_raised(
+    name: str, header: Any, claims: Any, signature: bytes
+) -> None:
+    parts = [json.dumps(header).encode(), b"" if claims is None else json.dumps(claims).encode(), signature]
+    token = b".".join(base64url.encode(part) for part in parts).decode()
+    with pytest.raises((InvalidSignature, Unavailable)):
+        _JWS_VERIFIERS[name].verify({webhooks.schemes()[name].signature[0]: token}, b"")
