@@ -2,11 +2,13 @@
 
 from .builtin import schemes
 from .event import WebhookEvent
+from .replay import Replay
 from .scheme import Scheme
 from .signing import SignedDelivery, asign, asigned, sign, signed
 from .verifier import Verifier, averify, verify
 
 __all__ = [
+    "Replay",
     "Scheme",
     "SignedDelivery",
     "Verifier",
