@@ -41,13 +41,14 @@ class LoginLimits(_Value):
     - `account_here`: for an account from one network.
     - `account`: for an account from everywhere together, of which networks that it has logged in from in the last 30 days, the
       last 16 of them, are free. So whoever fails on purpose, from however many addresses, slows down new networks of that
-      account while it goes on, and keeps nobody out who logs in from where they did before, or reset their password.
+      account while it goes on, and keeps nobody out who logs in from where they did before, or reset their password, unless
+      it is done from there: who shares an address shares `account_here`.
     - `address`: for one network, over all accounts.
 
     Each further limit is reached after more failures and refills more slowly, so that delays grow: from one network the next
     attempt at an account comes after 12 seconds once 5 have failed; from there or from everywhere together after 3 minutes once
     20 have, after half an hour once 50 have, and after 100 minutes once 100 have. That is at most 100 guesses at a password
-    in a day (as many as NIST SP 800-63B-4 allows in a row) and 200 in a week.
+    in a day (as many as NIST SP 800-63B-4 allows in a row) and 200 in a week, from all networks that are not free for it.
 
     A network is an IPv4 address, or the first `ipv6_prefix` bits of an IPv6 one. `name`: accounts of one name and store are
     counted together. Nothing here ever locks an account: what is used up comes back by itself, so that the longest delay above
