@@ -8,6 +8,7 @@ needs("httpx")
 import httpx  # noqa: E402
 
 from .._run import arun, run  # noqa: E402
+from .keys import key_of  # noqa: E402
 from .signing import Signer  # noqa: E402
 
 TYPE_CHECKING = False
@@ -26,8 +27,9 @@ class SignatureAuth(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, key: Any, **settings: Any) -> None:
-        self._signer = Signer(key, **settings)
-        del key
+        held = key_of(key)
+        del key  # what is raised below may be shown with its locals
+        self._signer = Signer(held, **settings)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._run import blocking
 from ..secrets.versions import Masked
-from .keys import SignatureKey, key_of
+from .keys import SignatureKey, Unfit, key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class KeyBook(Masked):
         key = key_of(material)
         if not isinstance(keyid, str) or not keyid:
             self.wrong = NO_ID
-        elif isinstance(key, str):
-            self.wrong = f"key {keyid!r}: {key}"
+        elif isinstance(key, Unfit):
+            self.wrong = f"key {keyid!r}: {key.why}"
         else:
             self.keys[keyid] = key
 

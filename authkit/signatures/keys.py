@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._run import run
 from ..errors import ConfigurationError
 from ..secrets.secret import Secret
-from ..secrets.versions import SecretVersions, is_blank
+from ..secrets.versions import Masked, SecretVersions, is_blank
 from ..tokens import base64url
 from ..tokens.keys import Key
 from .holder import MISSING, Holder
@@ -136,12 +136,22 @@ def _taken(material: Any, alg: str | None) -> tuple[Secret | None, Named, str | 
     return (None, (), key) if isinstance(key, str) else (None, (("current", key),), None)
 
 
-def key_of(material: Any) -> SignatureKey | str:
-    """A `SignatureKey`, or what is wrong. It raises nothing: its frame holds the material."""
+class Unfit(Masked):
+    """What is no key, and why: a type of its own, so that the words are never taken for a key."""
+
+    __slots__ = ("why",)
+    why: str
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def key_of(material: Any) -> SignatureKey | Unfit:
+    """A `SignatureKey`, or why it cannot be. It raises nothing: its frame holds the material."""
     try:
-        return material if isinstance(material, SignatureKey) else SignatureKey(material)
+        return material if isinstance(material, (SignatureKey, Unfit)) else SignatureKey(material)
     except ConfigurationError as error:
-        return str(error)
+        return Unfit(str(error))
 
 
 def held_by(named: Named, alg: object, base: bytes, signature: bytes) -> str | None:

@@ -11,7 +11,7 @@ from ..http import Headers
 from .components import components_of, encoded, signature_base
 from .coverage import wanted
 from .digest import FIELD, content_digest
-from .keys import key_of
+from .keys import Unfit, key_of
 from .message import Message, target_of
 from .structured import InnerList, Item, dictionary_text, is_key, parse_dictionary
 
@@ -57,8 +57,8 @@ class Signer:
     ) -> None:
         held = key_of(key)
         del key  # what is raised below may be shown with its locals
-        if isinstance(held, str):
-            raise ConfigurationError(held)
+        if isinstance(held, Unfit):
+            raise ConfigurationError(held.why)
         self._key = held
         if not _is_text(keyid) or (tag is not None and not _is_text(tag)):
             raise ConfigurationError("keyid and tag are printable ASCII, and not empty")
