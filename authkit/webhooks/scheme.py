@@ -203,7 +203,11 @@ class Scheme(_Value):
             "after_id": self.signed.partition("{id}")[2].partition("{")[0],
             "needs": _needs(everything, fields),
             "covers_body": self.algorithm != "token"
-            and (bool(fields & {"body", "body_sha256"}) or hash_place is not None or self.algorithm == "jws-detached"),
+            and (
+                bool(fields & {"body", "body_sha256"})
+                or (hash_place is not None and hash_place.kind != "query")  # there it may be missing
+                or self.algorithm == "jws-detached"
+            ),
             "plain": self.algorithm == "hmac"
             and self.encoding != "text"
             and isinstance(self.prefix, str)
