@@ -76,7 +76,7 @@ def verify(
     token = token_of(value_from, token_env)
     service = service_of(issuer, audience, key, source, url)
     try:
-        principal, refused = _judged(service, token)
+        principal, refused = judged(service, token)
     finally:
         if service.store is not None:
             service.store.close()
@@ -90,7 +90,7 @@ def verify(
     return EXITS["ok" if refused is None else "failed"][0]
 
 
-def _judged(service: Service, token: Sealed) -> tuple[Principal | None, Why | None]:
+def judged(service: Service, token: Sealed) -> tuple[Principal | None, Why | None]:
     """Who it is for, or why not. Its locals hold the token, so what it raises has no traceback through it that is shown."""
     from ..errors import InvalidToken
     from ..tokens.why import Expected, why

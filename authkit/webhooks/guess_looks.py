@@ -54,8 +54,8 @@ def unproven(case: Case) -> tuple[str, str]:
     if wrong is not None:
         return wrong
     return (
-        "it was signed with a secret that is not here (another endpoint's, or test for live), or the body was written anew in a "
-        "way that cannot be undone",
+        "it was signed with a secret that is not here (another endpoint's, or test for live), or the body was written anew in "
+        "a way that cannot be undone",
         "compare the secret with the sender's: authkit secrets verify NAME --value-from FILE; then " + RAW,
     )
 

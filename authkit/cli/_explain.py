@@ -1,0 +1,209 @@
+"""What a captured request is refused for: it is told what credential it carries, and that is judged as a service would."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._exits import Wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..http import Request
+    from ..webhooks import Scheme
+    from ._capture import Captured, Unreadable
+    from ._token import Service
+    from ._webhook import Keys
+
+ADDED = "a proxy or library added one of its own"
+NOTHING = "no credential that is known here: no bearer token, no API key, and no signature of a scheme"
+
+
+class Asked(NamedTuple):
+    """What a request is judged by. `keys`, `service`, `api_keys`: asked for only where a request needs them."""
+
+    scheme: Scheme | None
+    has_secret: bool
+    keys: Callable[[Scheme | None], Keys]
+    options: Mapping[str, Any]
+    url: str | None
+    now: float | None
+    service: Callable[[], Service]
+    api_keys: Callable[[], Any] | None
+
+
+class Explained(NamedTuple):
+    """`credential`: "webhook", "bearer token", "API key", or None. `matched`: the version of the secret."""
+
+    form: str
+    credential: str | None
+    accepted: bool
+    scheme: str | None = None
+    matched: str | None = None
+    reason: str | None = None
+    check: str | None = None
+    found: str | None = None
+    likely: str | None = None
+    mend: str | None = None
+    proven: bool = False
+    tried: Mapping[str, int] = {}
+    judged_at: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return {**self._asdict(), "tried": dict(self.tried), "notes": list(self.notes)}
+
+
+def explained(captured: Captured, asked: Asked) -> Explained:
+    """Which check refuses the request, and why. Raises: `Wrong` where something is not named, and as stores do."""
+    if asked.scheme is not None:
+        return _of_webhook(captured, asked, [asked.scheme])
+    from ..http import Request
+    from ..webhooks.guess_scheme import recognised
+
+    request = Request.build(captured.method, "/", captured.headers.items())
+    found = [scheme for scheme in recognised(captured.headers, captured.body, captured.url) if not _in_authorization(scheme)]
+    if found and (asked.has_secret or not _bears(request)):
+        if not asked.has_secret and not found[0].keyless:
+            names = ", ".join(scheme.name for scheme in found[:4])
+            raise Wrong(f"this is signed as {names} sign: name its secret with --secret NAME, or --secret-from FILE")
+        return _of_webhook(captured, asked, found)
+    if _bears(request):
+        return _of_token(captured, request, asked)
+    if request.field("x-api-key"):
+        return _of_key(captured, request, asked)
+    return _of_nothing(captured, asked)
+
+
+def of_unreadable(event: Unreadable) -> Explained:
+    """An event that no guard reads."""
+    return Explained(
+        "Lambda event", None, False, reason=event.reason, check="event", found=event.says,
+        likely="it was changed between the platform and the handler, or written by hand", mend=event.mend,
+    )  # fmt: skip
+
+
+def _in_authorization(scheme: Scheme) -> bool:
+    return all(place.lower() == "authorization" for place, _, _ in scheme.places)
+
+
+def _bears(request: Request) -> bool:
+    return any(line.strip()[:6].lower() == "bearer" for line in request.field("authorization"))
+
+
+def _of_webhook(captured: Captured, asked: Asked, schemes: list[Scheme]) -> Explained:
+    from ..errors import InvalidSignature
+    from ..webhooks import Verifier
+    from ..webhooks.why import why
+
+    keys = asked.keys(schemes[0])
+    first, notes = None, list(captured.notes)
+    now = asked.now if asked.now is not None else captured.received if captured.received is not None else time.time()
+    if asked.now is None and captured.received is not None and schemes[0].timed:
+        notes.append("judged as of when it was received, by the capture; --now says another time")
+    for scheme in schemes[:8]:
+        url = asked.url if asked.url is not None else captured.url if scheme.needs else None
+        if scheme.needs and url is None:
+            raise Wrong(f"the scheme {scheme.name} signs the URL: say with --url which one is registered with the sender")
+        if scheme.needs == "url" and asked.url is None and not any("--url" in note for note in notes):
+            notes.append("no --url: the URL of the capture was taken, which need not be the one that the sender has")
+        options = {name: value for name, value in asked.options.items() if scheme is asked.scheme or name in scheme.options}
+        if scheme is not asked.scheme and set(scheme.options) - set(options) and len(schemes) > 1:
+            continue
+        secret = None if scheme.keyless else keys.secret
+        reason = why(
+            scheme, secret, captured.headers, captured.body, url=url, method=captured.method, now=now,
+            received=captured.received, stages=captured.stages, others=keys.others, **options,
+        )  # fmt: skip
+        if reason is None:
+            try:
+                event = Verifier(scheme, secret, **options).verify(captured.headers, captured.body, now, url, captured.method)
+            except InvalidSignature:  # a key that was rotated between the two
+                continue
+            return Explained(captured.form, "webhook", True, scheme.name, str(event.version), judged_at=now, notes=tuple(notes))
+        if first is None or (reason.proven and not first[1].proven):
+            first = (scheme, reason)
+    if first is None:
+        raise Wrong("the scheme is not clear from the request: name it with --scheme, and what it asks for with --option")
+    scheme, why_ = first
+    return Explained(
+        captured.form, "webhook", False, scheme.name, None, why_.reason, why_.check, why_.says, why_.cause, why_.mend,
+        why_.proven, why_.tried, now, tuple(notes),
+    )  # fmt: skip
+
+
+def _of_token(captured: Captured, request: Request, asked: Asked) -> Explained:
+    from .._credential import from_header
+    from ..secrets.versions import sealed
+    from .token_read import judged
+
+    found = from_header(request)
+    if not isinstance(found, str):
+        two = getattr(found, "reason", None) == "two_credentials"
+        return Explained(
+            captured.form, "bearer token", False, reason="two_credentials" if two else "malformed_authorization",
+            check="form", found="there are two credentials" if two else "Bearer is not followed by one space and one token",
+            likely=ADDED if two else "the token is empty, quoted, or has a line break in it",
+            mend="send one Authorization header: Bearer, one space, the token (RFC 6750 section 2.1)", notes=captured.notes,
+        )  # fmt: skip
+    service = asked.service()
+    try:
+        _, why = judged(service, sealed(found))
+    finally:
+        if service.store is not None:
+            service.store.close()
+    if why is None:
+        return Explained(captured.form, "bearer token", True, notes=captured.notes)
+    return Explained(
+        captured.form, "bearer token", False, reason=why.reason, check=why.check, found=why.says, likely=why.cause,
+        mend=why.mend, judged_at=time.time(), notes=captured.notes,
+    )  # fmt: skip
+
+
+_OF_KEY = {
+    "api_key_malformed": ("form", "its prefix, length or checksum is not a key's", "it was cut, or is another service's",
+                          "copy it whole; --prefix says what the keys of this service begin with"),
+    "api_key_unknown": ("key", "there is no such key", "it was deleted, or is another environment's", "make a new one"),
+    "api_key_expired": ("time", "its time is over", "it was made with an end, or was rotated", "make a new one"),
+    "api_key_disabled": ("revocation", "it was revoked", "somebody revoked it, or all keys of its subject", "make a new one"),
+    "two_credentials": ("form", "there are two keys", ADDED, "send one key, in one header"),
+}  # fmt: skip
+
+
+def _of_key(captured: Captured, request: Request, asked: Asked) -> Explained:
+    from .._run import run
+    from ..apikeys.header import InHeader
+    from ..decision import Deny
+
+    if asked.api_keys is None:
+        raise Wrong("this carries an API key: name the table of keys with --api-keys URL")
+    found = run(InHeader(asked.api_keys()).authenticate(request))
+    if not isinstance(found, Deny):
+        return Explained(captured.form, "API key", found is not None, notes=captured.notes)
+    check, says, cause, mend = _OF_KEY.get(found.reason, ("key", "it was refused", "a check of the table", "make a new one"))
+    return Explained(
+        captured.form, "API key", False, None, None, found.reason, check, says, cause, mend, notes=captured.notes
+    )  # fmt: skip
+
+
+def _of_nothing(captured: Captured, asked: Asked) -> Explained:
+    names = list(captured.headers.names())
+    moved = [name for name in names if name.endswith("authorization") and name != "authorization"]
+    lines = captured.headers.get_all("authorization")
+    if moved:
+        likely = f"a gateway or proxy renamed Authorization: it came as {moved[0]}"
+        mend = "have it hand Authorization on under its own name"
+    elif lines:
+        likely = "Authorization has another scheme than Bearer, which counts as no credential"
+        mend = "send Authorization: Bearer, one space, the token"
+    elif asked.has_secret:
+        likely = "the sender signs nothing, a proxy dropped its headers, or it signs in a way that is not built in"
+        mend = "name the scheme with --scheme; set the secret at the sender's"
+    else:
+        likely = "the client sent none, or a proxy or redirect dropped Authorization"
+        mend = "send Authorization: Bearer, one space, the token"
+    return Explained(
+        captured.form, None, False, reason="no_credential", check="credential", found=NOTHING, likely=likely, mend=mend,
+        notes=captured.notes,
+    )  # fmt: skip
