@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ import click
 
 from ._exits import NotFound, Wrong
 from ._store import shown, store_option
+from ._table import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -99,19 +99,8 @@ def every(users: Any, after: str, limit: int | None) -> list[User]:
 
 def _table(url: str | None, make: bool) -> tuple[str, Any]:
     from ..accounts import open_users
-    from ..settings import get
-    from ..stores._open import path_in
 
-    stated = get(SETTING) if url is None else url
-    if stated is None:
-        raise Wrong(f"no users are named: give --users, --app, or set {SETTING}")
-    if stated.startswith("memory:"):
-        raise Wrong("users in memory are those of one process: nothing outside it can look")
-    users = open_users(stated)
-    path = path_in(stated.removeprefix("sqlite:")) if stated.startswith("sqlite:") else None
-    if path is not None and not make and not os.path.lexists(path):
-        raise NotFound("there is no users file of that name: authkit users add makes it")
-    return stated, users
+    return table_of(url, SETTING, "users", "--users, --app", open_users, None if make else "authkit users add")
 
 
 def _kept(asked: Asked) -> tuple[Store, str]:
