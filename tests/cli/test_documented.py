@@ -12,6 +12,7 @@ import pytest
 import authkit.cli
 from authkit import Tokens
 from authkit.accounts import PasswordHasher, SqliteUsers, User
+from authkit.apikeys import ApiKey, SqliteKeys
 from authkit.cli._exits import EXITS
 from authkit.secrets.rotation.generate import generate
 from authkit.stores import open_store
@@ -54,6 +55,9 @@ def place(tmp_path: Path) -> Path:
     users = SqliteUsers(tmp_path / "users.db")
     users.add(User("alice"))
     users.close()
+    keys = SqliteKeys(tmp_path / "keys.db")
+    keys.add(ApiKey("AAAAAAAAAAAA", name="", subject="robot", digest="00" * 32, created=1.0))
+    keys.close()
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "token").write_text(Tokens(value, issuer="i", audience="a").issue("alice"))
     (tmp_path / "password").write_text("correct horse")
@@ -91,6 +95,10 @@ def place(tmp_path: Path) -> Path:
             "users revoke",
             "users revoke alice --users sqlite:///users.db --store sqlite:///limits.db --issuer https://a.example",
         ),
+        ("apikeys new", "apikeys new robot --keys sqlite:///keys.db"),
+        ("apikeys rotate", "apikeys rotate AAAAAAAAAAAA --keys sqlite:///keys.db"),
+        ("apikeys list", "apikeys list --keys sqlite:///keys.db"),
+        ("apikeys revoke", "apikeys revoke AAAAAAAAAAAA --keys sqlite:///keys.db"),
         ("limits show", "limits show --app program"),
         ("limits show", "limits show ip:::1 --app program"),
         ("limits reset", "limits reset ip:::1 --app program"),
