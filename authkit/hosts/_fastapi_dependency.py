@@ -6,7 +6,7 @@ from functools import partial
 from inspect import Parameter, Signature
 
 import fastapi
-from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
@@ -133,6 +133,20 @@ class BearerYielding(Yielding, Bearer):
     pass
 
 
+class Key(SecurityBase):
+    """The same of a guard that takes an API key. Which header, its own instance says."""
+
+    scheme_name = "APIKeyHeader"
+
+
+class KeyDependency(Dependency, Key):
+    pass
+
+
+class KeyYielding(Yielding, Key):
+    pass
+
+
 def _scopes_granted(state: State, wanted: list[str]) -> Decision:
     """About the scopes that FastAPI's `Security(..., scopes=[...])` asks for."""
     principal = state.principal
@@ -147,11 +161,23 @@ def _scopes_granted(state: State, wanted: list[str]) -> Decision:
     return deny
 
 
+def _key_header(chain: Any) -> str | None:
+    """The one header by which this chain knows who is calling, if that is all it looks at."""
+    headers = {getattr(item, "key_header", None) for item in chain.flat() if item.identifies}
+    return headers.pop() if len(headers) == 1 else None
+
+
 def make(guard: Any, visit: Callable[..., Any]) -> Dependency:
     chain = guard.as_chain()
     if chain.needs_handler:
         raise ConfigurationError("a guard that looks at the response is no dependency: put it on the endpoint or the app")
     early = tuple(int(part) for part in fastapi.__version__.split(".")[:2]) < (0, 118)
+    header = _key_header(chain)
+    if header is not None:
+        keyed = (KeyYielding if early else KeyDependency)(chain, visit)
+        fields: dict[str, Any] = {"in": APIKeyIn.header, "name": header, "description": "An API key."}
+        keyed.model = APIKey(**fields)
+        return keyed
     if chain.identifies:
         return (BearerYielding if early else BearerDependency)(chain, visit)
     return (Yielding if early else Dependency)(chain, visit)

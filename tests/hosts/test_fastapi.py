@@ -28,8 +28,21 @@ from fastapi import (
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
-from authkit import Allow, ConfigurationError, Deny, Guard, Principal, chain, current_principal, guard
+from authkit import (
+    Allow,
+    ConfigurationError,
+    Deny,
+    Guard,
+    Principal,
+    chain,
+    current_principal,
+    guard,
+    require_api_key,
+    require_auth,
+)
 from authkit import Request as Seen
+from authkit.apikeys import ApiKeys, MemoryKeys
+from authkit.testing import TokenMint
 
 from .local_annotations import build
 from .servers import PROBLEM_401, Served, Who, serving
@@ -459,11 +472,38 @@ class TestDependencies:
             assert operation["security"] == [{"HTTPBearer": []}]
             assert "parameters" not in operation
 
+    def test_openapi_names_the_header_of_an_api_key(self) -> None:
+        keys = ApiKeys(MemoryKeys())
+        made = keys.new("robot", scopes=["orders:read"])
+        keyed, either = require_api_key(keys, header="X-Service-Key"), require_auth(TokenMint().tokens, keys)
+        app = FastAPI()
+        app.get("/keyed")(_says_who(Depends(chain(adds, keyed).dependency)))
+        app.get("/scoped")(_says_who(Security(keyed.dependency, scopes=["orders:write"])))
+        app.get("/either")(_says_who(Depends(either.dependency)))
+        document = app.openapi()
+        schemes = document["components"]["securitySchemes"]
+        assert schemes["APIKeyHeader"] == {
+            "type": "apiKey", "in": "header", "name": "x-service-key", "description": "An API key.",
+        }  # fmt: skip
+        assert document["paths"]["/keyed"]["get"]["security"] == [{"APIKeyHeader": []}]
+        assert document["paths"]["/either"]["get"]["security"] == [{"HTTPBearer": []}]
+        sent = {"x-service-key": made.reveal()}
+        assert asyncio.run(_get(app, "/keyed", headers=sent)).json() == "robot"
+        assert asyncio.run(_get(app, "/keyed")).headers["www-authenticate"] == 'ApiKey realm="api"'
+        assert asyncio.run(_get(app, "/scoped", headers=sent)).status_code == 403
+
     def test_a_guard_that_identifies_nobody_names_no_scheme(self) -> None:
         app = FastAPI(dependencies=[Depends(adds.dependency)])
         app.get("/")(lambda: 1)
         assert "components" not in app.openapi()
         assert asyncio.run(_get(app, "/")).headers["x-guard"] == "1"
+
+
+def _says_who(dependency: Any) -> Any:
+    def who(principal: Any = dependency) -> str:
+        return str(principal.subject)
+
+    return who
 
 
 async def _get(app: Any, path: str, **settings: Any) -> httpx.Response:
