@@ -64,7 +64,7 @@ async def test_the_twins_do_the_same():
 
 @pytest.mark.parametrize(
     "key",
-    [None, 5, b"x" * 20, "", A[:15], "\u00e9" * 20, "a key with a space in it", "x" * 1025, A + "\n", f"{A},{A}", "\ud800" * 20],
+    [None, b"x" * 20, "", A[:15], "\u00e9" * 20, "a key with a space in it", "x" * 1025, A + "\n", f"{A},{A}", "\ud800" * 20],
     ids=lambda key: ascii(key)[:16],
 )  # fmt: skip
 def test_what_no_header_can_carry_is_malformed_before_any_secret_is_read(key):

@@ -61,7 +61,8 @@ class TestSqliteKeys(SharedKeysContract):
         ("column", "value"),
         [
             ("name", b"\xff"), ("subject", ""), ("subject", b"17"), ("digest", ""), ("digest", "0F" * 32),
-            ("digest", "\u00e9" * 64), ("digest", b"00"), ("scopes", "admin"), ("scopes", "[" * 100_000), ("roles", "null"), ("roles", "[1]"),
+            ("digest", "\u00e9" * 64), ("digest", b"00"),
+            ("scopes", "admin"), ("scopes", "[" * 100_000), ("roles", "null"), ("roles", "[1]"),
             ("created", "now"), ("expires", 9e999), ("last_used", b""), ("disabled", 2), ("disabled", "no"), ("disabled", 0.5),
         ],
         ids=lambda value: ascii(value)[:12],
