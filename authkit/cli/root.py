@@ -24,7 +24,6 @@ group = Lazy(
         "token": ("token:group", "Issue a token, look into one, or say why one is refused."),
         "password": ("password:group", "Hash a password, or check one against a hash."),
         "apikeys": ("apikeys:group", "Make, list, rotate and revoke API keys."),
-        "apikeys": ("apikeys:group", "Make, list, rotate and revoke API keys."),
         "users": ("users:group", "Add, list, disable and delete users, and end their sessions."),
         "limits": ("limits:group", "Say what a limit has left for somebody, or forget what was used."),
         "store": ("store:group", "Look at the store that processes share, or take one into use."),
