@@ -9,7 +9,7 @@ from .._kept import listed
 from ..stores._sqlite_file import Form
 from ..stores._sqlite_rows import SqliteRows
 from ._user_rows import FIELDS, checked, is_name, restored
-from .users import User, same_name
+from .users import NOT_ITS_OWN, User, same_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +26,14 @@ _TABLE = (
     "CREATE TABLE users (name TEXT PRIMARY KEY NOT NULL, subject TEXT NOT NULL, password_hash TEXT, roles TEXT NOT NULL, "
     "scopes TEXT NOT NULL, disabled INTEGER NOT NULL, password_changed REAL, factors TEXT) WITHOUT ROWID"
 )
+_SUBJECTS = "CREATE INDEX subjects ON users (subject)"
+_OTHERS = "SELECT 1 FROM users WHERE name <> ?1 AND (name = ?2 OR subject IN (?1, ?2))"  # of a name and a subject
 _COLUMNS = ("name", *FIELDS)
 
 
 def _make(connection: sqlite3.Connection, _: float) -> None:
     connection.execute(_TABLE)
+    connection.execute(_SUBJECTS)
 
 
 USERS = Form("users", "MemoryUsers", APPLICATION, VERSION, _make, erases=True)
@@ -61,7 +64,9 @@ class SqliteUsers:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _uniform,
     ) -> None:
-        self._rows = SqliteRows(path, timeout, max_bytes, USERS, "users", _COLUMNS, _row, _user, monotonic, sleep, random)
+        self._rows = SqliteRows(
+            path, timeout, max_bytes, USERS, "users", _COLUMNS, _row, _user, monotonic, sleep, random, _clashes
+        )
 
     def __repr__(self) -> str:
         return "<SqliteUsers>"
@@ -72,8 +77,8 @@ class SqliteUsers:
         return found
 
     def add(self, user: User) -> bool:
-        """Add `user`; False, and nothing changed, if the name is taken. Raises: `Unavailable`; `ValueError` for a user that
-        cannot be kept, whose name is not canonical, say."""
+        """Add `user`; False, and nothing changed, if the name or the subject is taken. Raises: `Unavailable`; `ValueError` for
+        a user that cannot be kept, whose name is not canonical, say."""
         return self._rows.add(checked(user))
 
     def update(self, old: User, new: User) -> bool:
@@ -92,6 +97,16 @@ class SqliteUsers:
     def close(self) -> None:
         """Let go of the file. What is asked later opens it again."""
         self._rows.close()
+
+
+def _clashes(connection: sqlite3.Connection, old: User | None, new: User) -> bool:
+    """Whether the name or the subject is another user's name or subject. Raises: `ValueError` if a subject would become so."""
+    if old is not None and old.subject == new.subject:
+        return False
+    found = connection.execute(_OTHERS, (new.username, new.subject)).fetchone() is not None
+    if found and old is not None:
+        raise ValueError(NOT_ITS_OWN)
+    return found
 
 
 def _user(row: tuple[Any, ...]) -> User | str:

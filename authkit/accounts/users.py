@@ -17,6 +17,7 @@ else:
     Protocol = object
 
 NOT_CANONICAL = "a user is kept by its canonical name, or no login finds it: authkit.accounts.names.canonical gives it"
+NOT_ITS_OWN = "the subject of a user is no other user's subject or name"
 
 
 class User(_Value):
@@ -92,8 +93,9 @@ class Users(Protocol):
         """The user of exactly this canonical name, or None."""
 
     def add(self, user: User) -> bool:
-        """Add `user` in one atomic step; False, and nothing changed, if the name is taken.
+        """Add `user` in one atomic step; False, and nothing changed, if the name is taken, or the subject is another's.
 
+        Who registers has the name as subject: if that is somebody's already, every handler would take one for the other.
         Whoever adds users without `Accounts` canonicalises their names first; the tables here raise `ValueError` for others.
         """
         raise NotImplementedError
@@ -133,6 +135,7 @@ class MemoryUsers:
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
+        self._owners: dict[str, str] = {}  # each name and each subject: whose it is
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -145,9 +148,10 @@ class MemoryUsers:
         if canonical(user.username) != user.username:
             raise ValueError(NOT_CANONICAL)
         with self._lock:
-            if user.username in self._users:
+            if user.username in self._owners or user.subject in self._owners:
                 return False
             self._users[user.username] = user
+            self._owners[user.username] = self._owners[user.subject] = user.username
             return True
 
     def update(self, old: User, new: User) -> bool:
@@ -155,12 +159,23 @@ class MemoryUsers:
         with self._lock:
             if self._users.get(old.username) != old:
                 return False
+            if self._owners.get(new.subject, old.username) != old.username:
+                raise ValueError(NOT_ITS_OWN)
+            self._forget(old)
             self._users[old.username] = new
+            self._owners[new.username] = self._owners[new.subject] = new.username
             return True
 
     def remove(self, username: str) -> bool:
         with self._lock:
-            return self._users.pop(username, None) is not None
+            user = self._users.pop(username, None)
+            if user is not None:
+                self._forget(user)
+            return user is not None
+
+    def _forget(self, user: User) -> None:
+        for text in {user.username, user.subject}:
+            del self._owners[text]
 
     def list(self, after: str = "", limit: int = 100) -> List[User]:
         with self._lock:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 class SqliteRows:
     """`table`, `columns`: the first column is the key. `pack`: a record's fields in their order, which raises for one that
-    cannot be kept. `unpack`: the record of such fields, or the name of the column that nobody can have meant.
+    cannot be kept. `unpack`: the record of such fields, or the name of the column that nobody can have meant. `clashes`: of the
+    record that is there, or None, and the new one: whether that has what is another's; asked in the transaction, it may raise.
 
     What was answered is on the disk. Raises: `ConfigurationError`; `Unavailable` when it is used.
     """
@@ -38,6 +39,7 @@ class SqliteRows:
         monotonic: Callable[[], float],
         sleep: Callable[[float], object],
         random: Callable[[], float],
+        clashes: Callable[[sqlite3.Connection, Any, Any], bool] | None = None,
     ) -> None:
         place = settled(path, timeout, max_bytes, form)
         # What is read waits for nobody who writes.
@@ -46,17 +48,19 @@ class SqliteRows:
         self._select = f"SELECT {', '.join(columns)} FROM {table} WHERE"  # noqa: S608  # names of ours
         self._insert = f"INTO {table} VALUES ({', '.join('?' * len(columns))})"
         self._delete = f"DELETE FROM {table} WHERE {columns[0]} = ?"  # noqa: S608  # as above
-        self._pack, self._unpack = pack, unpack
+        self._pack, self._unpack, self._clashes = pack, unpack, clashes
 
     def find(self, key: str) -> Any:
         """The record of exactly this key, or None."""
         return self.reads.read(lambda connection: self._found(connection, key))
 
     def add(self, record: Any) -> bool:
-        """Add a record; False, and nothing changed, if its key is taken."""
+        """Add a record; False, and nothing changed, if its key is taken, or it clashes."""
         row = self._pack(record)
 
         def work(connection: sqlite3.Connection) -> bool:
+            if self._clashes is not None and self._clashes(connection, None, record):
+                return False
             return connection.execute(f"INSERT {self._insert} ON CONFLICT DO NOTHING", row).rowcount == 1
 
         return self.writes.write(work, synced=True)
@@ -67,6 +71,8 @@ class SqliteRows:
 
         def work(connection: sqlite3.Connection) -> bool:
             if self._found(connection, row[0]) != old:
+                return False
+            if self._clashes is not None and self._clashes(connection, old, new):
                 return False
             connection.execute(f"INSERT OR REPLACE {self._insert}", row)
             return True

@@ -15,7 +15,7 @@ from authkit.accounts.dynamo_users import _packed
 from authkit.stores import DynamoStore
 from tests.servers.dynamo import between, dynalite, has_node
 
-from .users_contract import FULL, OTHERWISE, SharedUsersContract, UserTableContract
+from .users_contract import FULL, OTHERWISE, OwnTableContract, SharedUsersContract, UserTableContract
 
 _numbers = itertools.count()
 
@@ -64,6 +64,9 @@ class TestOnMoto:
     test_names = UserTableContract.test_a_name_of_any_script_and_of_any_length_that_may_be
     test_update = UserTableContract.test_an_update_puts_the_new_in_the_place_of_the_old
     test_nobody = UserTableContract.test_an_update_adds_nobody
+    test_subject = UserTableContract.test_a_subject_is_one_users_and_nobody_elses_name
+    test_renamed = UserTableContract.test_a_renamed_user_keeps_a_subject_that_nobody_registers
+    test_updated = OwnTableContract.test_nobody_is_given_the_subject_or_the_name_of_another_as_subject
     test_removed = UserTableContract.test_who_is_removed_is_gone_and_the_name_is_free
     test_listed = UserTableContract.test_users_are_listed_by_name_a_page_at_a_time
 
@@ -93,14 +96,34 @@ def test_a_table_of_several_pages_is_listed_whole(aws):
 
 
 def test_each_call_is_one_request_and_reads_are_consistent(aws):
-    users = made(aws.endpoint)
+    """Adding looks twice whether the name is somebody's subject: before it writes, and after."""
+    users, plain = made(aws.endpoint), FULL.changed(subject="alice")
     aws.calls.clear()
-    users.add(FULL)
+    users.add(plain)
+    assert aws.calls == {"PutItem": 1, "GetItem": 2}
     users.find("alice")
-    assert aws.calls == {"PutItem": 1, "GetItem": 1}
-    users.update(FULL, FULL.changed(disabled=False))
+    assert aws.calls == {"PutItem": 1, "GetItem": 3}
+    users.update(plain, plain.changed(disabled=False))
     users.remove("alice")
-    assert aws.calls == {"PutItem": 2, "GetItem": 2, "DeleteItem": 1}
+    assert aws.calls == {"PutItem": 2, "GetItem": 4, "DeleteItem": 1}
+
+
+@pytest.mark.parametrize("before", ["user.alice", "user.5e0c7a54"])
+def test_of_a_name_and_a_subject_that_are_added_at_once_one_is(aws, before):
+    """`before`: the write that the other one comes in front of. Both may be refused; never are both there."""
+    name = "5e0c7a54"
+    users, other = made(aws.endpoint), {"user.alice": User(name), "user.5e0c7a54": User("alice", subject=name)}[before]
+    put, between = users._table.put, []
+
+    def slow(place, item, *rest):
+        if place == before and not between:
+            between.append(DynamoUsers(users._table._name, endpoint=aws.endpoint, timeout=30).add(other))
+        return put(place, item, *rest)
+
+    users._table.put = slow
+    assert users.add(User("alice", subject=name) if before == "user.alice" else User(name)) is False
+    assert between == [True]
+    assert users.list() == [other]
 
 
 def _row(**changed):

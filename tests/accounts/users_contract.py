@@ -90,6 +90,15 @@ class UsersContract:
         assert users.add(User("alice", password_hash="another")) is False
         assert users.find("alice") == FULL
 
+    def test_a_subject_is_one_users_and_nobody_elses_name(self, users):
+        """Whoever registers a name has it as subject: handlers would take a stranger for the user whose subject it is."""
+        assert users.add(User("alice", subject="17"))
+        for other in (User("17"), User("bob", subject="17")):
+            assert users.add(other) is False
+            assert users.find(other.username) is None
+        assert users.add(User("bob"))
+        assert users.find("alice") == User("alice", subject="17")
+
     def test_a_name_of_any_script_and_of_any_length_that_may_be(self, users):
         for name in (
             "\u00e9va",
@@ -174,6 +183,19 @@ class UserTableContract(UsersContract):
         assert users.remove("carol") is False
         assert users.find("bob") == User("bob")
 
+    def test_a_renamed_user_keeps_a_subject_that_nobody_registers(self, users):
+        users.add(User("alice"))
+        users.remove("alice")
+        assert users.add(User("alicia", subject="alice"))
+        assert users.add(User("alice")) is False
+        assert (users.remove("alice"), users.find("alice")) == (False, None)
+        assert users.list() == [User("alicia", subject="alice")]
+        users.remove("alicia")
+        assert users.add(User("ally", subject="alice"))
+        users.remove("ally")
+        assert users.add(User("alice"))
+        assert users.find("alice") == User("alice")
+
     def test_users_are_listed_by_name_a_page_at_a_time(self, users):
         names = ["a", "a b", "ab", "b", "z", "\u00e9va", "\ufa0e", "\U0001f600"]
         for name in reversed(names):
@@ -253,6 +275,21 @@ class UserTableContract(UsersContract):
 class OwnTableContract(UserTableContract):
     """For the tables of this library, which also look after what reaches them by another way than `Accounts`."""
 
+    def test_nobody_is_given_the_subject_or_the_name_of_another_as_subject(self, users):
+        bob = User("bob")
+        users.add(FULL)
+        users.add(bob)
+        assert users.add(User("carol", subject="alice")) is False
+        for taken in ("alice", FULL.subject):
+            with pytest.raises(ValueError, match="subject"):
+                users.update(bob, bob.changed(subject=taken))
+        assert (users.find("alice"), users.find("bob")) == (FULL, bob)
+
+    def test_who_registers_the_subject_of_another_is_refused(self, users, accounts):
+        users.add(User("alice", subject="5e0c7a54-3b0e-4f0e"))
+        with pytest.raises(RegistrationRefused, match="username_taken"):
+            accounts.register("5E0C7A54-3b0e-4f0e", "a stranger's password")
+
     @pytest.mark.parametrize("name", NO_NAMES, ids=lambda name: ascii(name[:10]))
     def test_what_is_no_canonical_name_is_nobody_and_cannot_be_added(self, users, name):
         users.add(User("alice"))
@@ -286,7 +323,7 @@ users = eval(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
     action, name = json.loads(line)
-    mine = User(name, subject=str(os.getpid()))
+    mine = User(name, subject=f"{os.getpid()} {name}")
     if action == "add":
         done = users.add(mine)
     else:
@@ -332,7 +369,7 @@ class SharedUsersContract(OwnTableContract):
         pids = {str(process.pid) for process in elsewhere}
         for round_ in range(self.rounds):
             assert ask("add", f"a{round_}") == {True: 1, False: 3}
-            assert users.find(f"a{round_}").subject in pids
+            assert users.find(f"a{round_}").subject.partition(" ")[0] in pids
             users.add(User(f"u{round_}"))
             assert ask("update", f"u{round_}") == {True: 1, False: 3}
             assert users.find(f"u{round_}").password_hash in pids
