@@ -69,15 +69,6 @@ def test_a_logout_without_cookies_clears_them_all_the_same(service):
     assert (answer.status, len(cookies_of(answer))) == (204, 2)
 
 
-def test_a_logout_with_the_access_cookie_alone_ends_the_session(service):
-    pair = cookies_of(login(service))
-    access = f"__Host-access={pair['__Host-access'][0]}"
-    assert service.send("/logout", headers={**SAME_SITE, "cookie": access}).status == 204
-    assert (
-        service.send("/refresh", headers={**SAME_SITE, "cookie": f"__Host-refresh={pair['__Host-refresh'][0]}"}).status == 401
-    )
-
-
 FORGED = [
     {},
     {"host": "api.example"},
@@ -88,6 +79,24 @@ FORGED = [
     {"host": "api.example", "sec-fetch-site": "same-site"},
     {"host": "api.example", "origin": "https://api.example", "sec-fetch-site": "cross-site"},
 ]
+
+
+@pytest.mark.parametrize("headers", FORGED, ids=str)
+def test_a_logout_that_another_site_has_sent_without_the_cookies_forgets_none(service, headers):
+    """SameSite=Lax keeps them back, and a browser would still obey the Set-Cookie of the answer."""
+    for body, kind in ((None, {}), (b"", FORM)):
+        answer = service.send("/logout", body, {**headers, **kind})
+        assert (answer.status, told(answer)["code"]) == (403, "csrf_failed")
+        assert "set-cookie" not in answer.headers
+
+
+def test_a_logout_with_the_access_cookie_alone_ends_the_session(service):
+    pair = cookies_of(login(service))
+    access = f"__Host-access={pair['__Host-access'][0]}"
+    assert service.send("/logout", headers={**SAME_SITE, "cookie": access}).status == 204
+    assert (
+        service.send("/refresh", headers={**SAME_SITE, "cookie": f"__Host-refresh={pair['__Host-refresh'][0]}"}).status == 401
+    )
 
 
 @pytest.mark.parametrize("headers", FORGED, ids=str)
