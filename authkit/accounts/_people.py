@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._audit import once
 from .._run import blocking
 from ..errors import Unavailable, _Rejected
 from .names import canonical
@@ -49,8 +50,15 @@ class People:
         self.can_update = callable(getattr(users, "update", None))
 
     async def find(self, name: str | None) -> User | None:
-        """The user of this canonical name; of None, which nobody can have, there is none."""
-        return None if name is None else await self._asking(self._users.find, name)
+        """The user of exactly this canonical name; of None, which nobody can have, there is none.
+
+        A table whose collation takes letters for one another would find one user by many names, each with limits of its own.
+        """
+        user: User | None = None if name is None else await self._asking(self._users.find, name)
+        if user is not None and user.username != name:
+            once("users.find has found a user of another name than it was asked for: it has to compare exactly")
+            return None
+        return user
 
     async def update(self, old: User, new: User) -> bool:
         """`new` in the place of exactly `old`. Raises: `ConfigurationError` if the table has no `update`."""

@@ -180,6 +180,22 @@ def test_a_store_that_fails_is_told_and_the_change_is_done_again():
     assert service.verify(pair["access_token"]).status == 401
 
 
+def test_who_is_found_by_another_name_is_nobody(caplog):
+    """PWD-09, PWD-10: a collation that knows no accents gives a user as many counters as a name has spellings."""
+
+    class Loose(MemoryUsers):
+        def find(self, username):
+            return super().find(username.replace("\u00e1", "a"))
+
+    service = Service(users=Loose())
+    assert service.login().status == 200
+    answer = service.login(username="\u00e1lice")
+    assert (answer.status, answer.body) == (401, service.login(password="wrong horses").body)
+    with pytest.raises(UnknownUser):
+        service.accounts.disable("\u00e1lice")
+    assert "exactly" in caplog.text
+
+
 def test_the_application_is_told(caplog):
     told = []
     service = Service(on_event=lambda kind, user: told.append((kind, user.username, threading.get_ident())))
