@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from authkit import ConfigurationError, Unavailable
 from authkit.accounts import PasswordHasher
+from authkit.accounts._argon2 import PROFILES
 
 HASHES = json.loads((Path(__file__).parents[1] / "vectors" / "passwords" / "hashes.json").read_text())["cases"]
 ARGON2 = [case for case in HASHES if case["scheme"] in ("argon2id", "argon2i")]
@@ -87,6 +88,16 @@ def test_a_profile_is_what_its_name_says(profile, found):
 def test_the_profiles_of_rfc_9106_are_those_of_an_independent_reader():
     for name, theirs in (("low", argon2.profiles.RFC_9106_LOW_MEMORY), ("high", argon2.profiles.RFC_9106_HIGH_MEMORY)):
         assert argon2.extract_parameters(PasswordHasher(profile=f"rfc9106-{name}-memory")._dummy()) == theirs
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_hash_of_any_profile_is_read_after_a_change_to_any_other(profile):
+    """Else nobody logs in any more who did before."""
+    hashed = PasswordHasher(profile=profile)._dummy()
+    for other in PROFILES:
+        hasher = PasswordHasher(profile=other)
+        assert hasher.kind(hashed) == "argon2id"
+        assert hasher.needs_rehash(hashed) is (profile != other)
 
 
 def test_a_hash_of_todays_profile_is_read_though_it_takes_more_than_any_other_may():
