@@ -67,8 +67,8 @@ class Accounts(Inside):
     let in by no password alone, also where this is not set. With its `send_link`, `link` and `link_confirm` log in by mail.
 
     `on_event(kind, user)`: told, off the event loop, of what a user should hear of: "password_changed", "disabled", "enabled",
-    "deleted", "second_factor_set", "second_factor_removed", "recovery_codes_renewed", "recovery_code_used". What it raises is
-    logged by its type, and changes nothing.
+    "deleted", "second_factor_set", "second_factor_removed", "recovery_codes_renewed", "recovery_code_used". It may be a
+    coroutine function, which has a loop of its own there. What it raises is logged by its type, and changes nothing.
 
     Raises: `ConfigurationError` for a part that is none, and for a `Tokens` without a store.
     """

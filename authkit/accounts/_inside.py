@@ -71,8 +71,10 @@ class Inside:
         """Tell the application what has happened to this user."""
         if self._on_event is None:
             return
+        from ._sending import called
+
         try:
-            await blocking(self._on_event, kind, user)
+            await blocking(called, self._on_event, kind, user)
         except Exception as error:  # its message may be anybody's
             warn("on_event raised %s", type(error).__name__)
 

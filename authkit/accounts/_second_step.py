@@ -12,6 +12,7 @@ from ._factors import Factors, opened_for
 from ._flow_limits import too_many
 from ._onetime import OneTime
 from ._people import UnknownUser
+from ._sending import called
 from ._serving import note_client, note_principal
 from .second_factor import SecondFactor
 
@@ -202,15 +203,7 @@ def _required(token: str, methods: list[str]) -> Deny:
 def _send(setting: SecondFactor, user: User, code: str) -> str | None:
     """Send the code. The kind of what it raised, whose words may hold the code; None: it was sent."""
     try:
-        sent: Any = setting.send_code(user, code)  # type: ignore[misc]  # there is one, or nobody is asked for its code
-        if hasattr(sent, "__await__"):
-            import asyncio
-
-            asyncio.run(_awaited(sent))
+        called(setting.send_code, user, code)  # type: ignore[arg-type]  # there is one, or nobody is asked for its code
     except Exception as error:
         return type(error).__name__
     return None
-
-
-async def _awaited(sent: Any) -> None:
-    await sent

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ..http import Request
@@ -76,14 +76,19 @@ class Sending:
         if user is None:
             return
         try:
-            sent: Any = self._send(user, *secrets)
-            if hasattr(sent, "__await__"):
-                import asyncio
-
-                asyncio.run(_awaited(sent))
+            called(self._send, user, *secrets)
         except Exception as error:  # the message may hold the secret: only its kind is told
             warn("%s failed: %s", self._setting, type(error).__name__)
 
 
-async def _awaited(sent: Coroutine[Any, Any, object]) -> None:
-    await sent
+def called(fn: Callable[..., object], *args: object) -> None:
+    """Call a function of the application's, on a thread that may block; a coroutine function has a loop of its own there."""
+    answer: Any = fn(*args)
+    if hasattr(answer, "__await__"):
+        import asyncio
+
+        asyncio.run(_awaited(answer))
+
+
+async def _awaited(answer: Any) -> None:
+    await answer

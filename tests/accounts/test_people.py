@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 
@@ -209,6 +210,22 @@ def test_the_application_is_told(caplog):
         ("enabled", "alice"),
         ("deleted", "alice"),
     ]
+
+
+@pytest.mark.parametrize("drive", ["sync", "async"])
+def test_a_coroutine_function_of_the_application_is_told_too(drive):
+    told = []
+
+    async def tell(kind, user):
+        await asyncio.sleep(0)
+        told.append((kind, user.username))
+
+    service = Service(on_event=tell)
+    if drive == "sync":
+        service.accounts.set_password("alice", NEW)
+    else:
+        asyncio.run(service.accounts.aset_password("alice", NEW))
+    assert told == [("password_changed", "alice")]
 
 
 def test_what_the_application_raises_changes_nothing(caplog):
