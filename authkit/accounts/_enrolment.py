@@ -7,9 +7,11 @@ from ..decision import Challenge, Deny, Principal
 from ..errors import ConfigurationError, MalformedRequest
 from ..http import Response
 from . import totp
+from ._aside import finished
 from ._bodies import texts
 from ._bound import bound_user, is_bound, owner_of
 from ._factors import PURPOSE, Factors, opened_for
+from ._people import UnknownUser
 from ._sealed import Unsealable
 from ._second_step import DEAD, ENROL, OTP, WrongCode, with_otp
 from ._serving import note_client, note_principal
@@ -17,6 +19,7 @@ from ._stamp import stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from typing import Any
 
     from ..http import Request
@@ -90,11 +93,9 @@ class Enrolment:
             return now.changed(factors=text)
 
         try:
-            user = await accounts._people._change(user.username, enrolled)
-        except WrongCode:
+            user = await finished(self._changed(accounts._people._change(user.username, enrolled), "second_factor_set", keys))
+        except (WrongCode, UnknownUser):
             return _WRONG
-        await self._kept(user.username, keys)
-        await accounts._tell("second_factor_set", user)
         if data is None or token is None:
             return Response.json({"recovery_codes": codes})
         return await self._through(request, user, token, data, codes)
@@ -106,8 +107,11 @@ class Enrolment:
             return found
         if found[0].factors is None:  # nothing to remove; nor what somebody sets up now, for which this login is too weak
             return Response(204)
-        user = await self._accounts._people.remove_factors(found[0].username)
-        await self._accounts._tell("second_factor_removed", user)
+        removed = self._accounts._people.remove_factors(found[0].username)
+        try:
+            await finished(self._changed(removed, "second_factor_removed"))
+        except UnknownUser:
+            return _NOBODY
         return Response(204)
 
     async def recovery(self, request: Request) -> Response | Deny:
@@ -128,11 +132,21 @@ class Enrolment:
             return now.changed(factors=factors.sealed(keys, now.subject))
 
         try:
-            user = await accounts._people._change(user.username, renewed)
+            await finished(self._changed(accounts._people._change(user.username, renewed), "recovery_codes_renewed"))
         except WrongCode:
             return Deny(409, "no_second_factor")
-        await accounts._tell("recovery_codes_renewed", user)
+        except UnknownUser:
+            return _NOBODY
         return Response.json({"recovery_codes": made})
+
+    async def _changed(self, change: Coroutine[Any, Any, User], kind: str, keys: Keys | None = None) -> User:
+        """The user after a change, who hears of it: whoever hangs up in between keeps nobody from that. `keys`: those that what
+        is new is sealed under. Raises: `WrongCode`, `UnknownUser`."""
+        user = await change
+        if keys is not None:
+            await self._kept(user.username, keys)
+        await self._accounts._tell(kind, user)
+        return user
 
     async def _through(
         self, request: Request, user: User, token: str, data: dict[str, Any], codes: list[str]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import threading
+
 import pytest
 
+from authkit import Request
+from authkit._run import arun
 from authkit.accounts import MemoryUsers
 
-from .parts import told
+from .parts import JSON, told
 from .second import Second
 
 
@@ -200,3 +206,73 @@ def test_nor_is_a_name_that_its_first_login_makes():
 def test_the_step_of_somebody_who_has_a_factor_sets_up_no_other(enrolled):
     answer = enrolled.post("/mfa/totp", {"mfa_token": enrolled.ask()})
     assert told(answer)["code"] == "invalid_mfa_token"
+
+
+class Hesitant(MemoryUsers):
+    """A table that does something before its next change: `now()`."""
+
+    in_place = False
+    now = None
+
+    def update(self, old, new):
+        now, self.now = self.now, None
+        if now is not None:
+            now()
+        return super().update(old, new)
+
+
+CHANGES = {
+    "/mfa/totp/confirm": "second_factor_set",
+    "/mfa/totp/remove": "second_factor_removed",
+    "/mfa/recovery": "recovery_codes_renewed",
+}
+
+
+def about_to(path):
+    """A service, and what is sent to make the change: a body and a token."""
+    one = Second(users=Hesitant())
+    if path == "/mfa/totp/confirm":
+        token = one.pair()["access_token"]
+        one.begin(token)
+        return one, {"code": one.code()}, token
+    one.enrol()
+    asked = told(one.login())["mfa_token"]
+    return one, None, told(one.post("/mfa", {"mfa_token": asked, "code": one.code()}))["access_token"]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_who_is_deleted_at_the_last_moment_is_refused(path):
+    one, body, token = about_to(path)
+    one.users.now = lambda: one.users.remove("alice")
+    before = len(one.told)
+    assert one.post(path, body, token).status == (400 if path == "/mfa/totp/confirm" else 401)
+    assert len(one.told) == before
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_who_hangs_up_in_the_middle_of_a_change_keeps_nobody_from_hearing_of_it(path):
+    one, body, token = await asyncio.to_thread(about_to, path)
+    changing, go_on = threading.Event(), threading.Event()
+
+    def held():
+        changing.set()
+        assert go_on.wait(10)
+
+    one.users.now = held
+    headers = {"authorization": f"Bearer {token}", **(JSON if body else {})}
+    request = Request.build("POST", path, headers, json.dumps(body).encode() if body else b"", "203.0.113.5")
+
+    async def asking():
+        return await arun(one.accounts.app.answer(request))
+
+    task = asyncio.get_running_loop().create_task(asking())
+    assert await asyncio.to_thread(changing.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    for _ in range(500):
+        if one.told[-1:] == [(CHANGES[path], "alice")]:
+            break
+        await asyncio.sleep(0.01)
+    assert one.told[-1:] == [(CHANGES[path], "alice")]
