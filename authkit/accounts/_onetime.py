@@ -91,7 +91,7 @@ class OneTime:
         if len(raw) != SIZE:
             raise ValueError(f"random gives {SIZE} bytes when asked for them")
         token = base64url.encode(raw).decode()
-        until = self._clock() + self._ttl
+        until = float(self._clock() + self._ttl)
         value = json.dumps({"until": until, "owner": owner, "data": dict(data)}, allow_nan=False).encode()
         if not self._store.add(self._key(token), self._ttl, value):
             raise Unavailable("the source of randomness repeats itself")

@@ -76,7 +76,7 @@ class People:
         refused = await self.refusal(password, name)
         if refused is not None:
             raise RegistrationRefused(refused)
-        user = User(name, password_hash=await self.hashed(password), roles=roles, scopes=scopes, password_changed=self._clock())
+        user = User(name, password_hash=await self.hashed(password), roles=roles, scopes=scopes, password_changed=self._now())
         if await self._asking(self._users.add, user) is not True:
             raise RegistrationRefused("username_taken")
         return user
@@ -116,7 +116,7 @@ class People:
                 return user
             if not still(user):
                 raise UnknownUser
-            now = self._clock()
+            now = self._now()
             before = user.password_changed
             # What was issued under the old password carries its moment: two passwords never have the same one.
             return user.changed(password_hash=hashed, password_changed=now if before is None or now > before else before + 1e-3)
@@ -157,6 +157,10 @@ class People:
             if new == old or await self.update(old, new):
                 return new
         raise Unavailable("somebody else goes on changing this user")
+
+    def _now(self) -> float:
+        """As tables give it back: what is issued is bound to its text."""
+        return float(self._clock())
 
     async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args) if self._in_place else await blocking(fn, *args)

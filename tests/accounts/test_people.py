@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import queue
 import threading
 
 import pytest
 
-from authkit import ConfigurationError, InvalidCredentials, InvalidToken, Unavailable
-from authkit.accounts import Accounts, MemoryUsers, PasswordRefused, RegistrationRefused, UnknownUser
+from authkit import ConfigurationError, InvalidCredentials, InvalidToken, Request, Unavailable
+from authkit.accounts import Accounts, MemoryUsers, PasswordRefused, RegistrationRefused, SqliteUsers, UnknownUser
 from authkit.errors import StoreUnavailable
 from authkit.stores import MemoryStore
 
-from .parts import PASSWORD, Service, cheap, tokens_of
+from .parts import JSON, PASSWORD, Service, cheap, tokens_of
 
 NEW = "another correct horse"
 
@@ -195,6 +197,22 @@ def test_who_is_found_by_another_name_is_nobody(caplog):
     with pytest.raises(UnknownUser):
         service.accounts.disable("\u00e1lice")
     assert "exactly" in caplog.text
+
+
+def test_a_clock_of_whole_seconds_is_a_clock(tmp_path):
+    """What a table gives back is a float, and sessions and tokens are bound to its text."""
+    mail = queue.Queue()
+    tokens, users = tokens_of(clock := lambda: 1_800_000_000), SqliteUsers(tmp_path / "users.db")
+    send_reset = lambda user, token: mail.put(token)  # noqa: E731
+    accounts = Accounts(users, tokens, cheap(), registration=True, send_reset=send_reset, clock=clock)
+
+    def post(path, **body):
+        return accounts.app(Request.build("POST", path, JSON, json.dumps(body).encode(), "203.0.113.5"))
+
+    session = json.loads(post("/register", username="bob", password=PASSWORD).body)
+    assert post("/refresh", refresh_token=session["refresh_token"]).status == 200
+    post("/password/reset", username="bob")
+    assert post("/password/reset/confirm", token=mail.get(timeout=10), new_password=NEW).status == 204
 
 
 def test_the_application_is_told(caplog):
