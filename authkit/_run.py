@@ -12,19 +12,20 @@ import threading
 from functools import partial
 from types import coroutine
 
+from ._pools import pool as _pool
+from ._pools import returning as _returning
 from .errors import Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
     from typing import Any, ParamSpec, TypeVar
 
     T = TypeVar("T")
     P = ParamSpec("P")
 
 WAIT_SECONDS = 30.0  # how long anybody waits for a flight in another thread; every port has a shorter timeout
-TURN_SECONDS = 10.0  # how long anybody waits for a turn to hash: a client has given up by then
 
 
 class Blocking:
@@ -161,14 +162,6 @@ def _on_loop(wanted: Blocking | _Waiting) -> Generator[Any, Any, Any]:
     return (yield from asyncio.wrap_future(_pool(wanted.pool).submit(wanted.fn)).__await__())
 
 
-def _returning(fn: Callable[[], Any]) -> Any:
-    """`fn()`, but for StopIteration (a `next` without a default): an asyncio future cannot hold it, and would never be done."""
-    try:
-        return fn()
-    except StopIteration as error:
-        raise RuntimeError("a blocking call raised StopIteration") from error
-
-
 def aside(fn: Callable[[], object]) -> None:
     """Call `fn`, which may block and gives nothing: here, or on a thread of ours if an event loop runs in this one.
 
@@ -187,96 +180,6 @@ def behind(fn: Callable[[], object], pool: str) -> None:
     Raises: `Unavailable`, and nothing is called, if too many calls wait.
     """
     _pool(pool).submit(fn)
-
-
-class _Pool:
-    """At most `workers` calls run at once and `queue` wait, whoever drives. Past that it is `Unavailable`, at once.
-
-    `submit` runs a call on a thread of ours, `call` in the caller's own, which waits for its turn at most `wait` seconds.
-    """
-
-    def __init__(self, name: str, workers: int, queue: int, wait: float = TURN_SECONDS) -> None:
-        self._name = name
-        self._workers = workers
-        self._wait = wait
-        self._places = threading.BoundedSemaphore(workers + queue)
-        self._turns = threading.BoundedSemaphore(workers)
-        self._own = threading.local()  # a call within a call has its turn already
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-
-    def submit(self, fn: Callable[[], Any]) -> Future[Any]:
-        self._take_place()
-        import contextvars
-
-        try:
-            future = self._threads().submit(contextvars.copy_context().run, self._in_turn, _returning, fn)
-        except BaseException:
-            self._places.release()
-            raise
-        future.add_done_callback(lambda _: self._places.release())
-        return future
-
-    def call(self, fn: Callable[[], T]) -> T:
-        if getattr(self._own, "turn", False):
-            return fn()
-        self._take_place()
-        try:
-            return self._in_turn(fn)
-        finally:
-            self._places.release()
-
-    def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("too many calls are waiting")
-
-    def _in_turn(self, fn: Callable[..., T], *args: Any) -> T:
-        if not self._turns.acquire(timeout=self._wait):
-            raise Unavailable("waited too long for a turn")
-        self._own.turn = True
-        try:
-            return fn(*args)
-        finally:
-            self._own.turn = False
-            self._turns.release()
-
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._executor is None:  # where all is sync there is none
-            from concurrent.futures import ThreadPoolExecutor
-
-            with self._lock:
-                if self._executor is None:
-                    self._executor = ThreadPoolExecutor(self._workers, thread_name_prefix=f"authkit-{self._name}")
-        return self._executor
-
-
-# Made on first use, and again in a forked child, where the parent's threads do not exist. Sizes: I/O waits, so many
-# threads; argon2id at 64 MiB is bound by memory and cores, so few, and a queue that clears within a few seconds: on an event
-# loop and in the threads of a sync host alike. I/O in a sync host's own threads is bounded by those. What an application sends
-# may hang for as long as it likes, so it has threads of its own.
-_SIZES = {"io": (32, 1000), "hash": (min(4, os.cpu_count() or 1), 32), "send": (4, 200)}
-_pools: dict[str, _Pool] = {}
-_pools_lock = threading.Lock()
-
-
-def _pool(name: str) -> _Pool:
-    pool = _pools.get(name)
-    if pool is None:
-        with _pools_lock:
-            pool = _pools.get(name)
-            if pool is None:
-                pool = _pools[name] = _Pool(name, *_SIZES[name])
-    return pool
-
-
-def _after_fork() -> None:
-    global _pools_lock
-    _pools.clear()
-    _pools_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _in_a_thread(fly: Callable[[], None]) -> bool:

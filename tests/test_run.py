@@ -16,7 +16,8 @@ import warnings
 import pytest
 
 from authkit import Unavailable
-from authkit._run import Blocking, SingleFlight, _Pool, _pool, arun, blocking, may_await, run
+from authkit._pools import Pool, pool
+from authkit._run import Blocking, SingleFlight, arun, blocking, may_await, run
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
@@ -253,7 +254,7 @@ async def test_a_guard_learns_who_drives_it_whatever_loop_runs_around():
 
 
 def test_a_full_queue_is_unavailable_at_once_and_has_room_again_afterwards():
-    pool, release = _Pool("test", workers=1, queue=2), threading.Event()
+    pool, release = Pool("test", workers=1, queue=2), threading.Event()
     running = [pool.submit(lambda: release.wait(10)) for _ in range(3)]
     started = time.perf_counter()
     with pytest.raises(Unavailable):
@@ -273,7 +274,7 @@ def test_a_full_queue_is_unavailable_at_once_and_has_room_again_afterwards():
 
 
 def test_a_call_that_raised_or_was_cancelled_gives_its_place_back():
-    pool, release = _Pool("test", workers=1, queue=1), threading.Event()
+    pool, release = Pool("test", workers=1, queue=1), threading.Event()
     for _ in range(20):
         with pytest.raises(ValueError, match="int"):
             _submitted(pool, lambda: int("x")).result(10)
@@ -296,13 +297,14 @@ def _submitted(pool, fn):
 
 
 def test_hashing_has_a_pool_of_its_own():
-    assert _pool("hash") is not _pool("io")
-    assert _pool("io") is _pool("io")
+    assert pool("hash") is not pool("io")
+    assert pool("io") is pool("io")
 
 
 FORK = """
 import asyncio, json, os, sys
-from authkit._run import SingleFlight, _pools, arun, blocking
+from authkit._pools import _pools
+from authkit._run import SingleFlight, arun, blocking
 
 flight = SingleFlight()
 

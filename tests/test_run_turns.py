@@ -9,7 +9,8 @@ import time
 import pytest
 
 from authkit import Unavailable
-from authkit._run import _SIZES, _Pool, arun, blocking, run
+from authkit._pools import SIZES, Pool
+from authkit._run import arun, blocking, run
 
 
 class Counted:
@@ -49,7 +50,7 @@ def test_no_more_hash_at_once_in_the_threads_of_a_sync_host_than_may():
         thread.start()
     for thread in threads:
         thread.join(30)
-    workers, queue = _SIZES["hash"]
+    workers, queue = SIZES["hash"]
     assert len(ended) == 100
     assert work.calls == ended.count("done") >= workers + queue
     assert ended.count("unavailable") > 0
@@ -58,7 +59,7 @@ def test_no_more_hash_at_once_in_the_threads_of_a_sync_host_than_may():
 
 async def test_a_loop_and_the_threads_beside_it_have_one_bound_between_them():
     work = Counted()
-    workers, _ = _SIZES["hash"]
+    workers, _ = SIZES["hash"]
     threads = [threading.Thread(target=lambda: run(hashing(work))) for _ in range(10)]
     for thread in threads:
         thread.start()
@@ -74,7 +75,7 @@ async def test_a_loop_and_the_threads_beside_it_have_one_bound_between_them():
 
 
 def test_a_turn_is_waited_for_no_longer_than_that():
-    pool, holding, release = _Pool("test", workers=1, queue=5, wait=0.05), threading.Event(), threading.Event()
+    pool, holding, release = Pool("test", workers=1, queue=5, wait=0.05), threading.Event(), threading.Event()
 
     def hold():
         holding.set()
@@ -91,7 +92,7 @@ def test_a_turn_is_waited_for_no_longer_than_that():
 
 
 def test_a_call_that_raised_gives_its_turn_back():
-    pool = _Pool("test", workers=1, queue=0, wait=1)
+    pool = Pool("test", workers=1, queue=0, wait=1)
     for _ in range(5):
         with pytest.raises(ValueError, match="int"):
             pool.call(lambda: int("x"))
@@ -100,7 +101,7 @@ def test_a_call_that_raised_gives_its_turn_back():
 
 def test_a_call_within_a_call_waits_for_no_other_turn():
     """A subclass of a hasher verifies on a hashing thread, and asks ours, which hashes."""
-    pool = _Pool("test", workers=1, queue=0, wait=1)
+    pool = Pool("test", workers=1, queue=0, wait=1)
     assert pool.call(lambda: pool.call(lambda: 7)) == 7
     assert pool.submit(lambda: pool.call(lambda: 8)).result(10) == 8
 
@@ -116,4 +117,4 @@ def test_what_is_read_in_a_threads_own_time_is_not_bounded_by_us():
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert work.most > _SIZES["io"][0]
+    assert work.most > SIZES["io"][0]

@@ -12,7 +12,8 @@ PROGRAM = """
 import asyncio, json, resource, sys
 sys.path[:] = json.loads(sys.argv[1])
 from authkit import Request, Tokens
-from authkit._run import _SIZES, arun
+from authkit._pools import SIZES
+from authkit._run import arun
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.stores import MemoryStore
 
@@ -27,7 +28,7 @@ async def login(password):
     return await arun(accounts.login.answer(request))
 
 async def main():
-    workers = _SIZES["hash"][0]
+    workers = SIZES["hash"][0]
     pages = int(open("/proc/self/statm").read().split()[0])
     most = pages * resource.getpagesize() + workers * 2**25 + 768 * 2**20  # and what threads and their arenas reserve
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from authkit import Allow, Deny, Request, Tokens, chain, guard, rate_limit, require_auth
-from authkit._run import _pool
+from authkit._pools import pool
 from authkit.address import ClientAddress
 from authkit.secrets import Secrets, SecretSource
 from authkit.stores import MemoryStore
@@ -89,7 +89,7 @@ async def test_clients_that_go_away_leave_nothing_behind(times: int, rng: random
     service = Service()
     assert await service.request("first", service.good) == 200
     threads = threading.active_count()
-    places, free = _pool("io")._places, _pool("io")._places._value
+    places, free = pool("io")._places, pool("io")._places._value
 
     async def one(number: int) -> None:
         word = rng.choice(["good", "bad"])

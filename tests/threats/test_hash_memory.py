@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from authkit._run import _SIZES
+from authkit._pools import SIZES
 
 MIB = 2**20
 HASH = 64 * MIB
@@ -20,11 +20,11 @@ LOGINS = 200
 PROGRAM = """
 import asyncio, json, resource, sys, threading
 from authkit import Request, Tokens
-from authkit._run import _SIZES
+from authkit._pools import SIZES
 from authkit.accounts import Accounts, MemoryUsers, PasswordHasher
 from authkit.stores import MemoryStore
 
-how, logins, mib, workers = sys.argv[1], int(sys.argv[2]), 2**20, _SIZES["hash"][0]
+how, logins, mib, workers = sys.argv[1], int(sys.argv[2]), 2**20, SIZES["hash"][0]
 threading.stack_size(256 * 1024)
 tokens = Tokens("a key for these tests only, and long enough", issuer="https://a", audience="https://a", store=MemoryStore())
 hasher = PasswordHasher(memory=65_536, passes=1, lanes=4)
@@ -94,5 +94,5 @@ def test_pwd_05_two_hundred_logins_at_once_take_the_memory_of_a_few(how: str) ->
     assert found["count"] == LOGINS
     assert set(found["seen"]) <= {200, 401, 429, 503}
     assert {200, 401, 503} <= set(found["seen"])
-    assert found["grown"] < _SIZES["hash"][0] * HASH + 96 * MIB
+    assert found["grown"] < SIZES["hash"][0] * HASH + 96 * MIB
     assert found["again"] == 200
