@@ -107,3 +107,17 @@ Accounts(MemoryUsers(), Tokens({SECRET!r}, issuer={ISSUER!r}, audience={ISSUER!r
     assert {name.partition(".")[0] for name in heavy(modules)} <= {"re", "enum"}
     unasked = {f"authkit.accounts.{name}" for name in ("totp", "_second_step", "_enrolment", "_links", "_reset")}
     assert not unasked & modules
+
+
+def test_api_keys_in_memory_load_nothing_heavy_and_no_table_that_is_not_asked_for() -> None:
+    program = """
+from authkit import require_api_key
+from authkit.apikeys import ApiKeys, MemoryKeys
+keys = ApiKeys(MemoryKeys())
+made = keys.new("robot")
+handler = require_api_key(keys)(lambda event, context: {{"statusCode": 200}})
+assert handler({event!r} | {{"headers": {{"x-api-key": made.reveal()}}}}, None)["statusCode"] == 200
+""".format(event=lambda_event("v2"))
+    modules = loaded(program)
+    assert {name.partition(".")[0] for name in heavy(modules)} <= {"json", "re", "enum"}
+    assert not {name for name in modules if name.endswith((".sqlite_keys", ".dynamo_keys")) or name == "sqlite3"}

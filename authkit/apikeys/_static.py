@@ -40,6 +40,7 @@ class StaticKeys(KeyVerifier):
         del keys  # what is no Secret may be a value, and what fails below may be shown with its locals
         if not self._secrets:
             raise ConfigurationError("ApiKeys.of takes at least one key: {subject: secrets[NAME]}; a literal is Secret.of(...)")
+        self._fit: dict[Secret, SecretVersions] = {}  # the versions that were found fit
         subjects = {subject for subject, _ in self._secrets}
         granted, held = _by_subject("scopes", scopes, subjects), _by_subject("roles", roles, subjects)
         self._principals = {
@@ -79,7 +80,9 @@ class StaticKeys(KeyVerifier):
         """Whose key it is. Every version of every secret is compared, so that time does not tell which it was."""
         found: list[tuple[str, Secret, str]] = []
         for (subject, secret), values in zip(self._secrets, versions, strict=True):
-            _check(secret, values)
+            if self._fit.get(secret) is not values:
+                _check(secret, values)
+                self._fit[secret] = values
             for version, candidate in values.named():
                 if compare_digest(as_bytes(candidate) or b"", presented):
                     found.append((subject, secret, version))

@@ -67,11 +67,11 @@ def is_id(text: object) -> bool:
 
 def base62(number: int, length: int) -> str:
     """The last `length` digits of a number of this base, the most significant first."""
-    digits = []
+    text = ""
     for _ in range(length):
         number, digit = divmod(number, 62)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+        text = ALPHABET[digit] + text
+    return text
 
 
 def _checksum(text: str) -> str:

@@ -229,13 +229,22 @@ class TestAnswers:
         clock.now += 0.3
         assert reason(keys.verify, key) == "api_key_expired"
 
-    def test_what_is_kept_is_bounded_and_no_key(self, keys, table):
+    def test_what_is_kept_is_no_key(self, keys, table):
         made = [keys.new(f"user{n}") for n in range(20)]
         for each in made:
             keys.verify(each.reveal())
         kept = keys._answers._kept
         assert len(kept) == 20
         assert not [each for each in made if each.reveal() in str(kept)]
+
+    def test_a_table_in_memory_is_asked_each_time(self, memory):
+        table, made = memory._table, memory.new("alice", scopes=["a"])
+        assert memory.verify(made.reveal()) is memory.verify(made.reveal())
+        old = table.find(made.id)
+        assert table.update(old, old.changed(scopes=["b"]))  # by somebody else
+        assert memory.verify(made.reveal()).scopes == {"b"}
+        table.remove(made.id)
+        assert reason(memory.verify, made.reveal()) == "api_key_unknown"
 
     def test_bad_keys_are_not_kept(self, keys):
         stranger = ApiKeys(MemoryKeys())

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
-from authkit import Principal, Request, Response, Tokens, require_auth, webhooks
+from authkit import Principal, Request, Response, Tokens, require_api_key, require_auth, webhooks
 from authkit.accounts import Accounts, Cookies, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User, open_users
+from authkit.apikeys import ApiKey, ApiKeys, DynamoKeys, MemoryKeys, NewKey, SqliteKeys, StaticKeys, open_keys
 from authkit.endpoint import Endpoint, endpoint
 from authkit.secrets import Dotenv, Environment, Hardcoded, Secret, Secrets, SecretSource, SecretVersions
 from authkit.stores import MemoryStore, Store
@@ -190,6 +191,26 @@ class ByKey:
 
 require_auth(tokens, Opaque(), ByKey())
 
+api_keys = ApiKeys(MemoryKeys(), prefix="acme", clock=Clock())
+service_keys = ApiKeys.of({"service-a": secrets["A"], "service-b": [secrets["B"]]}, scopes=["a"], roles={"service-b": ["r"]})
+require_auth(tokens, api_keys, service_keys.at("x-service-key"))
+
+
+def of_api_keys() -> None:
+    made = api_keys.new("robot", name="nightly", scopes=["a"], roles={"b"}, ttl=60)
+    assert_type(made, NewKey)
+    assert_type((made.reveal(), made.id, made.record), tuple[str, str, ApiKey])
+    assert_type(api_keys.verify("k"), Principal)
+    assert_type(api_keys.list("robot"), list[ApiKey])
+    assert_type(api_keys.rotate(made.id, grace=60), NewKey)
+    assert_type(api_keys.revoke_subject("robot"), int)
+    assert_type(service_keys, StaticKeys)
+    for table in (SqliteKeys("keys.db"), DynamoKeys("keys"), open_keys("memory:")):
+        ApiKeys(table, track_use=False)
+    for guarded in (require_api_key(api_keys)(acts), require_api_key(service_keys, header="x-key", optional=True)(acts)):
+        assert_type(guarded(Path()), int)
+    require_api_key(Opaque())
+
 
 class Forgetful:
     def verify(self, token: str) -> bool:
@@ -202,6 +223,9 @@ class Silent(SecretSource):  # a source without fetch
 
 def refused(request: Request) -> None:
     require_auth(Forgetful())  # type: ignore[call-overload]
+    require_api_key(MemoryKeys())  # type: ignore[arg-type]
+    ApiKeys.of({"service-a": "literal"})  # type: ignore[dict-item]
+    ApiKeys(None)  # type: ignore[arg-type]
     tokens.issue(7)  # type: ignore[arg-type]
     tokens.verify(b"t")  # type: ignore[arg-type]
     tokens.issue_pair("alice", ttl=5)  # type: ignore[call-arg]
