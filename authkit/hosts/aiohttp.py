@@ -121,8 +121,8 @@ class Aiohttp(Host):
         else:
             return None
         return AiohttpRequest(
-            native.method, native.path, host="aiohttp", raw_path=_raw_path(native.raw_path), query_string=native.query_string,
-            peer=native.remote or None, scheme=native.scheme, native=native,
+            native.method, native.path, host="aiohttp", raw_path=_raw_path(native.raw_path),
+            query_string=_raw_query(native.raw_path), peer=native.remote or None, scheme=native.scheme, native=native,
         )  # fmt: skip
 
     def find_state(self, request: Request) -> State | None:
@@ -200,6 +200,11 @@ def _lines(result: Any) -> list[tuple[str, str]]:
     lines = [("set-cookie", cookie.OutputString()) for cookie in getattr(result, "cookies", {}).values()]
     lines.extend(getattr(result, "headers", {}).items())
     return lines
+
+
+def _raw_query(target: str) -> str:
+    """As it was sent: aiohttp's own `query_string` is decoded, and would be decoded again."""
+    return target.partition("#")[0].partition("?")[2]
 
 
 def _raw_path(target: str) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from authkit import Allow, Deny, Principal, Request, Response, chain, current_principal, guard, require_auth
 from authkit.errors import BodyUnavailable, ConfigurationError
@@ -70,6 +71,23 @@ async def test_a_handler_is_entered_with_its_principal_or_not_at_all() -> None:
         assert refused.headers.getall("content-type") == ["application/problem+json"]
         assert (await refused.json(content_type=None))["code"] == "unauthorized"
         assert entered == ["alice"]
+
+
+async def test_the_query_is_decoded_once() -> None:
+    seen: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+
+    @guard
+    def looks(request: Request) -> Allow:
+        seen.append((request.query_string, request.query))
+        return Allow()
+
+    @chain(looks)
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response()
+
+    async with serving(web.get("/", handler)) as client:
+        await client.get(URL("/?a=%2526b&c=d+e%20f", encoded=True))
+    assert seen == [("a=%2526b&c=d+e%20f", (("a", "%26b"), ("c", "d e f")))]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
