@@ -113,6 +113,9 @@ class RequireAuth(Guard):
         # What more than a bearer string is judged by may be anything in the request: a signature over method and path, say.
         whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
         self.reads_request = self._elsewhere or self._preflight or whole
+        reading = [item for item in self._authenticators if getattr(item, "needs_body", False)]
+        self.needs_body = bool(reading)  # a signature covers it
+        self.body_limit = max((item.body_limit for item in reading), default=self.body_limit)
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
