@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from authkit import (
     Allow,
@@ -27,11 +27,14 @@ from authkit import (
     require_auth,
     require_roles,
     require_scopes,
+    require_signature,
     verify_webhook,
 )
 from authkit.access import RoleMap, claim, role, scope
 from authkit.address import ClientAddress
 from authkit.apikeys import ApiKeys, MemoryKeys
+from authkit.signatures import HmacRequests, SignatureKey, SignatureVerifier, Signer
+from authkit.signatures.gateway import REQUESTS
 from authkit.stores import MemoryStore
 from authkit.testing import Clock, TokenMint
 from authkit.webhooks import Scheme, sign, verify
@@ -79,6 +82,12 @@ class Case:
     handler: Mapping[str, object] = field(default_factory=dict)
     error: str | None = None
     remembers: bool = False
+
+
+class Elsewhere(MemoryStore):
+    """A store that is asked as one on a network is."""
+
+    blocks = True
 
 
 def bearer(token: str, *more: tuple[str, str], **changed: object) -> Sent:
@@ -746,6 +755,20 @@ def _webhooks() -> Iterator[Case]:
         remembers=True,
     )
 
+    def once_elsewhere() -> Guard:
+        return verify_webhook("github", secret=SECRET, replay=Elsewhere(clock=Clock(NOW)))
+
+    yield Case(
+        name="a webhook that is handled already, says a store that is waited for",
+        guard=once_elsewhere,
+        sent=(delivery(body, body), delivery(body, body)),
+        status=200,
+        by="verify_webhook",
+        reason="already_handled",
+        headers={"cache-control": "no-store", "content-type": None},
+        remembers=True,
+    )
+
     def in_progress() -> Guard:
         store = MemoryStore(clock=Clock(NOW))
         replay = Replay(store)
@@ -853,4 +876,104 @@ def _api_keys() -> Iterator[Case]:
     )  # fmt: skip
 
 
-CASES = [case for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks, _api_keys) for case in part()]
+def _signatures() -> Iterator[Case]:
+    body = json.dumps({"n": 1}, indent=3).encode()
+    by = Signer(SECRET, keyid="client-a", query="params", clock=Clock(NOW))
+    asks = 'sig1=("@method" "@authority" "@path" "@query"{});created'
+
+    def signature(**settings: object) -> Guard:
+        keys = {"client-a": SignatureKey(SECRET, subject="alice", roles=["clerk"])}
+        return require_signature(SignatureVerifier(keys, clock=Clock(NOW)), authority="api.example", **settings)
+
+    def beside_tokens() -> Guard:
+        return require_auth(TOKENS, signature())
+
+    def small() -> Guard:
+        return signature(max_body=len(body) - 1)
+
+    def gateway() -> Guard:
+        return require_signature({"client-a": SECRET}, scheme=REQUESTS, clock=Clock(NOW))
+
+    def request(method: str = "POST", body: bytes = body, query: str = "", **changed: object) -> Sent:
+        url = "https://api.example/orders/7" + (f"?{query}" if query else "")
+        headers = tuple(by.sign(method, url, {}, body).items())
+        return replace(Sent(method=method, headers=headers, body=body, query=query), **changed)  # type: ignore[arg-type]
+
+    whole = {"subject": "alice", "roles": ["clerk"], "body": hashlib.sha256(body).hexdigest()}
+    let_in = {"status": 200, "entered": True, "outcome": "allow"}
+    refused = {"status": 401, "code": "invalid_signature", "by": "require_signature"}
+    yield Case(name="a request that is signed", guard=signature, sent=(request(),), **let_in, handler=whole)
+    yield Case(
+        name="a signed request whose parameters are covered singly",
+        guard=signature,
+        sent=(request("GET", b"", "q=a%20b&r=c"),),
+        **let_in,
+        handler={"subject": "alice"},
+    )
+    yield Case(name="a signature beside bearer tokens", guard=beside_tokens, sent=(request(),), **let_in, handler=whole)
+    yield Case(name="a token beside signatures", guard=beside_tokens, sent=(bearer(ALICE),), **let_in)
+    yield Case(
+        name="a signature and a token are two credentials",
+        guard=beside_tokens,
+        sent=(replace(request(), headers=(*request().headers, ("Authorization", f"Bearer {ALICE}"))),),
+        status=400,
+        code="invalid_request",
+        by="require_auth",
+    )
+    yield Case(
+        name="a bad signature beside bearer tokens",
+        guard=beside_tokens,
+        sent=(request(path="/orders/8"),),
+        status=401,
+        code="invalid_signature",
+        by="require_auth",
+        reason="signature_mismatch",
+    )
+    yield Case(
+        name="a request that is not signed",
+        guard=signature,
+        sent=(Sent(),),
+        status=401,
+        code="unauthorized",
+        by="require_signature",
+        reason="no_credential",
+        headers={**PROBLEM, "accept-signature": asks.format(""), "www-authenticate": None},
+    )
+    for name, sent, reason in (
+        ("a signed request whose body was changed", request(), "digest_mismatch"),
+        ("a signed request with another method", replace(request(), method="PUT"), "signature_mismatch"),
+        ("a signed request with another path", request(path="/orders/8"), "signature_mismatch"),
+        ("a signed request with a parameter added", replace(request("GET", b"", "q=1"), query="q=1&r=2"), "not_covered"),
+        ("a signed request with a parameter twice", replace(request("GET", b"", "q=1"), query="q=1&q=2"), None),
+    ):
+        if reason == "digest_mismatch":
+            sent = replace(sent, body=body + b" ")
+        digest = ' "content-digest"' if sent.body else ""
+        headers = {**PROBLEM, "accept-signature": asks.format(digest)}
+        yield Case(name=name, guard=signature, sent=(sent,), reason=reason, headers=headers, **refused)
+    yield Case(
+        name="a signed request that is too large",
+        guard=small,
+        sent=(request(),),
+        status=413,
+        code="content_too_large",
+        by="require_signature",
+        reason="body_too_large",
+    )
+    hmac = HmacRequests({"client-a": SECRET}, clock=Clock(NOW))
+    made = Sent(method="POST", headers=tuple(hmac.sign("client-a", "POST", "/orders/7", body).items()), body=body)
+    yield Case(name="a request under a gateway's HMAC", guard=gateway, sent=(made,), **let_in)
+    yield Case(
+        name="a request under a gateway's HMAC with another body",
+        guard=gateway,
+        sent=(replace(made, body=b"{}"),),
+        reason="signature_mismatch",
+        **refused,
+    )
+
+
+CASES = [
+    case
+    for part in (_identity, _access, _custom, _paths, _addresses, _limits, _webhooks, _signatures, _api_keys)
+    for case in part()
+]
