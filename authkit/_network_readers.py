@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ._needs import needs
+from ._fetch import Answer, Unfetched, checked_url, fetch
 from ._network_sources import NetworkSource, NotYet, Unread
 from .errors import ConfigurationError
 
@@ -22,7 +22,6 @@ SETTLED = 1.0  # seconds after the last change of a file at which nobody is writ
 REDIRECTS = 3  # of a URL, all to the same origin
 
 _TOO_LARGE = "it is larger than 16 MiB"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -92,21 +91,13 @@ class UrlNetworks(NetworkSource):
         super().__init__(refresh, **options)
         from urllib.parse import urlsplit
 
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except (ValueError, AttributeError, TypeError):
-            raise ConfigurationError("Networks.url needs an https URL") from None
-        if parts.username is not None or parts.password is not None or not host:
-            raise ConfigurationError("Networks.url needs an https URL with a host and without user or password")
-        if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-            raise ConfigurationError("Networks.url needs https; http goes to a loopback address only")
+        checked_url("Networks.url: the URL", url)
         if type(timeout) not in (int, float) or not 0 < timeout <= 60:
             raise ConfigurationError("Networks.url: timeout is a number of seconds, up to 60")
         self._url = url
-        self._host = host
+        self._host = urlsplit(url).hostname
         self._timeout = timeout
-        self._headers = {"accept-encoding": "identity", **(headers or {})}
+        self._headers = dict(headers or {})
         self._transport = transport
         self._etag: str | None = None
 
@@ -115,45 +106,31 @@ class UrlNetworks(NetworkSource):
         return f"the networks of {self._host}"
 
     def _read(self) -> str | None:
-        httpx = needs("httpx")
-        end = self._monotonic() + self._timeout
-        # A transport that is given is its owner's to close.
-        client = httpx.Client(transport=self._transport, timeout=self._timeout, follow_redirects=False)
         try:
-            url = httpx.URL(self._url)
-            for _ in range(1 + REDIRECTS):
-                with client.stream("GET", url, headers=self._asking()) as answer:
-                    if answer.next_request is None:
-                        return self._taken(answer, end)
-                    origin, url = url, answer.next_request.url
-                    if (url.scheme, url.host, url.port) != (origin.scheme, origin.host, origin.port):
-                        raise Unread("it redirects to another origin, which is not followed")
-            raise Unread("it redirects for ever")
-        finally:
-            if self._transport is None:
-                client.close()
+            answer = fetch(
+                self._url,
+                max_bytes=MAX_BYTES,
+                seconds=self._timeout,
+                headers=self._asking(),
+                redirects=REDIRECTS,
+                transport=self._transport,
+                monotonic=self._monotonic,
+            )
+        except Unfetched as error:
+            raise Unread(str(error)) from None
+        return self._taken(answer)
 
     def _asking(self) -> dict[str, str]:
         if self._etag is None or self._known is None or self._failures:
             return self._headers
         return {**self._headers, "if-none-match": self._etag}
 
-    def _taken(self, answer: Any, end: float) -> str | None:
-        if answer.status_code == 304 and self._known is not None:
+    def _taken(self, answer: Answer) -> str | None:
+        if answer.status == 304 and self._known is not None:
             return None
-        if answer.status_code != 200:
-            raise Unread(f"it answered {answer.status_code}")
-        if answer.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Unread("it answered in an encoding that was not asked for")
-        parts, size = [], 0
-        for part in answer.iter_raw():
-            size += len(part)
-            if size > MAX_BYTES:
-                raise Unread(_TOO_LARGE)
-            if self._monotonic() > end:
-                raise Unread(f"it took more than {self._timeout:g} seconds")
-            parts.append(part)
-        text = _text(b"".join(parts))
+        if answer.status != 200:
+            raise Unread(f"it answered {answer.status}")
+        text = _text(answer.content)
         self._etag = answer.headers.get("etag")
         return text
 

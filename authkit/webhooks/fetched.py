@@ -7,7 +7,6 @@ contact; and there is a limit to how often we contact anything for deliveries th
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 
 from ..errors import ConfigurationError, InvalidSignature, Unavailable
@@ -25,8 +24,7 @@ KEEP = 86_400.0  # seconds a key is kept: then a certificate that was withdrawn 
 KEEP_UNKNOWN = 60.0  # seconds a name that stands for no key is remembered
 PER_MINUTE = 20  # look-ups; a receiver needs one or two a day
 MAX_BYTES = 65_536  # of a certificate; SNS's has 2,000
-TIMEOUT = 5.0  # seconds for connecting, and for each read
-TOTAL = 10.0  # seconds for all of it
+TOTAL = 10.0  # seconds, from the first to the last byte
 
 
 class Fetched:
@@ -117,26 +115,14 @@ def get(url: str) -> bytes | None:
 
     Raises: `Unavailable` for anything but an answer of a sensible size in time.
     """
-    from .._needs import needs
+    from .._fetch import Unfetched, fetch
 
-    needs("httpx")
-    import httpx
-
-    ends = time.monotonic() + TOTAL
     try:
-        with (
-            httpx.Client(follow_redirects=False, timeout=TIMEOUT) as client,
-            client.stream("GET", url) as answer,
-        ):
-            if answer.status_code in (403, 404, 410):  # S3 says 403 for what is not there
-                return None
-            if answer.status_code != 200:
-                raise Unavailable("the key of a webhook cannot be had: an answer other than 200")
-            found = b""
-            for chunk in answer.iter_bytes():
-                found += chunk
-                if len(found) > MAX_BYTES or time.monotonic() > ends:
-                    raise Unavailable("the key of a webhook cannot be had: an answer too large or too slow")
-            return found
-    except httpx.HTTPError as error:
-        raise Unavailable(f"the key of a webhook cannot be had: {type(error).__name__}") from None
+        answer = fetch(url, max_bytes=MAX_BYTES, seconds=TOTAL, trust_env=False)
+    except Unfetched as error:
+        raise Unavailable(f"the key of a webhook cannot be had: {error}") from None
+    if answer.status in (403, 404, 410):  # S3 says 403 for what is not there
+        return None
+    if answer.status != 200:
+        raise Unavailable(f"the key of a webhook cannot be had: it answered {answer.status}")
+    return answer.content

@@ -1,0 +1,165 @@
+"""One bounded way to fetch something over https: by so much, in so long, and from nobody but whom we were told to ask."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from ._needs import needs
+from .errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Unfetched(Exception):
+    """It could not be had. The message says why, and nothing of what was answered."""
+
+
+class Answer:
+    """What was answered. `headers`: by their names in lower case; `content`: the body as it was sent."""
+
+    __slots__ = ("status", "headers", "content")
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+
+def checked_url(setting: str, url: object) -> str:
+    """`url`, if it is one that may be asked: https, or http to a loopback address; no user, password or fragment.
+
+    Raises: `ConfigurationError`, which names the setting and not its value.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = None, None
+    if (
+        parts is None
+        or not isinstance(url, str)
+        or not host
+        or parts.username is not None
+        or parts.password is not None
+        or "#" in url
+        or not all("!" <= char <= "~" and char not in '\\"<>^`{|}' for char in url)
+    ):
+        raise ConfigurationError(f"{setting} is an https URL with a host, and without user, password or fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
+        raise ConfigurationError(f"{setting} is an https URL; http goes to a loopback address only")
+    return url
+
+
+def fetch(
+    url: str,
+    *,
+    max_bytes: int,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+    redirects: int = 0,
+    whole: Callable[[int], bool] = lambda status: status == 200,
+    transport: Any = None,
+    trust_env: bool = True,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Answer:
+    """What `url` answers with GET. It blocks, for at most `seconds` from the first to the last byte.
+
+    `redirects`: how many are followed, all to the same origin. `whole`: of which status the body is wanted. `transport`: of
+    httpx, closed by its owner. `trust_env`: whether a proxy may be taken from the environment; never to a loopback address.
+
+    Raises: `Unfetched` for whatever is no answer, or one that is too large, too slow, encoded, or a redirect elsewhere.
+    """
+    httpx = needs("httpx")
+    end = monotonic() + seconds
+    asking = {"accept-encoding": "identity", **(headers or {})}
+    target = httpx.URL(url)
+    trust = trust_env and target.host not in LOOPBACK
+    watch = _Watch(seconds)
+    client = httpx.Client(transport=transport, timeout=seconds, follow_redirects=False, trust_env=trust)
+    try:
+        for _ in range(1 + redirects):
+            with client.stream("GET", target, headers=asking, extensions={"trace": watch.saw}) as answer:
+                if answer.next_request is None:
+                    content = _body(answer, max_bytes, end, seconds, monotonic) if whole(answer.status_code) else b""
+                    return Answer(answer.status_code, dict(answer.headers.items()), content)
+                origin, target = target, answer.next_request.url
+            if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
+                raise Unfetched("it redirects to another origin, which is not followed")
+        raise Unfetched("it redirects, which is not followed" if not redirects else "it redirects for ever")
+    except Unfetched:
+        raise
+    except Exception as error:  # httpx's own, and whatever a socket says that the watch has shut
+        failure = f"it took more than {seconds:g} seconds" if watch.barked else type(error).__name__
+    finally:
+        watch.over()
+        if transport is None:
+            client.close()
+    raise Unfetched(failure)
+
+
+def _body(answer: Any, max_bytes: int, end: float, seconds: float, monotonic: Callable[[], float]) -> bytes:
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unfetched("it answered in an encoding that was not asked for")
+    parts, size = [], 0
+    for part in answer.iter_raw():
+        size += len(part)
+        if size > max_bytes:
+            raise Unfetched(f"it is larger than {_amount(max_bytes)}")
+        if monotonic() > end:
+            raise Unfetched(f"it took more than {seconds:g} seconds")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _amount(size: int) -> str:
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
+
+
+class _Watch:
+    """Shuts the connection when the time is over: httpx bounds each read, and a byte a second never ends."""
+
+    __slots__ = ("_timer", "_sockets", "barked")
+
+    def __init__(self, seconds: float) -> None:
+        self.barked = False
+        self._sockets: list[Any] = []
+        self._timer = threading.Timer(seconds, self._bark)
+        self._timer.daemon = True
+        try:
+            self._timer.start()
+        except RuntimeError:  # no thread to be had, or the interpreter is closing: each read has its bound still
+            pass
+
+    def saw(self, event: str, info: Mapping[str, Any]) -> None:
+        """What httpx tells of a connection as it makes one (its `trace` extension)."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            found = info["return_value"].get_extra_info("socket")
+            if found is not None:
+                self._sockets.append(found)
+                if self.barked:
+                    self._shut()
+
+    def over(self) -> None:
+        self._timer.cancel()
+        self._sockets.clear()
+
+    def _bark(self) -> None:
+        self.barked = True
+        self._shut()
+
+    def _shut(self) -> None:
+        import socket
+
+        for one in list(self._sockets):
+            try:  # the plain socket's way, also of one under TLS, which another thread reads just now
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+            except (OSError, TypeError):  # it is closed, or not a socket
+                continue

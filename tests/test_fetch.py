@@ -1,0 +1,128 @@
+"""One bounded fetch: nothing is slower, larger or elsewhere than we were told to accept (JWK-08, JWK-10)."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authkit import ConfigurationError
+from authkit._fetch import Unfetched, checked_url, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Raw:
+    """A server that answers with the bytes it is told, one piece at a time."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
+        self.pieces: Callable[[], Iterator[bytes]] = lambda: iter(())
+        self.asked = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def answers(self, *lines: str, body: bytes = b"") -> None:
+        self.pieces = lambda: iter(["\r\n".join([*lines, "", ""]).encode() + body])
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listening.accept()
+            except OSError:
+                return
+            with peer:
+                self.asked += 1
+                peer.recv(65_536)
+                try:
+                    for piece in self.pieces():
+                        peer.sendall(piece)
+                except OSError:
+                    pass
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    server = Raw()
+    yield server
+    server.close()
+
+
+def drip(first: bytes) -> Callable[[], Iterator[bytes]]:
+    def pieces() -> Iterator[bytes]:
+        yield first
+        while True:
+            time.sleep(0.05)
+            yield b"x"
+
+    return pieces
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_a_byte_now_and_then_is_over_when_the_time_is_in_headers_and_body(raw: Raw, first: bytes) -> None:
+    raw.pieces = drip(first)
+    began = time.monotonic()
+    with pytest.raises(Unfetched, match=r"more than 0\.3 seconds"):
+        fetch(raw.url, max_bytes=1 << 20, seconds=0.3)
+    assert time.monotonic() - began < 3
+
+
+def test_a_body_that_is_too_large_is_not_read_on(raw: Raw) -> None:
+    raw.answers("HTTP/1.1 200 OK", body=b"x" * 5000)
+    with pytest.raises(Unfetched, match="larger than 4 KiB"):
+        fetch(raw.url, max_bytes=4096, seconds=5)
+
+
+def test_a_compressed_answer_is_not_unpacked(raw: Raw) -> None:
+    raw.answers("HTTP/1.1 200 OK", "Content-Encoding: gzip", body=gzip.compress(b"0" * 10_000_000))
+    with pytest.raises(Unfetched, match="encoding"):
+        fetch(raw.url, max_bytes=1 << 20, seconds=5)
+
+
+def test_a_redirect_goes_to_the_same_origin_or_nowhere(raw: Raw) -> None:
+    elsewhere = Raw()
+    raw.answers("HTTP/1.1 302 Found", f"Location: {elsewhere.url}", "Content-Length: 0")
+    with pytest.raises(Unfetched, match="another origin"):
+        fetch(raw.url, max_bytes=1 << 20, seconds=5, redirects=3)
+    assert elsewhere.asked == 0
+    elsewhere.close()
+    raw.answers("HTTP/1.1 302 Found", "Location: /", "Content-Length: 0", "Connection: close")
+    with pytest.raises(Unfetched, match="for ever"):
+        fetch(raw.url, max_bytes=1 << 20, seconds=5, redirects=3)
+
+
+def test_nobody_there_is_said_without_the_url(raw: Raw) -> None:
+    raw.close()
+    with pytest.raises(Unfetched, match=r"^ConnectError$"):
+        fetch(raw.url, max_bytes=1 << 20, seconds=5)
+    raw._listening = socket.create_server(("127.0.0.1", 0))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example/", "file:///etc/passwd", "ftp://issuer.example/", "data:text/plain,x", "//issuer.example", "",
+        "https://", "https://user:word@issuer.example/", "https://issuer.example/#x", "https://issuer.example/a b", None, 7,
+        "http://127.0.0.1.example/", "http://localhost.example/", "https://issuer.example:port/", "https://[::1", "https://i\n/",
+    ],
+)  # fmt: skip
+def test_only_https_is_asked_and_http_on_this_machine(url: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^jwks_uri is an https URL"):
+        checked_url("jwks_uri", url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://issuer.example/a?b=c", "http://127.0.0.1:8080/", "http://[::1]/", "http://localhost/"]
+)
+def test_these_are(url: str) -> None:
+    assert checked_url("jwks_uri", url) == url
