@@ -40,7 +40,23 @@ def validate(claims: FrozenDict, issuer: str, audience: str, leeway: float, now:
     if type(subject) is not str or not subject or type(get("jti", "")) is not str:
         raise InvalidToken("token_claims")
 
-    exp: Any = get("exp")
+    lower, upper = lifetime(claims, leeway, now)
+    principal = _new(Principal)  # its constructor would check and copy what is known to be right
+    _set_subject(principal, subject)
+    _set_issuer(principal, issuer)
+    _set_scopes(principal, scopes_of(claims) if "scope" in claims or "scp" in claims else _NOBODY)
+    _set_roles(principal, _roles(claims["roles"]) if "roles" in claims else _NOBODY)
+    _set_claims(principal, claims)
+    _set_method(principal, "bearer")
+    return principal, lower, upper
+
+
+def lifetime(claims: FrozenDict, leeway: float, now: float) -> tuple[float, float]:
+    """Between which times (epoch seconds) `claims` are valid: from the first, before the second; `now` is in between.
+
+    Raises: `InvalidToken`.
+    """
+    exp: Any = claims.get("exp")
     if type(exp) is not int or not 0 <= exp <= MAX_TIME:
         _check_time(exp)
     upper = exp + leeway
@@ -59,15 +75,7 @@ def validate(claims: FrozenDict, issuer: str, audience: str, leeway: float, now:
             raise InvalidToken("token_not_yet_valid")
     if not now < upper:
         raise InvalidToken("token_expired")
-
-    principal = _new(Principal)  # its constructor would check and copy what is known to be right
-    _set_subject(principal, subject)
-    _set_issuer(principal, issuer)
-    _set_scopes(principal, _scopes(claims) if "scope" in claims or "scp" in claims else _NOBODY)
-    _set_roles(principal, _roles(claims["roles"]) if "roles" in claims else _NOBODY)
-    _set_claims(principal, claims)
-    _set_method(principal, "bearer")
-    return principal, lower, upper
+    return lower, upper
 
 
 def _check_time(value: Any) -> None:
@@ -76,7 +84,7 @@ def _check_time(value: Any) -> None:
         raise InvalidToken("token_claims")
 
 
-def _scopes(claims: FrozenDict) -> frozenset[str]:
+def scopes_of(claims: FrozenDict) -> frozenset[str]:
     """What was granted: `scope` is text, names parted by one U+0020 (RFC 6749 section 3.3); `scp` the same, or an array."""
     scope = claims.get("scope")
     if type(scope) is not str and "scope" in claims:
@@ -86,7 +94,7 @@ def _scopes(claims: FrozenDict) -> frozenset[str]:
         raise InvalidToken("token_claims")
     if "scp" in claims:
         scp = claims["scp"]
-        listed = frozenset(scp.split(" ") if scp else ()) if type(scp) is str else _names(scp)
+        listed = frozenset(scp.split(" ") if scp else ()) if type(scp) is str else names_of(scp)
         if listed is None or "" in listed or ("scope" in claims and listed != names):
             raise InvalidToken("token_claims")
         return listed
@@ -95,11 +103,11 @@ def _scopes(claims: FrozenDict) -> frozenset[str]:
 
 def _roles(value: object) -> frozenset[str]:
     """The roles of an array of text; none at all of anything else, so that whoever wants a role is refused with 403."""
-    names = _names(value)
+    names = names_of(value)
     return _NOBODY if names is None or "" in names else names
 
 
-def _names(value: object) -> frozenset[str] | None:
+def names_of(value: object) -> frozenset[str] | None:
     """The elements of an array, if each of them is text."""
     if not isinstance(value, list):
         return None

@@ -8,9 +8,16 @@ from .strict_json import parse_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ..decision import FrozenDict
     from .keys import Key
-    from .ring import KeyRing
+
+    class Keys(Protocol):
+        """Whichever keys there are: of ours (`KeyRing`) or of others."""
+
+        def candidates(self, kid: str | None, alg: str) -> tuple[Key, ...]: ...
+
 
 MAX_TOKEN = 16_384  # characters
 MAX_HEADERS = 64  # header segments remembered; there is one for each key and issuing library
@@ -21,7 +28,7 @@ class SignedBy:
 
     __slots__ = ("_ring", "_typ", "_headers")
 
-    def __init__(self, ring: KeyRing, typ: str) -> None:
+    def __init__(self, ring: Keys, typ: str) -> None:
         self._ring = ring
         self._typ = typ
         self._headers: dict[str, Key] = {}
@@ -83,7 +90,7 @@ class SignedBy:
         # b64 changes what was signed, for readers that know it (RFC 7797 section 3): a token with two readings.
         if "crit" in members or members.get("b64", True) is not True:
             raise InvalidToken("token_critical")
-        if members.get("typ") != self._typ:
+        if not self._is_type(members.get("typ")):
             raise InvalidToken("token_type")
         alg, kid = members.get("alg"), members.get("kid")
         if type(alg) is not str or ("kid" in members and type(kid) is not str):
@@ -92,3 +99,6 @@ class SignedBy:
         if not keys:
             raise InvalidToken("token_key")
         return keys
+
+    def _is_type(self, typ: object) -> bool:
+        return typ == self._typ
