@@ -27,6 +27,7 @@ _SIGNED = (
     "v0:{timestamp}:{body}",
     "{id}.{timestamp}.{body}",
 )
+_FIRST = ("standard-webhooks", "github", "stripe")  # others send what these do
 RENAMED = "have the gateway or proxy hand the header on under its own name"
 
 
@@ -45,9 +46,13 @@ def present(scheme: Scheme, headers: Headers, body: bytes, url: str | None = Non
 
 
 def recognised(headers: Headers, body: bytes, url: str | None = None) -> list[Scheme]:
-    """The built-in schemes that this may be a delivery of, the likeliest first: those with most in their places, by name."""
-    found = [(present(scheme, headers, body, url), scheme) for scheme in schemes().values() if scheme.name != "skip"]
-    return [scheme for count, scheme in sorted(found, key=lambda one: (-one[0], not one[1].verified, one[1].name)) if count]
+    """The built-in schemes that this may be a delivery of, the likeliest first: those with most in their places."""
+    found = [(present(scheme, headers, body, url), scheme) for scheme in schemes().values()]
+    return [
+        scheme
+        for count, scheme in sorted(found, key=lambda one: (-one[0], one[1].name not in _FIRST, not one[1].verified))
+        if count
+    ]
 
 
 def others(case: Case) -> Iterator[Guess]:

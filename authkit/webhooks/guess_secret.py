@@ -87,17 +87,23 @@ def _after_name(raw: bytes) -> bytes | None:
     return rest.strip().strip(b"\"'") if found and name.replace(b"_", b"").isalnum() and name.isupper() else None
 
 
-def _cleaned(raw: bytes) -> bytes:
-    return (_after_name(raw) or _unquoted(raw) or raw).strip()
+def _cleaned(raw: bytes) -> bytes | None:
+    """What a scheme that decodes reads, without what does not belong to it; None if there is no such thing."""
+    found = (_after_name(raw) or _unquoted(raw) or raw).strip()
+    return _decoded(found.removeprefix(PREFIX)) if found != raw else None
+
+
+def _stripped(raw: bytes) -> bytes | None:
+    return raw.strip() if raw.strip() != raw else None
 
 
 # what was done, what to do about it, and the bytes that the sender's key is
 _READINGS: tuple[tuple[str, str, Callable[[bytes], bytes | None]], ...] = (
-    ("our secret has white space or a newline around it that the sender's has not", CLEAN, lambda raw: raw.strip()),
+    ("our secret has white space or a newline around it that the sender's has not", CLEAN, _stripped),
     ("our secret has quotes around it that the sender's has not", CLEAN, _unquoted),
     ("our secret has its variable's name and = before it", CLEAN, _after_name),
     ("our secret has white space, quotes or a name around it that the sender's has not", CLEAN,
-     lambda raw: _decoded(_cleaned(raw).removeprefix(PREFIX))),
+     _cleaned),
     ("the sender uses the secret as it is, without decoding it, or ours was decoded before it was stored",
      SHOWN + "; if it is shown so, declare the scheme with key=\"text\"", lambda raw: raw),
     ("whsec_ was cut off our secret: this sender uses it as a part of the key", SHOWN, lambda raw: PREFIX + raw),
