@@ -229,6 +229,8 @@ class Request:
         return Headers()
 
     def _read_query(self) -> tuple[tuple[str, str], ...]:
+        if not self.query_string:
+            return ()
         from urllib.parse import parse_qsl
 
         try:
