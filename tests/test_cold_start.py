@@ -109,6 +109,21 @@ Accounts(MemoryUsers(), Tokens({SECRET!r}, issuer={ISSUER!r}, audience={ISSUER!r
     assert not unasked & modules
 
 
+def test_a_signed_request_loads_nothing_heavy() -> None:
+    """An HMAC key: what key pairs want is loaded by the first of them, httpx by a client, webhooks by the HMAC of gateways."""
+    program = """
+from authkit import require_signature
+from authkit.signatures import sign
+key = b"only here, for a cold start: 7f3a91c0"
+handler = require_signature({{"a": key}}, authority="api.example")(lambda event, context: {{"statusCode": 200}})
+headers = sign(key, "GET", "https://api.example/", keyid="a")
+assert handler({event!r} | {{"headers": headers}}, None)["statusCode"] == 200
+""".format(event=lambda_event("v2"))
+    modules = loaded(program)
+    assert {name.partition(".")[0] for name in heavy(modules)} <= {"re", "enum"}
+    assert not {name for name in modules if name.startswith(("authkit.webhooks", "authkit.stores", "httpx"))}
+
+
 def test_api_keys_in_memory_load_nothing_heavy_and_no_table_that_is_not_asked_for() -> None:
     program = """
 from authkit import require_api_key

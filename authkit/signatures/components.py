@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from ..errors import InvalidSignature
 from .structured import InnerList, Item, parse_dictionary
@@ -145,6 +144,8 @@ def encoded(text: str) -> str:
     """A name or value of the query as section 2.2.8 spells it. What could not be decoded is never the same as anything."""
     if "\ufffd" in text:
         raise InvalidSignature("query_malformed")
+    from urllib.parse import quote
+
     return quote(text, safe="*", errors="surrogatepass").replace("~", "%7E")
 
 

@@ -28,14 +28,15 @@ class KeyBook(Masked):
     def __init__(self, keys: Any) -> None:
         self.keys = {}
         self.wrong = None
-        self._find: Callable[[str], SignatureKey | None] | None = None
-        if callable(keys) and not hasattr(keys, "items"):
-            self._find = keys
-        elif not hasattr(keys, "items") or not keys:
-            self.wrong = EMPTY
-        else:
+        self._find: Any = None
+        if hasattr(keys, "items"):
             for keyid, material in keys.items():
                 self._add(keyid, material)
+            self.wrong = self.wrong or (None if self.keys else EMPTY)
+        elif callable(keys):
+            self._find = keys
+        else:
+            self.wrong = EMPTY
 
     def _add(self, keyid: object, material: Any) -> None:
         key = key_of(material)

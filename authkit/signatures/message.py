@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote
-
 from ..errors import InvalidSignature, RequestError
 from ..http import Headers
 
@@ -54,6 +52,8 @@ class Target:
 
     def pairs(self) -> Pairs:
         """The parameters of the query, decoded. Raises: `InvalidSignature` with `query_malformed`."""
+        from urllib.parse import parse_qsl
+
         try:
             if self._pairs is not None:
                 return self._pairs()
@@ -93,6 +93,8 @@ def _sent_path(request: Request) -> str | None:
         # what was meant; any other spelling is refused because its signature does not hold.
         if any(character == "\ufffd" or "\ud800" <= character <= "\udfff" for character in request.path):
             return None
+        from urllib.parse import quote
+
         path = quote(request.path, safe=_AS_SENT)
     elif request.host == "aws_lambda" and "%" in path:  # some events hold it decoded, some as sent
         return None
