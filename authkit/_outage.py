@@ -7,13 +7,14 @@ from ._lock import ProcessLock
 
 
 class Outage:
-    """One dependency. `who` and `meanwhile` stand in the two messages: that it failed, and that it answers again."""
+    """One dependency. `who`, `meanwhile` and `what` stand in the two messages: that it failed, and that it answers again."""
 
-    __slots__ = ("_who", "_meanwhile", "_lock", "lasts")
+    __slots__ = ("_who", "_meanwhile", "_what", "_lock", "lasts")
 
-    def __init__(self, who: str, meanwhile: str) -> None:
+    def __init__(self, who: str, meanwhile: str, what: str = "the store") -> None:
         self._who = who
         self._meanwhile = meanwhile
+        self._what = what
         self._lock = ProcessLock()
         self.lasts = False
 
@@ -23,7 +24,7 @@ class Outage:
             with self._lock:
                 told, self.lasts = self.lasts, True
             if not told:
-                warn("%s: the store failed (%s); %s", self._who, error, self._meanwhile)
+                warn("%s: %s failed (%s); %s", self._who, self._what, error, self._meanwhile)
 
     def ended(self) -> None:
         """It has answered just now."""
@@ -31,4 +32,4 @@ class Outage:
             with self._lock:
                 told, self.lasts = not self.lasts, False
             if not told:
-                warn("%s: the store answers again", self._who)
+                warn("%s: %s answers again", self._who, self._what)
