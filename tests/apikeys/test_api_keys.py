@@ -381,6 +381,17 @@ def test_all_keys_of_a_subject_are_revoked_and_of_nobody_else(keys):
     assert keys.revoke_subject("carol") == 0
 
 
+def test_a_table_of_many_is_listed_whole_and_revoked_whole(memory):
+    made = {memory.new("alice").id for _ in range(1201)}
+    other = memory.new("bob")
+    assert [key.id for key in memory.list("alice")] == sorted(made)
+    assert len(memory.list()) == 1202
+    assert memory.revoke_subject("alice") == 1201
+    assert {key.disabled for key in memory.list("alice")} == {True}
+    assert not memory.list("bob")[0].disabled
+    assert other.id == memory.list("bob")[0].id
+
+
 def test_a_key_that_there_is_not_is_unknown(keys):
     for call in (keys.revoke, keys.rotate):
         for id in ("AAAAAAAAAAAA", "", "nonsense"):

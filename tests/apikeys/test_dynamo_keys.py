@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import logging
 
 import pytest
 
 from authkit import Unavailable
 from authkit.accounts import DynamoUsers, User
-from authkit.apikeys import DynamoKeys
+from authkit.apikeys import ApiKeys, DynamoKeys
 from authkit.apikeys.rows import packed
 from tests.servers.dynamo import between, dynalite, has_node
 
@@ -67,6 +69,18 @@ class TestOnMoto:
         users.add(User(FULL.id.lower()))
         keys.add(FULL)
         assert (keys.list(), users.list()) == ([FULL], [User(FULL.id.lower())])
+
+    def test_no_log_shows_a_digest_at_any_level(self, keys, caplog):
+        """LOG-01: at DEBUG botocore writes requests and answers as they are, but not ours."""
+        caplog.set_level(logging.DEBUG)
+        api = ApiKeys(keys)
+        made = api.new("alice", name="laptop")
+        api.verify(made.reveal())
+        api.revoke(made.id)
+        sent = base64.b64encode(json.dumps(packed(made.record)).encode()).decode()
+        assert len(caplog.records) > 5
+        shown = (made.reveal(), made.record.digest, sent[:60], sent[60:120])
+        assert not [text for text in shown if text in caplog.text]
 
     @pytest.mark.parametrize(
         "value", [b"", b"{", b"[]", b"{}", b"[" * 100_000, json.dumps({**packed(FULL), "digest": "x"}).encode(),

@@ -29,7 +29,7 @@ from authkit.apikeys import ApiKeys, MemoryKeys, SqliteKeys
 from authkit.limits import by_header
 from authkit.secrets import Secret
 from authkit.stores import MemoryStore
-from authkit.testing import Clock, TokenMint
+from authkit.testing import Clock, TokenMint, lambda_event
 from tests.parts import Handler
 
 MINT = TokenMint()
@@ -200,6 +200,20 @@ class TestBesideTokens:
         assert either.decide(sent(GOOD.reveal())).principal.subject == "alice"
         status, headers, _ = answer(either, sent())
         assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="api", ApiKey realm="api"')
+
+
+def test_a_lambda_authorizer_judges_keys():
+    authorizer = require_api_key(KEYS).authorizer()
+    arn = "arn:aws:execute-api:eu-west-1:123456789012:api1234567/prod/GET/"
+
+    def asked(kind, key):
+        event = lambda_event(kind, headers={"x-api-key": key.reveal()})
+        return authorizer({**event, "type": "REQUEST", "methodArn": arn, "routeArn": arn}, None)
+
+    assert asked("v1", GOOD)["context"]["subject"] == asked("v2", GOOD)["context"]["subject"] == "alice"
+    assert asked("v2", STRANGE)["isAuthorized"] is False
+    with pytest.raises(Exception, match="Unauthorized"):  # how a REST API is told of 401
+        asked("v1", STRANGE)
 
 
 class TestLimits:
