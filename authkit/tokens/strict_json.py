@@ -6,6 +6,8 @@ lone surrogates, integers of thousands of digits, nesting deeper than `MAX_DEPTH
 
 from __future__ import annotations
 
+import sys
+
 from ..decision import FrozenDict, FrozenList
 
 TYPE_CHECKING = False
@@ -72,6 +74,10 @@ def parse_object(raw: bytes) -> FrozenDict:
     try:
         value, end = (_scan_pairs if escaped else _scan)(text, 0)
     except StopIteration:
+        raise ValueError("not JSON") from None
+    except SystemError:  # the scanner's own error is of json.decoder, and it loads nothing: then it has none to raise
+        if "json.decoder" in sys.modules:
+            raise
         raise ValueError("not JSON") from None
     except RecursionError:
         if _depth_exceeds(text, MAX_DEPTH):

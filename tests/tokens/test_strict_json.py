@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -130,3 +132,24 @@ def test_tok_21_nesting_up_to_the_cap_is_read() -> None:
 
 def test_brackets_inside_text_are_no_nesting() -> None:
     assert parse_object(json.dumps({"a": "[{" * 500}).encode()) == {"a": "[{" * 500}
+
+
+NO_JSON = [b'{"a', b'{"a":"x', b'{"a":"\x1b"}', b'{"a":"\\x"}', b'{"a":"\\u12"}', b'{"a":1.', b'{"a":tru', b"{", b'{"a":1,}']
+
+
+def test_what_is_no_json_is_a_value_error_also_where_nobody_has_loaded_json() -> None:
+    """LOG-05: CPython's scanner takes its exception from json.decoder, and without that raised SystemError."""
+    code = """
+import ast, sys
+from authkit.tokens.strict_json import parse_object
+assert "json.decoder" not in sys.modules
+for raw in ast.literal_eval(sys.argv[1]):
+    try:
+        parse_object(raw)
+    except ValueError:
+        print("refused")
+assert "json.decoder" not in sys.modules
+"""
+    command = [sys.executable, "-c", code, repr(NO_JSON)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["refused"] * len(NO_JSON), "")
