@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from weakref import WeakValueDictionary
 
 from .._audit import warn
 from .._run import aside, blocking
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 IN_PROCESS = 3600.0  # seconds that a claim lasts which ends with its process: nothing has to be renewed
 
 _renewals: dict[float, Renewal] = {}
+_places: WeakValueDictionary[tuple[int, str, str], Claims] = WeakValueDictionary()
 
 
 def renewal_of(lease: float) -> Renewal:
@@ -33,9 +35,17 @@ def renewal_of(lease: float) -> Renewal:
 class Claims:
     """Makes the claims of one guard."""
 
-    __slots__ = ("_replay", "_renewal", "_in_process")
+    __slots__ = ("_replay", "_renewal", "_in_process", "__weakref__")
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, scheme: str = "") -> None:
+        place = id(replay.store), scheme, replay.name
+        if _places.get(place) is not None:
+            warn(
+                "verify_webhook: two guards of webhook scheme %s share a store and a name: what one has handled, the other "
+                "does not; if both get the same events, tell them apart with Replay(store, name=...)",
+                scheme,
+            )
+        _places[place] = self
         self._replay = replay
         self._renewal = renewal_of(replay.lease)
         self._in_process = not replay.store.blocks

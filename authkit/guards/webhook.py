@@ -162,6 +162,8 @@ def verify_webhook(
     if url is not None and not isinstance(url, str) and not callable(url):
         raise ConfigurationError("verify_webhook: url is text, or a callable that makes it from the request")
     verifier = Verifier(scheme, sealed, tolerance=tolerance, **options)
+    if url is None and verifier.scheme.needs == "url":
+        raise verifier.scheme.no_url()
     if handshake is None and token is None and verifier.scheme.handshake is None:
         answering = None
     else:
@@ -173,5 +175,5 @@ def verify_webhook(
         from ..webhooks.replay import Replay
         from ._webhook_claim import Claims
 
-        claims = Claims(replay if isinstance(replay, Replay) else Replay(replay))
+        claims = Claims(replay if isinstance(replay, Replay) else Replay(replay), verifier.scheme.name)
     return VerifyWebhook(verifier, url, verifier.scheme.max_body if max_body is None else max_body, claims, answering)

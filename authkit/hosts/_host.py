@@ -38,6 +38,9 @@ if TYPE_CHECKING:
             """
             raise NotImplementedError
 
+        async def settle(self) -> None:
+            """The response is whole, and has not left yet: what shall be known before it does."""
+
         def failed(self) -> None:
             """The handler raised after `enter` had returned: run the hooks without a response."""
 

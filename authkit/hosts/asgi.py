@@ -6,6 +6,7 @@ Whether a call is a request is decided by `scope["type"]` alone: the method, hea
 from __future__ import annotations
 
 from .. import _audit
+from .._run import arun
 from .._state import State
 from ..errors import BodyTooLarge, ConfigurationError, RequestError, SecretNotFound, Unavailable
 from ..http import Headers, Request, Response
@@ -310,6 +311,8 @@ def answering(send: Send, reply: Reply) -> Send:
             elif kind == "websocket.close":  # before it was accepted: servers answer 403 (the ASGI specification, "Close")
                 started = True
                 reply.apply(Response(403))
+        elif reply.state.settles and message["type"] == "http.response.body" and not message.get("more_body"):
+            await arun(reply.settle())  # the last part: whoever gets it has the whole response
         await send(message)
 
     return sender

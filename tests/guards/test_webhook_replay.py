@@ -441,6 +441,17 @@ def test_on_lambda_a_claim_lasts_until_the_deadline():
     assert found == [409, b"handled"]  # in force for 900 s and a little, and not longer
 
 
+def test_two_endpoints_that_take_events_from_each_other_are_told(store, caplog):
+    """Each of two guards without names of their own would leave the other's events unhandled."""
+    one = verify_webhook("github", secret=SECRET, replay=store)
+    verify_webhook("stripe", secret=SECRET, replay=store)
+    named = verify_webhook("github", secret=SECRET, replay=Replay(store, name="other"))
+    assert not caplog.records
+    other = verify_webhook("github", secret="another", replay=store)
+    assert "name" in caplog.text
+    assert {one, named, other}
+
+
 def test_without_a_handler_around_there_is_nothing_to_say_what_became_of_an_event(hook):
     with pytest.raises(ConfigurationError, match="response"):
         hook.decide(delivery())
