@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .signed import Claimed
 
 TOLERANCE = 300.0  # seconds, both ways
-MAX_TRIED = 4  # signatures of one request that are verified at most
+MAX_ASKED = 8  # signatures of one request whose key is looked for at most: that may be a question to a database
+MAX_TRIED = 4  # of these, how many are verified at most
 
 
 class SignatureVerifier(Masked):
@@ -106,7 +107,7 @@ class SignatureVerifier(Masked):
         now = self._clock() if now is None else now
         refused = InvalidSignature("unknown_key")
         tried = 0
-        for one in self._chosen(message):
+        for one in self._chosen(message)[:MAX_ASKED]:
             key = await self._book.find(one.keyid)
             if key is None:
                 continue

@@ -8,6 +8,8 @@ import hmac
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authkit.errors import ConfigurationError, InvalidSignature
 from authkit.secrets import Secret, SecretVersions
@@ -115,6 +117,23 @@ def test_a_scheme_without_a_signed_time_or_id_is_refused() -> None:
 def test_secrets_that_are_none_are_refused(secrets: Any) -> None:
     with pytest.raises(ConfigurationError):
         HmacRequests(secrets)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["x-key-id", "x-signature", "x-nonce", "x-timestamp", "X-Signature"]),
+        st.sampled_from(["a", "1800000000", "0" * 64])
+        | st.binary(max_size=70).map(lambda raw: raw.decode("latin-1"))
+        | st.text(),
+    ),
+    st.binary(max_size=20),
+)
+def test_whatever_is_sent_raises_nothing_but_a_refusal(headers: dict[str, str], body: bytes) -> None:
+    with pytest.raises(InvalidSignature):
+        ANY.verify("POST", URL, headers, body)
+
+
+ANY = requests()
 
 
 def test_async_twins_do_the_same() -> None:

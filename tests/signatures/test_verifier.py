@@ -231,6 +231,20 @@ def test_signatures_of_others_stand_beside_ours() -> None:
     assert verifier().verify("POST", URL, broken, BODY).label == "sig1"
 
 
+def test_a_proxy_may_cover_the_clients_signature_and_what_it_added() -> None:
+    """RFC 9421 section 4.3."""
+    client = {"forwarded": "for=192.0.2.1", **signed()}
+    covering = ['"signature";key="sig1"', "forwarded"]
+    proxy = signer(OTHER, "proxy", label="proxy", components=covering)
+    sent = {**client, **proxy.sign("POST", URL, client, BODY)}
+    by = verifier({"proxy": OTHER}, components=covering)
+    assert by.verify("POST", URL, sent, BODY).components[-2:] == ('"signature";key="sig1"', '"forwarded"')
+    assert reason({**sent, "forwarded": "for=192.0.2.2"}, by) == "signature_mismatch"
+    another = {**sent, "signature": signed()["signature"] + ", " + sent["signature"].partition(", ")[2]}
+    assert reason(another, by) == "signature_mismatch"
+    assert reason(signed(key=OTHER, keyid="proxy"), by) == "not_covered"
+
+
 def test_a_signature_that_holds_is_found_among_few_and_not_among_many() -> None:
     def beside(count: int) -> dict[str, str]:
         made = signed(label="z")
@@ -320,6 +334,15 @@ def test_keys_may_be_found_by_a_function() -> None:
     assert asked == ["client-a", "client-b"]
     with pytest.raises(TypeError):
         verifier(lambda keyid: SECRET).verify("POST", URL, signed(), BODY)
+
+
+def test_few_keys_are_looked_for_however_many_signatures_are_sent() -> None:
+    asked: list[str] = []
+    labels = [f"a{number}" for number in range(60)]
+    inputs = ", ".join(f'{label}=("@method");created={int(NOW)};keyid="{label}"' for label in labels)
+    headers = {"signature-input": inputs, "signature": ", ".join(f"{label}=:AQ==:" for label in labels)}
+    assert reason(headers, verifier(lambda keyid: asked.append(keyid))) == "unknown_key"
+    assert asked == labels[:8]
 
 
 @pytest.mark.parametrize("keys", [{}, None, [], SECRET, {"": SECRET}, {1: SECRET}])
