@@ -1,4 +1,4 @@
-"""What the headers of one delivery say, read strictly. Nothing but `InvalidSignature` comes out, whatever was sent."""
+"""The pieces of a delivery, read strictly. Nothing but `InvalidSignature` comes out, whatever was sent."""
 
 from __future__ import annotations
 
@@ -10,54 +10,12 @@ from ..http import Headers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypeAlias
 
     from .scheme import Scheme
-
-    Delivery: TypeAlias = tuple[list[str], str | None, float | None, str | None]
 
 MAX_HEADER = 8192  # characters; Standard Webhooks with a dozen signatures takes about 1000
 MAX_SIGNATURES = 32  # a rotation needs two or three
 MAX_ID = 256  # characters
-
-
-def read(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> Delivery:
-    """A delivery's signatures, its timestamp as text and in seconds, and its id.
-
-    Raises: `InvalidSignature` with reason `signature_missing`, `signature_repeated`, `signature_malformed`,
-    `timestamp_missing`, `timestamp_malformed`, `id_missing` or `id_malformed`.
-    """
-    headers = only(scheme, headers)
-    for signature_header, id_header, timestamp_header in scheme.places:  # noqa: B007  # the last two are read below
-        lines = headers.get_all(signature_header)
-        if lines:
-            break
-    else:
-        raise InvalidSignature("signature_missing")
-    if len(lines) != 1:
-        raise InvalidSignature("signature_repeated")
-    text: object = lines[0]  # a mapping that is not ours may hold anything
-    if not text:
-        raise InvalidSignature("signature_missing")
-    if not isinstance(text, str) or len(text) > MAX_HEADER or not text.isascii():
-        raise InvalidSignature("signature_malformed")
-    signatures, timestamp = items(scheme, text)
-    if not signatures or len(signatures) > MAX_SIGNATURES:
-        raise InvalidSignature("signature_malformed")
-    id = id_of(scheme, headers.get_all(id_header)) if id_header is not None else None
-    seconds = None
-    if scheme.timed:
-        if timestamp_header is not None:
-            lines = headers.get_all(timestamp_header)
-            if len(lines) > 1:
-                raise InvalidSignature("timestamp_malformed")
-            timestamp = lines[0] if lines else None
-        if not timestamp:
-            raise InvalidSignature("timestamp_missing")
-        seconds = seconds_of(timestamp, scheme.unit)
-        if seconds is None:
-            raise InvalidSignature("timestamp_malformed")
-    return signatures, timestamp, seconds, id
 
 
 def only(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
@@ -82,9 +40,10 @@ def items(scheme: Scheme, text: str) -> tuple[list[str], str | None]:
         return ([text[_length(prefix, text) :]] if text.startswith(prefix) else []), None
     signatures, timestamp = [], None
     mark = scheme.timestamp_item
+    length = len(prefix) if type(prefix) is str else None
     for item in text.split(scheme.separator):
         if item.startswith(prefix):
-            signatures.append(item[_length(prefix, item) :])
+            signatures.append(item[_length(prefix, item) if length is None else length :])
         elif mark is not None and item.startswith(mark):
             if timestamp is not None:
                 return [], None

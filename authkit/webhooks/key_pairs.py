@@ -23,7 +23,7 @@ MIN_RSA_BITS = 2048
 class Pair:
     """A public key, and the private one if it is there."""
 
-    __slots__ = ("_public", "_private", "_arguments", "_encode", "_decode")
+    __slots__ = ("_public", "_private", "_arguments", "_encode", "_decode", "_hex")
 
     def __init__(self, public: Any, private: Any, arguments: tuple[Any, ...], encoding: str) -> None:
         self._public = public
@@ -31,6 +31,7 @@ class Pair:
         self._arguments = arguments
         self._encode = encoder(encoding)
         self._decode = _DECODERS[encoding]
+        self._hex = encoding == "hex"
 
     def matches(self, signatures: list[str], contents: list[Content]) -> bool:
         from cryptography.exceptions import InvalidSignature
@@ -53,7 +54,7 @@ class Pair:
             raw = self._decode(signature)
         except (Error, ValueError):
             return None
-        return raw if self._encode(raw) == (signature.lower() if self._encode.__name__ == "_hex" else signature) else None
+        return raw if self._encode(raw) == (signature.lower() if self._hex else signature) else None
 
     def sign(self, content: Content) -> str:
         if self._private is None:

@@ -42,15 +42,6 @@ class Mac:
         return outer.digest()  # type: ignore[no-any-return]
 
 
-def encoder(encoding: str) -> Callable[[bytes], str]:
-    """The function that writes a digest as the scheme does. Signatures are compared so: only one spelling is right."""
-    return {"hex": _hex, "base64": _base64, "base64url": _base64url, "text": _text}[encoding]
-
-
-def _hex(digest: bytes) -> str:
-    return digest.hex()
-
-
 def _base64(digest: bytes) -> str:
     return b2a_base64(digest, newline=False).decode("ascii")
 
@@ -61,3 +52,11 @@ def _base64url(digest: bytes) -> str:
 
 def _text(digest: bytes) -> str:
     return digest.decode("ascii")
+
+
+_ENCODERS: dict[str, Callable[[bytes], str]] = {"hex": bytes.hex, "base64": _base64, "base64url": _base64url, "text": _text}
+
+
+def encoder(encoding: str) -> Callable[[bytes], str]:
+    """The function that writes a digest as the scheme does. Signatures are compared so: only one spelling is right."""
+    return _ENCODERS[encoding]

@@ -64,7 +64,6 @@ class Scheme(_Value):
         "unit", "tolerance", "max_body", "verified", "expect", "idempotency", "handshake",
         "timed", "signed_id", "covers_body", "options", "plain", "needs", "places", "rows", "wanted", "after_id", "fields",
         "segments", "hash_place", "key_places", "also_places", "expected", "event_places",
-        "_before", "_after",
     )  # fmt: skip
     name: str
     signature: tuple[str, ...]
@@ -111,8 +110,6 @@ class Scheme(_Value):
     also_places: tuple[Place, ...]
     expected: tuple[tuple[Place, str], ...]
     event_places: tuple[Place, ...]
-    _before: str
-    _after: str
 
     def __init__(
         self,
@@ -150,7 +147,8 @@ class Scheme(_Value):
             "name": name, "signature": _texts(signature), "also": _texts(also), "separator": separator, "prefix": prefix,
             "timestamp_item": timestamp_item, "each": each, "id": _texts(id), "timestamp": _texts(timestamp), "signed": signed,
             "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix,
-            "key_from": _texts(key_from), "key_url": key_url, "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
+            "key_from": _texts(key_from), "key_url": key_url,
+            "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
             "expect": tuple(expect.items() if hasattr(expect, "items") else expect), "idempotency": _texts(idempotency),
             "handshake": handshake,
             "body_hash_encoding": _one_of(name, "body_hash_encoding", body_hash_encoding, ENCODINGS[:3]),
@@ -219,11 +217,6 @@ class Scheme(_Value):
         }
         for field, value in derived.items():
             _set(self, field, value)
-        before, _, after = "".join(
-            text.replace("%", "%%") + (f"%({field})s" if field else "") for field, text in segments
-        ).partition("%(body)s")
-        _set(self, "_before", before)
-        _set(self, "_after", after)
 
     @property
     def keyless(self) -> bool:
@@ -243,17 +236,6 @@ class Scheme(_Value):
             if field not in changes
         }
         return Scheme(**{**kept, **changes})
-
-    def around(self, id: str | None, timestamp: str | None, method: str, url: str | None) -> tuple[bytes, bytes]:
-        """What is signed before the body, and after it, where `plain`.
-
-        Raises: `ConfigurationError` if the scheme signs the URL and none is given: the request's own word is never taken.
-        """
-        if url is None and self.needs:
-            raise self.no_url()
-        values = {"id": id, "timestamp": timestamp, "method": method, "url": url}
-        before = (self._before % values).encode("utf-8", "surrogatepass") if self._before else b""
-        return before, (self._after % values).encode("utf-8", "surrogatepass") if self._after else b""
 
     def no_url(self) -> ConfigurationError:
         """What is wrong where a URL is needed and none was given."""

@@ -9,12 +9,12 @@ from .._run import arun, blocking
 from ..errors import ConfigurationError, InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
-from .delivery import read
 from .event import WebhookEvent
 from .fetched import Fetched
 from .keys import Sealed, keys_of
 from .mac import encoder
 from .options import settled
+from .quick import reader
 from .reading import told
 from .scheme import checked_tolerance
 
@@ -50,7 +50,7 @@ class Verifier(Masked):
     one here, any other when it is first read), an option that is missing, and a tolerance that is no positive number.
     """
 
-    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_lowers")
+    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_quick")
     scheme: Scheme
     tolerance: float
 
@@ -73,7 +73,7 @@ class Verifier(Masked):
         self._sealed = hidden
         self._clock = clock
         self._encode = encoder(self.scheme.encoding)
-        self._lowers = self.scheme.encoding == "hex"
+        self._quick = reader(self.scheme) if self.scheme.plain else None
         if fetch is not None and not self.scheme.keyless:
             raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
         self._fetched = Fetched(self.scheme, fetch, clock) if self.scheme.keyless else None
@@ -95,7 +95,8 @@ class Verifier(Masked):
         return self._keys(await self._load())
 
     def _versions(self) -> tuple[SecretVersions, ...]:
-        return tuple([secret.versions() for secret in self._sealed.secrets])
+        secrets = self._sealed.secrets
+        return (secrets[0].versions(),) if len(secrets) == 1 else tuple([secret.versions() for secret in secrets])
 
     async def _load(self) -> tuple[SecretVersions, ...]:
         return tuple([await secret.load() for secret in self._sealed.secrets])
@@ -162,22 +163,22 @@ class Verifier(Masked):
         """What was sent, if it is well-formed and its time is right. Nothing has been verified, and no key was needed."""
         if not isinstance(body, bytes):
             raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
-        scheme = self.scheme
-        if not scheme.plain:
-            delivery = told(scheme, headers, body, url, method, self._options)
-            now = self._clock() if now is None else now
-            if delivery.seconds is not None:
-                self._check_age(delivery.seconds, now)
-            if delivery.claims:
-                self._check_validity(delivery.claims, now)
-            return delivery
-        signatures, timestamp, seconds, id = read(scheme, headers)
+        if self._quick is None:
+            return self._told(headers, body, now, url, method)
+        signatures, before, after, id, seconds = self._quick(headers, method, url)
         if seconds is not None:
             self._check_age(seconds, self._clock() if now is None else now)
-        before, after = scheme.around(id, timestamp, method, url)
-        if self._lowers:
-            signatures = [signature.lower() for signature in signatures]
         return signatures, before, body, after, id, seconds
+
+    def _told(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> Told:
+        """`_read`, the long way."""
+        delivery = told(self.scheme, headers, body, url, method, self._options)
+        now = self._clock() if now is None else now
+        if delivery.seconds is not None:
+            self._check_age(delivery.seconds, now)
+        if delivery.claims:
+            self._check_validity(delivery.claims, now)
+        return delivery
 
     def _check_age(self, seconds: float, now: float) -> None:
         # whole seconds where the sender has no finer ones: 300 s old is 300 s old for all of that second

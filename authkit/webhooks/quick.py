@@ -1,0 +1,96 @@
+"""What a delivery says where its scheme is `plain`: an HMAC over the body and what stands in headers. Most are, and the short
+way takes a third of what `reading.told` takes; both say the same, and the tests hold them to it."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from ..errors import InvalidSignature
+from ..http import Headers
+from .delivery import MAX_HEADER, MAX_SIGNATURES, id_of, items, only, seconds_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .scheme import Scheme
+
+    # signatures, what is signed before the body, what is signed after it, id, seconds
+    Quick: TypeAlias = tuple[list[str], bytes, bytes, str | None, float | None]
+    Written: TypeAlias = Callable[[tuple[str | None, str | None, str, str | None]], bytes]
+
+_FIELDS = ("id", "timestamp", "method", "url")
+
+
+def reader(scheme: Scheme) -> Callable[[Any, str, str | None], Quick]:
+    """The function that reads deliveries of one plain scheme: headers, method and URL.
+
+    It raises `InvalidSignature` with reason `signature_missing`, `signature_repeated`, `signature_malformed`,
+    `timestamp_missing`, `timestamp_malformed`, `id_missing` or `id_malformed`; `ConfigurationError` if the scheme signs the URL
+    and none is given: the request's own word is never taken.
+    """
+    rows = [tuple(None if place is None else place.name for place in row) for row in scheme.rows]
+    at = next((index for index, (field, _) in enumerate(scheme.segments) if field == "body"))
+    before_of, after_of = _written(scheme.segments[:at], scheme.segments[at][1]), _written(scheme.segments[at + 1 :], "")
+    alone = isinstance(scheme.prefix, str) and scheme.separator is None
+    prefix, length, lowers = str(scheme.prefix), len(str(scheme.prefix)), scheme.encoding == "hex"
+    timed, unit, needs = scheme.timed, scheme.unit, scheme.needs
+
+    def read(headers: Any, method: str, url: str | None) -> Quick:
+        if not isinstance(headers, Headers):
+            headers = only(scheme, headers)
+        get_all = headers.get_all
+        for name, id_name, timestamp_name in rows:  # noqa: B007  # the last two are read below
+            lines = get_all(name)
+            if lines:
+                break
+        else:
+            raise InvalidSignature("signature_missing")
+        if len(lines) != 1:
+            raise InvalidSignature("signature_repeated")
+        text: object = lines[0]  # a mapping that is not ours may hold anything
+        if not text:
+            raise InvalidSignature("signature_missing")
+        if not isinstance(text, str) or len(text) > MAX_HEADER or not text.isascii():
+            raise InvalidSignature("signature_malformed")
+        if lowers and alone:
+            signatures, timestamp = ([text[length:].lower()] if text.startswith(prefix) else []), None
+        else:
+            signatures, timestamp = items(scheme, text)
+            if lowers:
+                signatures = [signature.lower() for signature in signatures]
+        if not 0 < len(signatures) <= MAX_SIGNATURES:
+            raise InvalidSignature("signature_malformed")
+        id = id_of(scheme, get_all(id_name)) if id_name is not None else None
+        seconds = None
+        if timed:
+            if timestamp_name is not None:
+                lines = get_all(timestamp_name)
+                if len(lines) > 1:
+                    raise InvalidSignature("timestamp_malformed")
+                timestamp = lines[0] if lines else None
+            if not timestamp:
+                raise InvalidSignature("timestamp_missing")
+            seconds = seconds_of(timestamp, unit)
+            if seconds is None:
+                raise InvalidSignature("timestamp_malformed")
+        if needs is not None and url is None:
+            raise scheme.no_url()
+        values = (id, timestamp, method, url)
+        return signatures, before_of(values) if before_of else b"", after_of(values) if after_of else b"", id, seconds
+
+    return read
+
+
+def _written(segments: Any, last: str) -> Written | None:
+    """The function that writes these fields and the text before each, and `last`; None if there is nothing to write."""
+    fields = [_FIELDS.index(field) for field, _ in segments if field]
+    pattern = "".join(text.replace("%", "%%") + ("%s" if field else "") for field, text in segments) + last.replace("%", "%%")
+    if not fields:
+        fixed = (pattern % ()).encode()
+        return (lambda values: fixed) if fixed else None
+    pick = itemgetter(*fields)
+    if set(fields) <= {0, 1}:  # an id and a time are ASCII, or they were refused
+        return lambda values: (pattern % pick(values)).encode()
+    return lambda values: (pattern % pick(values)).encode("utf-8", "surrogatepass")
