@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -17,12 +18,16 @@ from authkit.cli._exits import EXITS
 from authkit.secrets.rotation.generate import generate
 from authkit.stores import open_store
 from authkit.tokens.why import REASONS
+from authkit.webhooks import sign
+from authkit.webhooks.why import REASONS as WEBHOOK_REASONS
 from tests.cli.command import authkit as run
 
 PROGRAM = """
 from authkit import rate_limit
 from authkit.stores import open_store
 from authkit.tokens.why import REASONS
+from authkit.webhooks import sign
+from authkit.webhooks.why import REASONS as WEBHOOK_REASONS
 limit = rate_limit("5/minute", name="address", store=open_store("sqlite:///limits.db"))
 """
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
@@ -60,6 +65,8 @@ def place(tmp_path: Path) -> Path:
     keys.close()
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "token").write_text(Tokens(value, issuer="i", audience="a").issue("alice"))
+    (tmp_path / "body").write_text("{}")
+    (tmp_path / "sent").write_text(json.dumps({"headers": sign("github", value, b"{}"), "body": "{ }"}))
     (tmp_path / "password").write_text("correct horse")
     (tmp_path / "hash").write_text(PasswordHasher(memory=64, passes=1, lanes=1).hash("correct horse"))
     return tmp_path
@@ -104,6 +111,11 @@ def place(tmp_path: Path) -> Path:
         ("limits reset", "limits reset ip:::1 --app program"),
         ("store show", "store show sqlite:///limits.db"),
         ("store adopt", "store adopt sqlite:///limits.db --force"),
+        ("webhook sign", "webhook sign github body --secret API_KEY"),
+        ("webhook verify", "webhook verify github sent --secret API_KEY"),
+        ("webhook send", "webhook send github http://127.0.0.1:9/ body --secret API_KEY"),
+        ("webhook schemes", "webhook schemes"),
+        ("explain", "explain sent --secret API_KEY"),
         ("doctor", "doctor"),
     ],
 )
@@ -136,6 +148,11 @@ def test_the_exit_codes_on_the_page_are_those_there_are() -> None:
 def test_every_reason_of_a_refused_token_stands_on_the_page() -> None:
     documented = {reason for _, reasons, _ in table("Tokens") for reason in re.findall(r"`(\w+)`", reasons)}
     assert documented == set(REASONS)
+
+
+def test_every_reason_of_a_refused_webhook_stands_on_the_page() -> None:
+    documented = {reason for _, reasons, _ in table("Webhooks") for reason in re.findall(r"`(\w+)`", reasons)}
+    assert documented == set(WEBHOOK_REASONS)
 
 
 def test_every_finding_that_there_is_stands_on_the_page_and_no_other() -> None:
