@@ -113,6 +113,9 @@ class MutableHeaders(Headers):
         for name, value in _pairs(items):
             self.add(name, value)
 
+    def items(self) -> Iterator[tuple[str, str]]:
+        return iter([(name, value) for name, values in self._map.items() for value in values])  # as they are now
+
     def add(self, name: str, value: str) -> None:
         """Add one field line, beside those that are there."""
         check_field(name, value)
