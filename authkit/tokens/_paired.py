@@ -89,7 +89,7 @@ class Paired(Keyed):
 
         Raises: `InvalidToken` (`refresh_unknown`, `refresh_expired`, `refresh_reused`, `refresh_client`, `refresh_scope`,
         `refresh_user`, `refresh_malformed`, `token_revoked`, `store_reset`); `ConfigurationError` without a store;
-        `Unavailable`, after which the same token may be tried again.
+        `Unavailable`, after which the same token may be tried again within `refresh_overlap`: the store may have done it.
         """
         return run(self.refreshing(refresh_token, scopes=scopes, client=client))
 
