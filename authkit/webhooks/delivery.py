@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_HEADER = 8192  # characters; Standard Webhooks with a dozen signatures takes about 1000
 MAX_SIGNATURES = 32  # a rotation needs two or three
 MAX_ID = 256  # characters
+NO_BYTES = "the body is the bytes as they were received; one that was parsed or decoded cannot be verified"
 
 
 def only(scheme: Scheme, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:

@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from ..errors import InvalidSignature
 from ..http import Headers
-from .delivery import MAX_HEADER, MAX_SIGNATURES, id_of, items, only, seconds_of
+from .delivery import MAX_HEADER, MAX_SIGNATURES, NO_BYTES, id_of, items, only, seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 
     from .scheme import Scheme
 
-    # signatures, what is signed before the body, what is signed after it, id, seconds
-    Quick: TypeAlias = tuple[list[str], bytes, bytes, str | None, float | None]
+    # signatures, what is signed before the body, the body, what is signed after it, id, seconds
+    Quick: TypeAlias = tuple[list[str], bytes, bytes, bytes, str | None, float | None]
     Written: TypeAlias = Callable[[tuple[str | None, str | None, str, str | None]], bytes]
 
 _FIELDS = ("id", "timestamp", "method", "url")
 
 
-def reader(scheme: Scheme) -> Callable[[Any, str, str | None], Quick]:
-    """The function that reads deliveries of one plain scheme: headers, method and URL.
+def reader(
+    scheme: Scheme, tolerance: float, clock: Callable[[], float]
+) -> Callable[[Any, bytes, float | None, str | None, str], Quick]:
+    """The function that reads deliveries of one plain scheme: headers, body, now, URL and method.
 
     It raises `InvalidSignature` with reason `signature_missing`, `signature_repeated`, `signature_malformed`,
-    `timestamp_missing`, `timestamp_malformed`, `id_missing` or `id_malformed`; `ConfigurationError` if the scheme signs the URL
-    and none is given: the request's own word is never taken.
+    `timestamp_missing`, `timestamp_malformed`, `timestamp_too_old`, `timestamp_in_future`, `id_missing` or `id_malformed`;
+    `ConfigurationError` if the scheme signs the URL and none is given: the request's own word is never taken.
     """
-    rows = [tuple(None if place is None else place.name for place in row) for row in scheme.rows]
-    at = next((index for index, (field, _) in enumerate(scheme.segments) if field == "body"))
+    rows = [(row[0].name, row[1].name if row[1] else None, row[2].name if row[2] else None) for row in scheme.rows]
+    at = next(index for index, (field, _) in enumerate(scheme.segments) if field == "body")
     before_of, after_of = _written(scheme.segments[:at], scheme.segments[at][1]), _written(scheme.segments[at + 1 :], "")
-    alone = isinstance(scheme.prefix, str) and scheme.separator is None
-    prefix, length, lowers = str(scheme.prefix), len(str(scheme.prefix)), scheme.encoding == "hex"
+    alone, prefix, lowers = scheme.separator is None, str(scheme.prefix), scheme.encoding == "hex"
+    length = len(prefix)
     timed, unit, needs = scheme.timed, scheme.unit, scheme.needs
+    whole_seconds = unit == "s"
 
-    def read(headers: Any, method: str, url: str | None) -> Quick:
-        if not isinstance(headers, Headers):
-            headers = only(scheme, headers)
-        get_all = headers.get_all
+    def read(headers: Any, body: bytes, now: float | None, url: str | None, method: str) -> Quick:
+        if not isinstance(body, bytes):
+            raise TypeError(NO_BYTES)
+        get_all = headers.get_all if isinstance(headers, Headers) else only(scheme, headers).get_all
         for name, id_name, timestamp_name in rows:  # noqa: B007  # the last two are read below
             lines = get_all(name)
             if lines:
@@ -54,14 +57,15 @@ def reader(scheme: Scheme) -> Callable[[Any, str, str | None], Quick]:
             raise InvalidSignature("signature_missing")
         if not isinstance(text, str) or len(text) > MAX_HEADER or not text.isascii():
             raise InvalidSignature("signature_malformed")
-        if lowers and alone:
-            signatures, timestamp = ([text[length:].lower()] if text.startswith(prefix) else []), None
+        timestamp = None
+        if alone:
+            signatures = [text[length:]] if text.startswith(prefix) else []
         else:
             signatures, timestamp = items(scheme, text)
-            if lowers:
-                signatures = [signature.lower() for signature in signatures]
         if not 0 < len(signatures) <= MAX_SIGNATURES:
             raise InvalidSignature("signature_malformed")
+        if lowers:
+            signatures = [signature.lower() for signature in signatures]
         id = id_of(scheme, get_all(id_name)) if id_name is not None else None
         seconds = None
         if timed:
@@ -75,10 +79,19 @@ def reader(scheme: Scheme) -> Callable[[Any, str, str | None], Quick]:
             seconds = seconds_of(timestamp, unit)
             if seconds is None:
                 raise InvalidSignature("timestamp_malformed")
+            if now is None:
+                now = clock()
+            # whole seconds where the sender has no finer ones: 300 s old is 300 s old for all of that second
+            age = (int(now) if whole_seconds else now) - seconds
+            if age > tolerance:
+                raise InvalidSignature("timestamp_too_old")
+            if age < -tolerance:
+                raise InvalidSignature("timestamp_in_future")
         if needs is not None and url is None:
             raise scheme.no_url()
         values = (id, timestamp, method, url)
-        return signatures, before_of(values) if before_of else b"", after_of(values) if after_of else b"", id, seconds
+        before = before_of(values) if before_of is not None else b""
+        return signatures, before, body, after_of(values) if after_of is not None else b"", id, seconds
 
     return read
 

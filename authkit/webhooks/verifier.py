@@ -9,6 +9,7 @@ from .._run import arun, blocking
 from ..errors import ConfigurationError, InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
+from .delivery import NO_BYTES
 from .event import WebhookEvent
 from .fetched import Fetched
 from .keys import Sealed, keys_of
@@ -50,7 +51,7 @@ class Verifier(Masked):
     one here, any other when it is first read), an option that is missing, and a tolerance that is no positive number.
     """
 
-    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_quick")
+    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_read")
     scheme: Scheme
     tolerance: float
 
@@ -73,7 +74,7 @@ class Verifier(Masked):
         self._sealed = hidden
         self._clock = clock
         self._encode = encoder(self.scheme.encoding)
-        self._quick = reader(self.scheme) if self.scheme.plain else None
+        self._read: Callable[..., _Delivery] = reader(self.scheme, self.tolerance, clock) if self.scheme.plain else self._told
         if fetch is not None and not self.scheme.keyless:
             raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
         self._fetched = Fetched(self.scheme, fetch, clock) if self.scheme.keyless else None
@@ -159,19 +160,10 @@ class Verifier(Masked):
                 raise
         return self._judge(delivery, await self.load())
 
-    def _read(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> _Delivery:
+    def _told(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> Told:
         """What was sent, if it is well-formed and its time is right. Nothing has been verified, and no key was needed."""
         if not isinstance(body, bytes):
-            raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
-        if self._quick is None:
-            return self._told(headers, body, now, url, method)
-        signatures, before, after, id, seconds = self._quick(headers, method, url)
-        if seconds is not None:
-            self._check_age(seconds, self._clock() if now is None else now)
-        return signatures, before, body, after, id, seconds
-
-    def _told(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> Told:
-        """`_read`, the long way."""
+            raise TypeError(NO_BYTES)
         delivery = told(self.scheme, headers, body, url, method, self._options)
         now = self._clock() if now is None else now
         if delivery.seconds is not None:
@@ -208,11 +200,11 @@ class Verifier(Masked):
         matched = _matched(keys, signatures, self._encode, before, body, after)
         if matched is None:
             raise InvalidSignature("signature_mismatch")
-        _, secret, version, called = matched
-        secret.note_use(version)  # type: ignore[union-attr]  # no plain scheme fetches keys
+        secret = matched[1]
+        secret.note_use(matched[2])  # type: ignore[union-attr]  # no plain scheme fetches keys
         scheme = self.scheme
         return WebhookEvent(
-            scheme.name, body, id, seconds, called, scheme.signed_id, before, after, scheme.event_places, scheme.covers_body
+            scheme.name, body, id, seconds, matched[3], scheme.signed_id, before, after, scheme.event_places, scheme.covers_body
         )
 
     def _judge_told(self, delivery: Told, keys: Keys) -> WebhookEvent:

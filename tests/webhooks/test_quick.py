@@ -18,16 +18,16 @@ from authkit.webhooks.reading import told
 NOW = 1_800_000_000
 PLAIN = [name for name, scheme in webhooks.schemes().items() if scheme.plain]
 SENT = {name: WebhookSender(name, clock=Clock(NOW)).deliver(id="m-1").headers for name in PLAIN}
-READERS = {name: reader(webhooks.schemes()[name]) for name in PLAIN}
+READERS = {name: reader(webhooks.schemes()[name], float("inf"), Clock(NOW)) for name in PLAIN}
 URL = "https://h.example/ä?x=%C3%A9"
 
 
 def short(name: str, headers: Any) -> Any:
     try:
-        signatures, before, after, id, seconds = READERS[name](headers, "PUT", URL)
+        signatures, before, body, after, id, seconds = READERS[name](headers, b"body", None, URL, "PUT")
     except InvalidSignature as error:
         return error.reason
-    return [one.lower() for one in signatures], (before, b"body", after), id, seconds
+    return [one.lower() for one in signatures], (before, body, after), id, seconds
 
 
 def long(name: str, headers: Any) -> Any:
