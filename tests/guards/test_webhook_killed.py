@@ -47,7 +47,7 @@ class Worker:
         deadline = time.monotonic() + 10 * LEASE
         while True:
             (answer,) = self.deliver(event)
-            if answer != "409":
+            if answer not in ("409", "503"):
                 return answer
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -76,9 +76,11 @@ def rounds(number, store, log):
             for worker in workers:
                 worker.say(f"event{event}", 5)
             answers = Counter(answer for worker in workers for answer in worker.line())
-            assert answers["handled"] == 1
-            assert set(answers) <= {"handled", "200", "409"}
             assert sum(answers.values()) == 20
+            assert set(answers) <= {"handled", "200", "409", "503"}
+            if answers["503"] and not answers["handled"]:  # a busy machine's store did not answer in time: tried again
+                answers["handled"] += workers[0].retried(f"event{event}") == "handled"
+            assert answers["handled"] == 1
         assert entered(log) == {f"event{event}": 1 for event in range(number)}
 
 

@@ -27,7 +27,8 @@ from authkit import (
     verify_webhook,
 )
 from authkit.access import RoleMap, claim, owner, role, scope
-from authkit.webhooks import WebhookEvent
+from authkit.stores import MemoryStore
+from authkit.webhooks import Replay, WebhookEvent
 
 tokens = Tokens("a key of at least thirty-two bytes", issuer="https://i.example", audience="https://a.example")
 api = chain(allow_ips("10.0.0.0/8"), deny_ips("10.6.6.6"), rate_limit("100/minute"), require_auth(tokens))
@@ -76,6 +77,15 @@ def generator(request: Request) -> Iterator[bytes]:
 
 @verify_webhook("stripe", secret="whsec_", tolerance=60, url=lambda request: "https://api.example/hooks")
 def hook(request: Request, webhook: WebhookEvent) -> Response:
+    return Response(204)
+
+
+@verify_webhook("meta", secret="x", replay=MemoryStore(), handshake=False, verify_token="agreed")
+async def hook_once(event: dict[str, Any], context: object, webhook: WebhookEvent) -> None: ...
+
+
+@verify_webhook("aws-sns", secret=None, replay=Replay(MemoryStore(), name="a"), handshake=lambda event: True, topic_arn="arn")
+def hook_confirmed(request: Request) -> Response:
     return Response(204)
 
 
@@ -174,4 +184,6 @@ def refused(request: Request, principal: Principal) -> None:
     any_of(tokens)  # type: ignore[arg-type]
     chain(tokens)  # type: ignore[arg-type]
     verify_webhook("stripe")  # type: ignore[call-arg]
+    verify_webhook("stripe", secret="x", replay="memory:")  # type: ignore[arg-type]
+    verify_webhook("slack", secret="x", handshake=True)  # type: ignore[arg-type]
     public("health check")  # type: ignore[call-arg]
