@@ -104,6 +104,12 @@ def _member_text(member: Member) -> str:
 
 
 def _bare_text(value: Bare) -> str:
+    if isinstance(value, str):
+        if isinstance(value, Token):
+            return str(value)
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("a string of a structured field is printable ASCII")
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, bool):
         return "?1" if value else "?0"
     if isinstance(value, int):
@@ -112,11 +118,7 @@ def _bare_text(value: Bare) -> str:
         return str(value)
     if isinstance(value, bytes):
         return f":{b2a_base64(value, newline=False).decode()}:"
-    if isinstance(value, Token):
-        return str(value)
-    if not all(" " <= character <= "~" for character in value):
-        raise ValueError("a string of a structured field is printable ASCII")
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    raise ValueError("a structured field has texts, integers, truth values and bytes")
 
 
 class _Reader:
@@ -173,7 +175,8 @@ class _Reader:
     def _bare(self) -> Bare:
         first = self._text[self._at : self._at + 1]
         if first == '"':
-            return re.sub(r"\\(.)", r"\1", self.matched(_STRING)[1])
+            text = self.matched(_STRING)[1]
+            return re.sub(r"\\(.)", r"\1", text) if "\\" in text else text
         if first == ":":
             raw = a2b_base64_or_none(self.matched(_BYTES)[1])
             if raw is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -99,7 +101,15 @@ def test_what_is_written_is_read_as_it_was(members: dict[str, Item | InnerList])
     assert [str(member) for member in again.values()] == [str(member) for member in members.values()]
 
 
-@pytest.mark.parametrize("value", ["\n", "\u00e9", 10**15])
-def test_what_cannot_be_sent_is_not_written(value: str | int) -> None:
+class Named(str):
+    """As an enumeration of texts is."""
+
+
+def test_a_text_is_written_as_one_whatever_its_class() -> None:
+    assert str(Item(Named("client-a"))) == '"client-a"'
+
+
+@pytest.mark.parametrize("value", ["\n", "\u00e9", 10**15, 1.5, None])
+def test_what_cannot_be_sent_is_not_written(value: Any) -> None:
     with pytest.raises(ValueError, match="structured field"):
         str(Item(value))
