@@ -7,6 +7,7 @@ import sys
 from binascii import Error, a2b_base64
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import ConfigurationError
 from ._exits import NotFound, Wrong
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ def read(path: str | None) -> bytes:
                 raw = file.read(LONGEST + 1)
         except FileNotFoundError:
             raise NotFound("there is no file of that name") from None
+        except (OSError, ValueError) as error:  # the name is not repeated: it may be a value, typed in the wrong place
+            raise ConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
     if len(raw) > LONGEST:
         raise Wrong(f"the capture is longer than {LONGEST} bytes")
     return raw

@@ -237,6 +237,7 @@ def test_an_api_key_is_judged_by_its_table(place: Path) -> None:
         (("--secret", "GITHUB", "--now", "yesterday"), "--now is"),
         (("--secret", "GITHUB", "--option", "x"), "--option is"),
         (("--live", "x"), "takes no file"),
+        (("k" * 9_000,), "the file cannot be read"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_as_usage(words: tuple[str, ...], says: str, place: Path) -> None:
