@@ -239,11 +239,11 @@ class Accounts(Inside):
 
         Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update`; `Unavailable`, as `set_password`.
         """
-        return run(self._telling("disabled", self._people.disable(username)))
+        return run(self._telling("disabled", self._forgetting(self._people.disable(username))))
 
     async def adisable(self, username: str) -> User:
         """As `disable`, on an event loop."""
-        return await arun(self._telling("disabled", self._people.disable(username)))
+        return await arun(self._telling("disabled", self._forgetting(self._people.disable(username))))
 
     def enable(self, username: str) -> User:
         """Let a user log in again; what was ended stays so.
@@ -273,11 +273,19 @@ class Accounts(Inside):
         Raises: `UnknownUser`; `ConfigurationError` if `users` has no `update` or `remove`; `Unavailable`, when the user is
         disabled perhaps, and still there.
         """
-        return run(self._telling("deleted", self._people.delete(username)))
+        return run(self._telling("deleted", self._forgetting(self._people.delete(username))))
 
     async def adelete(self, username: str) -> User:
         """As `delete`, on an event loop."""
-        return await arun(self._telling("deleted", self._people.delete(username)))
+        return await arun(self._telling("deleted", self._forgetting(self._people.delete(username))))
+
+    async def _forgetting(self, change: Any) -> User:
+        """After it, what was sent to the user lets nobody in who is enabled again."""
+        from ._bound import forget
+
+        user: User = await change
+        await forget(self, user)
+        return user
 
     async def _telling(self, kind: str, change: Any) -> User:
         user: User = await change

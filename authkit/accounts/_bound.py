@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._onetime import OneTime
 from ._stamp import stamp_of
 
 TYPE_CHECKING = False
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from ._accounts import Accounts
     from .users import User
+
+
+RESET, LINK, MFA = "reset", "link", "mfa"  # what one-time tokens are for
 
 
 def bound_to(accounts: Accounts, user: User) -> dict[str, Any]:
@@ -41,3 +45,9 @@ def owner_of(accounts: Accounts, user: User) -> str:
     from hashlib import blake2b
 
     return blake2b(f"{accounts._tokens.issuer} {user.subject}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+async def forget(accounts: Accounts, user: User) -> None:
+    """No token that was sent to this user is good any more, whichever of the processes sent it. Raises: `StoreUnavailable`."""
+    for purpose in (RESET, LINK, MFA):
+        await OneTime(accounts._store, purpose, 1).forget(owner_of(accounts, user))

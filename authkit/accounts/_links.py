@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..decision import Challenge, Deny
 from ..http import Response
 from ._bodies import texts
-from ._bound import bound_to, bound_user, owner_of
+from ._bound import LINK, bound_to, bound_user, owner_of
 from ._flow_limits import parsed, too_many
 from ._onetime import OneTime
 from ._sending import Sending
@@ -32,7 +32,7 @@ class Links:
     def __init__(self, accounts: Accounts, setting: SecondFactor, send: Sender) -> None:
         store = accounts._store
         self._accounts = accounts
-        self._tokens = OneTime(store, "link", LINK_SECONDS, clock=accounts._clock, random=setting.random)
+        self._tokens = OneTime(store, LINK, LINK_SECONDS, clock=accounts._clock, random=setting.random)
         self._nobodys = OneTime(store, "link-nobody", 1, clock=accounts._clock)  # as much work, and soon forgotten
         self._limits = accounts._flow("link", _ADDRESS, setting.sends)
         self._sending = Sending(send, "send_link")

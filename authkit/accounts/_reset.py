@@ -9,7 +9,7 @@ from ..errors import ConfigurationError
 from ..http import Response
 from ._aside import finished
 from ._bodies import texts
-from ._bound import bound_to, bound_user, is_bound, owner_of
+from ._bound import RESET, bound_to, bound_user, is_bound, owner_of
 from ._flow_limits import parsed, too_many
 from ._onetime import LONGEST, OneTime
 from ._people import UnknownUser
@@ -81,7 +81,7 @@ class Resets:
         self._asked = accounts._flow("reset", settings.address, settings.account)
         self._tried = accounts._flow("reset-confirm", settings.confirm)
         store, clock, random = accounts._store, accounts._clock, settings.random
-        self._once = OneTime(store, "reset", settings.ttl, clock=clock, random=random)
+        self._once = OneTime(store, RESET, settings.ttl, clock=clock, random=random)
         self._nobodys = OneTime(store, "reset-nobody", 1, clock=clock, random=random)  # as much work, and soon forgotten
         self._sending = Sending(settings.send, "send_reset", at_least=settings.at_least)
 

@@ -7,7 +7,7 @@ from ..decision import Challenge, Deny
 from ..errors import StoreUnavailable, Unavailable
 from . import totp
 from ._bodies import texts
-from ._bound import bound_to, bound_user, is_bound, owner_of
+from ._bound import MFA, bound_to, bound_user, is_bound, owner_of
 from ._factors import Factors, opened_for
 from ._flow_limits import too_many
 from ._onetime import OneTime
@@ -46,7 +46,7 @@ class SecondStep:
         accounts._people.must_update()
         store = accounts._store
         self.setting = setting
-        self.steps = OneTime(store, "mfa", STEP_SECONDS, clock=accounts._clock, random=setting.random)
+        self.steps = OneTime(store, MFA, STEP_SECONDS, clock=accounts._clock, random=setting.random)
         self._accounts = accounts
         name = accounts._limits.name
         self._wrong = store.limiter(f"{name}:mfa", setting.limits)

@@ -158,7 +158,12 @@ def _later(one):
     one.clock.advance(601)
 
 
-@pytest.mark.parametrize("change", [_disable, _another_password, _anew, _later])
+def _disable_for_a_while(one):
+    one.accounts.disable("alice")
+    one.accounts.enable("alice")
+
+
+@pytest.mark.parametrize("change", [_disable, _disable_for_a_while, _another_password, _anew, _later])
 def test_a_link_ends_with_what_it_was_sent_for(one, outbox, change):
     asked(one)
     token = outbox.next()

@@ -247,6 +247,16 @@ def test_who_was_disabled_meanwhile_stays_so(service, mail):
     assert service.login(password=NEW).status == 401
 
 
+def test_who_is_enabled_again_is_not_reset_by_a_token_from_before(service, mail):
+    ask(service)
+    mail.token()
+    service.accounts.disable("alice")
+    service.accounts.enable("alice")
+    assert code(confirm(service, mail.token())) == REFUSED
+    ask(service)
+    assert confirm(service, mail.token(2)).status == 204
+
+
 @pytest.mark.parametrize("password", [PASSWORD, "another one"])
 def test_who_was_deleted_and_came_again_is_somebody_else(service, mail, password):
     service.clock.advance(60)
