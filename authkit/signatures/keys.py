@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .._run import run
 from ..errors import ConfigurationError
 from ..secrets.secret import Secret
 from ..secrets.versions import Masked, SecretVersions, is_blank
@@ -90,12 +89,6 @@ class SignatureKey(Holder):
         if not key.can_sign:
             raise ConfigurationError("signature key: a public key only verifies; signing wants the private key")
         return _NAMES[key.alg], key.sign
-
-    @property
-    def algorithm(self) -> str:
-        """The algorithm of the key that signs now, as RFC 9421 names it; fetched if need be."""
-        _, ((_, key), *_) = run(self.load())
-        return _NAMES[key.alg]
 
     def _named(self, versions: SecretVersions) -> Named:
         held, named = self._held
