@@ -78,6 +78,9 @@ class Answers:
         keys = await self._verifier.load()
         return self._answer(handshake.reply(value, keys[0][0]))
 
+    def might_have_signed(self, body: bytes) -> bool:
+        return self._handshake.might_have_signed(body)
+
     async def after(self, request: Request, event: WebhookEvent) -> Deny | None:
         """The answer to a request whose signature holds; None: it is an event."""
         handshake = self._handshake

@@ -71,8 +71,11 @@ class VerifyWebhook(Guard):
             event = await self._verifier.verifying(request.headers, request.body, url=url, method=request.method)
         except InvalidSignature as error:
             return Deny(401, "invalid_signature", reason=error.reason, respond=self._bare)
-        if answers is not None and answers.signed and (answer := await answers.after(request, event)) is not None:
-            return answer
+        if answers is not None:
+            if answers.might_have_signed(event.body):
+                return Deny(401, "invalid_signature", reason="signed_as_handshake", respond=self._bare)
+            if answers.signed and (answer := await answers.after(request, event)) is not None:
+                return answer
         if self._claims is None:
             return Allow(values={"webhook": event})
         return await self._claim(request, event, self._claims)

@@ -97,9 +97,13 @@ class Handshake(_Value):
         return all(wanted is None or where.kind != "body" or wanted.encode() in body for where, wanted in self.where)
 
     def _is_fit(self, value: str) -> bool:
-        # Under our secret nothing is signed that could be a delivery's content: that is JSON, or has a ":" in it.
+        # Under our secret nothing is signed that could be a delivery's content: that is an object in JSON, or has a ":" in it.
         known = all(character in _TOKEN for character in value) if self.keyed else value.isascii() and value.isprintable()
         return 0 < len(value) <= MAX_VALUE and known
+
+    def might_have_signed(self, body: bytes) -> bool:
+        """Whether a stranger could have had the signature of this body from us, by asking it as a question."""
+        return self.keyed and not self.signed and self._is_fit(body.decode("latin-1"))
 
     def says(self, sent: Sent) -> str:
         """The text that was sent as `verify_token`; "" for none, or several."""

@@ -19,7 +19,7 @@ from authkit.stores import MemoryStore
 from authkit.webhooks import Scheme, schemes, sign
 from authkit.webhooks.handshakes import HANDSHAKES, MAX_VALUE, handshake_of, handshakes
 
-from .webhook_parts import SECRET, Handler
+from .webhook_parts import SECRET, Handler, delivery
 
 TEXT = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff", "cache-control": "no-store"}
 JSON = {**TEXT, "content-type": "application/json"}
@@ -205,6 +205,21 @@ def test_nothing_is_signed_for_a_stranger_that_could_be_a_delivery(value):
         assert set(value) <= set(string.ascii_letters + string.digits + "-_=+/.~")
     else:
         assert answer.status == 401
+
+
+@pytest.mark.parametrize("body", [b"7", b"true", b"null", b"OTk0ZmE5Yjct", b"x" * MAX_VALUE])
+def test_what_a_stranger_could_have_signed_is_no_delivery(body):
+    """The answer to X's question is a signature of a delivery, too: of one that is nothing but the token."""
+    scheme = Scheme("own", signature="X-Sig", prefix="sha256=", encoding="base64", handshake="x")
+    handler = Handler()
+    hook = handler.sync(verify_webhook(scheme, secret=SECRET))
+    signature = json.loads(hook(get(f"/hook?crc_token={body.decode()}")).body)["response_token"]
+    assert hook(Request.build("POST", "/hook", {"X-Sig": signature}, body)).status == 401
+    assert (
+        hook(Request.build("POST", "/hook", sign(scheme, SECRET, b'{"for_user_id": "7"}'), b'{"for_user_id": "7"}')).status
+        == 200
+    )
+    assert handler.entered == 1
 
 
 class Vault(SecretSource):
