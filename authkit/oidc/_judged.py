@@ -1,0 +1,86 @@
+"""Whether the claims of a token that its issuer really signed make it valid here and now, and for whom."""
+
+from __future__ import annotations
+
+from ..decision import FrozenDict, Principal
+from ..errors import InvalidToken
+from ..tokens.claims import lifetime, names_of, scopes_of
+from ..tokens.verify import SignedBy
+from .profile import at, short_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..tokens.claims import Validated
+    from .keyset import KeySet
+    from .profile import Place, TokenProfile
+
+_NOBODY: frozenset[str] = frozenset()
+_USUAL_SCOPES = (("scope",), ("scp",))
+
+
+class SignedByIssuer(SignedBy):
+    """Tokens of one issuer's keys, of the types that its profile names."""
+
+    __slots__ = ("_types",)
+
+    def __init__(self, keys: KeySet, profile: TokenProfile) -> None:
+        super().__init__(keys, "")
+        self._types = profile.types
+
+    def _is_type(self, typ: object) -> bool:
+        if typ is None:
+            return "" in self._types
+        return type(typ) is str and typ != "" and short_type(typ) in self._types
+
+
+def judged(
+    claims: FrozenDict, profile: TokenProfile, issuer: str, audiences: frozenset[str], leeway: float, now: float
+) -> Validated:
+    """The principal of `claims`, and the time in which they are valid.
+
+    Everything expected comes from the arguments, nothing from the token: its issuer is exactly `issuer`, one of `audiences` is
+    among its own, and it has the marks of `profile`. Time as for our own tokens.
+
+    Raises: `InvalidToken`.
+    """
+    if claims.get("iss") != issuer:
+        raise InvalidToken("token_issuer")
+    for place, values in profile.required:
+        found = at(claims, place)
+        if not any(type(found) is type(value) and found == value for value in values):
+            raise InvalidToken("token_type")
+    for place in profile.forbidden:
+        if at(claims, place) is not None:
+            raise InvalidToken("token_type")
+    aud = at(claims, profile.audience)
+    listed = names_of(aud)
+    if not ((type(aud) is str and aud in audiences) or (listed is not None and listed & audiences)):
+        raise InvalidToken("token_audience")
+    subject = at(claims, profile.subject)
+    if type(subject) is not str or not subject:
+        raise InvalidToken("token_claims")
+    lower, upper = lifetime(claims, leeway, now)
+    if "cnf" in claims:  # bound to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
+        raise InvalidToken("token_bound")
+    scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
+    roles = _names_at(claims, profile.roles, strict=False)
+    return Principal(subject, issuer=issuer, scopes=scopes, roles=roles, claims=claims), lower, upper
+
+
+def _names_at(claims: FrozenDict, places: tuple[Place, ...], *, strict: bool) -> frozenset[str]:
+    """The names at all of these places: an array of text; or, of scopes, text parted by spaces."""
+    names = _NOBODY
+    for place in places:
+        value = at(claims, place)
+        if value is None:
+            continue
+        if strict and type(value) is str:
+            found: frozenset[str] | None = frozenset(value.split(" ")) if value else _NOBODY
+        else:
+            found = names_of(value)
+        if found is None or "" in found:
+            if strict:
+                raise InvalidToken("token_claims")
+            continue  # whoever wants a role is refused with 403
+        names |= found
+    return names

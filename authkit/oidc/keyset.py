@@ -1,0 +1,104 @@
+"""`KeySet`: the public keys that an issuer publishes (RFC 7517 section 5), as many of them as we can verify with."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError
+from ..tokens.keys import Key
+from ..tokens.strict_json import parse_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+MAX_KEYS = 100  # of a set; issuers publish two to ten
+
+# What makes up a public key. A private part that somebody published is not read, and neither are x5c, x5u and jku.
+_PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+# A key of no stated alg: one family of algorithms each. PSS with such a key is refused: "the same key must not be used with
+# more than one algorithm" is what NIST asks, and the older scheme is what issuers that say nothing mean.
+_FAMILIES = {"RSA": ("RS256", "RS384", "RS512"), "EC": (None,), "OKP": (None,)}
+# RFC 9864 section 2.2 gives EdDSA with Ed25519 a name of its own: one algorithm, two names.
+_SAME = {"Ed25519": "EdDSA"}
+
+
+class KeySet:
+    """The keys of one set. Secrets, keys for encryption, and whatever else signs no tokens are left out.
+
+    Raises: `ValueError` for what is no set, for more than 100 keys, and for a set without one that is left.
+    """
+
+    __slots__ = ("members", "_by_kid", "_keys")
+
+    def __init__(self, members: Iterable[Any]) -> None:
+        self.members: list[dict[str, Any]] = []
+        self._by_kid: dict[str, list[Key]] = {}
+        self._keys: list[Key] = []
+        for member in members:
+            public = _public(member)
+            found = [] if public is None else _keys_of(public)
+            if public is None or not found:
+                continue
+            self.members.append(public)
+            self._keys += found
+            if "kid" in public:
+                self._by_kid.setdefault(public["kid"], []).extend(found)
+        if not self._keys:
+            raise ValueError("it has no key that verifies tokens")
+
+    @classmethod
+    def read(cls, raw: bytes) -> KeySet:
+        """The set that `raw` is: JSON with one possible reading."""
+        try:
+            members = parse_object(raw).get("keys")
+        except ValueError:
+            members = None
+        if not isinstance(members, list):
+            raise ValueError("it is not a JWK Set")
+        if len(members) > MAX_KEYS:
+            raise ValueError(f"it has more than {MAX_KEYS} keys")
+        return cls(members)
+
+    def candidates(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """The keys that may have signed a token with this header: of this very `kid`, if it names one, and of this `alg`."""
+        alg = _SAME.get(alg, alg)
+        return tuple(key for key in (self._keys if kid is None else self._by_kid.get(kid, ())) if key.alg == alg)
+
+    def same_as(self, other: KeySet) -> bool:
+        """Whether they are the same keys, in whatever order."""
+        return len(self.members) == len(other.members) and all(member in other.members for member in self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __repr__(self) -> str:
+        return f"<KeySet of {len(self)} keys>"
+
+
+def _public(member: Any) -> dict[str, Any] | None:
+    """What of a JWK makes up its public key, with its `kid` and `alg`; None if it is none that verifies tokens."""
+    if not isinstance(member, dict):
+        return None
+    kty = member.get("kty")
+    parts = _PARTS.get(kty) if isinstance(kty, str) else None
+    if parts is None or member.get("use", "sig") != "sig":
+        return None
+    operations = member.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    public = {name: member.get(name) for name in ("kty", *parts)}
+    for name in ("kid", "alg"):
+        if member.get(name) is not None:
+            public[name] = member[name]
+    return public if all(isinstance(value, str) for value in public.values()) else None
+
+
+def _keys_of(public: Mapping[str, Any]) -> list[Key]:
+    """One key for each algorithm that it is for; none if it is of a kind that we do not know, or too short."""
+    told = public.get("alg")
+    bare = {name: value for name, value in public.items() if name != "alg"}
+    algorithms = _FAMILIES[public["kty"]] if told is None else (_SAME.get(told, told),)
+    try:
+        return [Key(bare, alg) for alg in algorithms]
+    except ConfigurationError:
+        return []

@@ -1,0 +1,222 @@
+"""`OIDCProvider`: the tokens of another issuer, verified (OpenID Connect Discovery 1.0, RFC 7519, RFC 9068)."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .._fetch import checked_url
+from .._run import arun, blocking, run
+from ..errors import ConfigurationError, InvalidToken, Unavailable
+from ..tokens import base64url, unverified_issuer
+from ..tokens.algorithms import ALGORITHMS
+from ..tokens.remembered import Remembered
+from ..tokens.strict_json import parse_object
+from ..tokens.verify import MAX_TOKEN
+from ._judged import SignedByIssuer, judged
+from .discovery import Discovery
+from .jwks import JWKS
+from .profile import ACCESS_TOKEN, PLAIN_ACCESS_TOKEN, TokenProfile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from ..decision import Principal
+    from ..tokens.remembered import Verified
+    from .keyset import KeySet
+
+MAX_LEEWAY = 300  # seconds
+MAX_KID = 256  # characters
+_ROTATED = ("token_key", "token_signature")  # what a token under a key looks like that was published since
+
+
+class _State:
+    """Everything that holds under one set of keys. Another set is another state, and no decision is carried over."""
+
+    __slots__ = ("keys", "signed", "remembered")
+
+    def __init__(self, keys: KeySet, profile: TokenProfile, cache_size: int) -> None:
+        self.keys = keys
+        self.signed = SignedByIssuer(keys, profile)
+        self.remembered = Remembered(cache_size)
+
+
+class OIDCProvider:
+    """Verifies access tokens of `issuer` for `audience` (one, or several of which one is enough); for `require_auth`.
+
+    Its keys are found by discovery, or are at `jwks_uri`; `discovery` is another URL than the usual one. `token_type`: the
+    `typ` header that its access tokens have, by default RFC 9068's "at+jwt"; "JWT" for providers that mark them by none, whose
+    ID tokens are then told by their claims and audience: give the API an audience of its own. `profile` says more. No URL, key
+    or rule is ever taken from a token.
+
+    Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `ttl`, `stale`, `cooldown`, `timeout`: of `JWKS`.
+    `cache_size`: how many verified tokens are remembered. `provider_name`: the name by which a client may choose it.
+
+    A token that is bound to a key (`cnf`) is refused as a bearer token. Not checked: whether a token was revoked, and what an
+    ID token is checked for at a login. Raises: `ConfigurationError`.
+    """
+
+    in_place = False
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        audience: str | Iterable[str],
+        token_type: str | None = None,
+        profile: TokenProfile | None = None,
+        jwks_uri: str | None = None,
+        discovery: str | None = None,
+        leeway: float = 30,
+        ttl: float = 600,
+        stale: float = 86_400,
+        cooldown: float = 30,
+        timeout: float = 5,
+        cache_size: int = 1024,
+        provider_name: str | None = None,
+        transport: Any = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        if type(issuer) is not str or not issuer:
+            raise ConfigurationError("issuer is text, and not empty")
+        self.issuer = issuer
+        self.provider_name = provider_name
+        self.profile = _profile(token_type, profile)
+        self._audiences = frozenset((audience,) if isinstance(audience, str) else audience or ())
+        if not self._audiences or not all(type(one) is str and one for one in self._audiences):
+            raise ConfigurationError("audience is text, and not empty; or several of them")
+        if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
+            raise ConfigurationError(f"leeway is a number of seconds from 0 to {MAX_LEEWAY}")
+        if type(cache_size) is not int or not 0 <= cache_size <= 1_000_000:
+            raise ConfigurationError("cache_size is a whole number from 0 to 1000000")
+        if jwks_uri is not None and discovery is not None:
+            raise ConfigurationError("jwks_uri and discovery: one of them says where the keys are")
+        self._leeway = leeway
+        self._cache_size = cache_size
+        self._clock = clock
+        where: str | Discovery = (
+            Discovery(issuer, discovery, timeout=timeout, transport=transport, clock=clock, monotonic=monotonic)
+            if jwks_uri is None
+            else checked_url("jwks_uri", jwks_uri)
+        )
+        place = jwks_uri or discovery
+        self.keys = JWKS(
+            where,
+            name=issuer if place is None else f"{issuer} ({place})",
+            ttl=ttl,
+            stale=stale,
+            cooldown=cooldown,
+            timeout=timeout,
+            transport=transport,
+            clock=clock,
+            monotonic=monotonic,
+            random=random,
+        )
+        self._state: _State | None = None
+
+    def verify(self, token: str) -> Principal:
+        """Who an access token of this issuer is for. I/O only where no key is known yet, or not the one that it names.
+
+        Raises: `InvalidToken`, whatever is wrong with the token; `Unavailable` if the issuer's keys cannot be had.
+        """
+        known = self.recall(token)
+        return run(self._verifying(token)) if known is None else known
+
+    async def averify(self, token: str) -> Principal:
+        """`verify` on an event loop, which it does not block."""
+        return await arun(self.verifying(token))
+
+    async def verifying(self, token: str) -> Principal:
+        """`verify` for a guard's own coroutine, whether the host is sync or async."""
+        if type(self).verify is not OIDCProvider.verify or "verify" in vars(self):  # a subclass's checks more, and may wait
+            return await blocking(self.verify, token)
+        return await self._verifying(token)
+
+    async def _verifying(self, token: str) -> Principal:
+        _check_form(token)
+        keys = self.keys.at_hand() or await self.keys.load()
+        try:
+            return self._judge(keys, token)[0]
+        except InvalidToken as error:
+            reason = error.reason
+            if reason not in _ROTATED or not self._may_be_new(token):
+                raise
+        try:
+            newer = await self.keys.look(keys)
+        except Unavailable:
+            if reason == "token_key":  # whether there is such a key cannot be known
+                raise
+            newer = None
+        if newer is None:
+            raise InvalidToken(reason)
+        return self._judge(newer, token)[0]
+
+    def recall(self, token: str) -> Principal | None:
+        """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
+        state = self._state
+        if state is None or type(token) is not str or self.keys.at_hand() is not state.keys:
+            return None
+        known = state.remembered.recall(token, self._clock())
+        return None if known is None else known[0]
+
+    async def warm(self) -> None:
+        """Have the keys at hand. Raises: `Unavailable`."""
+        await self.keys.load()
+
+    def export(self) -> str | None:
+        """The keys that are known, as text for another process's `restore`; None if none are."""
+        return self.keys.export()
+
+    def restore(self, saved: str | bytes) -> bool:
+        """Take what `export` gave: then the first request waits for nothing. Whoever can write it can sign tokens."""
+        return self.keys.restore(saved)
+
+    def _judge(self, keys: KeySet, token: str) -> Verified:
+        state = self._state
+        if state is None or state.keys is not keys:
+            state = self._state = _State(keys, self.profile, self._cache_size)
+        now = self._clock()
+        found = state.remembered.recall(token, now)
+        if found is None:
+            claims, _ = state.signed.claims(token)
+            found = (*judged(claims, self.profile, self.issuer, self._audiences, self._leeway, now), None, None)
+            state.remembered.keep(token, found)
+        return found
+
+    def _may_be_new(self, token: str) -> bool:
+        """Whether a token could be of a key that its issuer has published since: what could not is worth no fetch."""
+        if unverified_issuer(token) != self.issuer:
+            raise InvalidToken("token_issuer")
+        header: Mapping[str, Any] = parse_object(base64url.decode(token[: token.index(".")]))  # it was read before
+        alg, kid = header.get("alg"), header.get("kid", "none")
+        if type(alg) is not str or type(kid) is not str or not 0 < len(kid) <= MAX_KID:
+            return False
+        return alg == "Ed25519" or (alg in ALGORITHMS and ALGORITHMS[alg].kty != "oct")
+
+    def __repr__(self) -> str:
+        return f"<OIDCProvider of {self.issuer!r}>"
+
+
+def _check_form(token: object) -> None:
+    if type(token) is not str:
+        raise InvalidToken("token_malformed")
+    if len(token) > MAX_TOKEN:  # before anything that would read or copy it
+        raise InvalidToken("token_too_large")
+    if token.count(".") != 2:  # before anybody is asked for a key
+        raise InvalidToken("token_malformed")
+
+
+def _profile(token_type: str | None, profile: TokenProfile | None) -> TokenProfile:
+    if profile is not None:
+        if token_type is not None or not isinstance(profile, TokenProfile):
+            raise ConfigurationError("profile is a TokenProfile, and says the token_type too")
+        return profile
+    if token_type is None:
+        return ACCESS_TOKEN
+    if not isinstance(token_type, str) or not token_type:
+        raise ConfigurationError("token_type is a typ header, like 'at+jwt' or 'JWT'")
+    return PLAIN_ACCESS_TOKEN if token_type.upper() == "JWT" else TokenProfile(types=(token_type,))
