@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
         def matches(self, signatures: list[str], contents: list[Content]) -> bool:
             """Whether one of the signatures is of one of the contents."""
+            ...
 
         def sign(self, content: Content) -> str:
             """The signature as it is sent. Raises: `ConfigurationError` for a key that only verifies."""
+            ...
 
 
 def key_bytes(scheme: Scheme, secret: str | bytes) -> bytes | None:

@@ -169,9 +169,15 @@ def _with_member(scheme: Scheme, body: bytes, path: Sequence[str], value: Any) -
         raise ValueError(f"webhook scheme {scheme.name} writes into the body, and this one is no JSON object")
     at: Any = whole
     for step in path[:-1]:
-        at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
-        if not isinstance(at, (dict, list)):
-            raise ValueError(f"webhook scheme {scheme.name} writes into the body, where something else stands")
+        at = (
+            at[int(step)]
+            if isinstance(at, list) and step.isdigit()
+            else at.setdefault(step, {})
+            if isinstance(at, dict)
+            else None
+        )
+    if not isinstance(at, dict):
+        raise ValueError(f"webhook scheme {scheme.name} writes into the body, where something else stands")
     at[path[-1]] = value
     return json.dumps(whole, separators=(",", ":")).encode()
 

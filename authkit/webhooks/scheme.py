@@ -9,7 +9,7 @@ from .places import Place, place, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any, Literal
 
     from .content import Segment
@@ -139,7 +139,7 @@ class Scheme(_Value):
         tolerance: float = TOLERANCE,
         max_body: int = MAX_BODY,
         verified: bool = False,
-        expect: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        expect: dict[str, str] | Sequence[tuple[str, str]] = (),
         idempotency: str | Sequence[str] = (),
         handshake: str | None = None,
     ) -> None:
@@ -149,7 +149,7 @@ class Scheme(_Value):
             "urls": tuple(urls), "body_hash": body_hash, "jws": tuple(jws), "key_prefix": key_prefix,
             "key_from": _texts(key_from), "key_url": key_url,
             "tolerance": checked_tolerance(tolerance), "max_body": max_body, "verified": verified,
-            "expect": tuple(expect.items() if hasattr(expect, "items") else expect), "idempotency": _texts(idempotency),
+            "expect": tuple(expect.items()) if isinstance(expect, dict) else tuple(expect), "idempotency": _texts(idempotency),
             "handshake": handshake,
             "body_hash_encoding": _one_of(name, "body_hash_encoding", body_hash_encoding, ENCODINGS[:3]),
             "algorithm": _one_of(name, "algorithm", algorithm, ALGORITHMS), "hash": _one_of(name, "hash", hash, HASHES),

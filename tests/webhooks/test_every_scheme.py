@@ -237,9 +237,10 @@ def test_a_scheme_whose_keys_are_fetched_takes_no_secret(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, scheme in webhooks.schemes().items() if scheme.options])
 def test_an_option_is_needed_and_an_unknown_one_is_refused(name: str) -> None:
-    for value in (None, "", " ", [], [""], 5, ["a", None]):
+    values: tuple[Any, ...] = (None, "", " ", [], [""], 5, ["a", None])
+    for value in values:
         with pytest.raises(ConfigurationError, match=webhooks.schemes()[name].options[0]):
-            Verifier(name, **{webhooks.schemes()[name].options[0]: value})
+            sender(name).verifier(**{webhooks.schemes()[name].options[0]: value})
     with pytest.raises(ConfigurationError, match="no option colour"):
         sender(name).verifier(colour="red")
 

@@ -111,7 +111,7 @@ def test_what_is_signed_is_what_amazon_says_that_it_signs() -> None:
 
 
 def test_a_confirmation_is_signed_with_its_token_and_url() -> None:
-    members = {
+    members: dict[str, Any] = {
         "Type": "SubscriptionConfirmation",
         "Subject": None,
         "Token": "t" * 60,
