@@ -8,6 +8,7 @@ from .._outage import Outage
 from ..decision import _set, _Value
 from ..errors import ConfigurationError, InvalidCredentials, StoreUnavailable
 from ..stores import MemoryStore, Rate, Store
+from ._flow_limits import whole
 from ._known import Known
 
 TYPE_CHECKING = False
@@ -183,7 +184,7 @@ class _Counted:
                     elif not answer[0]:
                         taken.append((limiter, key))
                     elif limiter is not self._account or not knowable or not self.known.has(name, where):
-                        raise TooManyAttempts(_whole(answer[0]))
+                        raise TooManyAttempts(whole(answer[0]))
         except BaseException:
             attempt.undo()
             raise
@@ -211,7 +212,3 @@ def _limiter(store: Store, name: str, rates: tuple[Rate, ...]) -> Limiter:
     from ..stores._refused import RefusalMemo
 
     return RefusalMemo(limiter)
-
-
-def _whole(seconds: float) -> int:
-    return int(-(-(seconds - 1e-6) // 1))

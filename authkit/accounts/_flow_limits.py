@@ -88,7 +88,12 @@ def _limiters(flow: str, store: Store, address: tuple[Rate, ...], account: tuple
 def _taken(limiters: list[Limiter], keys: list[str]) -> int:
     """The network first: whoever has used that up uses up no account's."""
     for limiter, key in zip(limiters, keys, strict=False):
-        wait = limiter.take(key)[0]
+        wait = whole(limiter.take(key)[0])
         if wait:
-            return max(1, int(-(-(wait - 1e-6) // 1)))
+            return wait
     return 0
+
+
+def whole(seconds: float) -> int:
+    """Whole seconds after which it will do: at least 1, unless there is nothing to wait for."""
+    return max(1, int(-(-(seconds - 1e-6) // 1))) if seconds else 0

@@ -83,10 +83,7 @@ class People:
 
     async def refusal(self, password: str, name: str) -> str | None:
         """Why this can be no new password of that user, or None."""
-        refusing = getattr(self._hasher, "refusing", None)
-        if refusing is not None:
-            return await refusing(password, name)  # type: ignore[no-any-return]
-        return None if self._hasher.acceptable(password) else "password_not_acceptable"
+        return await self._hasher.refusing(password, name)
 
     async def hashed(self, password: str) -> str:
         await self._hasher.warm()

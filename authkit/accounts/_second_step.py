@@ -9,7 +9,7 @@ from . import totp
 from ._bodies import texts
 from ._bound import MFA, bound_to, bound_user, is_bound, owner_of
 from ._factors import Factors, opened_for
-from ._flow_limits import too_many
+from ._flow_limits import too_many, whole
 from ._onetime import OneTime
 from ._people import UnknownUser
 from ._sending import called
@@ -153,8 +153,7 @@ class SecondStep:
 
     async def _take(self, limiter: Limiter, user: User) -> int:
         """Whole seconds until there is one more for this user; 0: there was one, and it is counted."""
-        wait = (await self._counting(limiter.take, user))[0]
-        return max(1, int(-(-(wait - 1e-6) // 1))) if wait else 0
+        return whole((await self._counting(limiter.take, user))[0])
 
     async def _give_back(self, user: User) -> None:
         try:
