@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._token import Service
     from ._webhook import Keys
 
+MAX_SCHEMES = 8  # some headers are shared by many senders
 ADDED = "a proxy or library added one of its own"
 NOTHING = "no credential that is known here: no bearer token, no API key, and no signature of a scheme"
 
@@ -93,44 +94,64 @@ def _bears(request: Request) -> bool:
 
 
 def _of_webhook(captured: Captured, asked: Asked, schemes: list[Scheme]) -> Explained:
-    from ..errors import InvalidSignature
     from ..webhooks import Verifier
     from ..webhooks.why import why
 
-    keys = asked.keys(schemes[0])
-    first, notes = None, list(captured.notes)
+    fit = [scheme for scheme in schemes[:MAX_SCHEMES] if scheme is asked.scheme or set(scheme.options) <= set(asked.options)]
+    if not fit:
+        options = ", ".join(f"--option {name}=TEXT" for name in schemes[0].options)
+        raise Wrong(f"this looks like a delivery of {schemes[0].name}: say {options}")
     now = asked.now if asked.now is not None else captured.received if captured.received is not None else time.time()
-    if asked.now is None and captured.received is not None and schemes[0].timed:
+    scheme = fit[0] if len(fit) == 1 else _meant(captured, asked, fit, now)
+    secret = asked.keys(scheme).secret
+    url, options_ = _url(captured, asked, scheme), _options(asked, scheme)
+    if scheme.needs and url is None:
+        raise Wrong(f"the scheme {scheme.name} signs the URL: say with --url which one is registered with the sender")
+    notes = list(captured.notes)
+    if asked.now is None and captured.received is not None and scheme.timed:
         notes.append("judged as of when it was received, by the capture; --now says another time")
-    for scheme in schemes[:8]:
-        url = asked.url if asked.url is not None else captured.url if scheme.needs else None
-        if scheme.needs and url is None:
-            raise Wrong(f"the scheme {scheme.name} signs the URL: say with --url which one is registered with the sender")
-        if scheme.needs == "url" and asked.url is None and not any("--url" in note for note in notes):
-            notes.append("no --url: the URL of the capture was taken, which need not be the one that the sender has")
-        options = {name: value for name, value in asked.options.items() if scheme is asked.scheme or name in scheme.options}
-        if scheme is not asked.scheme and set(scheme.options) - set(options) and len(schemes) > 1:
-            continue
-        secret = None if scheme.keyless else keys.secret
-        reason = why(
-            scheme, secret, captured.headers, captured.body, url=url, method=captured.method, now=now,
-            received=captured.received, stages=captured.stages, others=keys.others, **options,
-        )  # fmt: skip
-        if reason is None:
-            try:
-                event = Verifier(scheme, secret, **options).verify(captured.headers, captured.body, now, url, captured.method)
-            except InvalidSignature:  # a key that was rotated between the two
-                continue
-            return Explained(captured.form, "webhook", True, scheme.name, str(event.version), judged_at=now, notes=tuple(notes))
-        if first is None or (reason.proven and not first[1].proven):
-            first = (scheme, reason)
-    if first is None:
-        raise Wrong("the scheme is not clear from the request: name it with --scheme, and what it asks for with --option")
-    scheme, why_ = first
-    return Explained(
-        captured.form, "webhook", False, scheme.name, None, why_.reason, why_.check, why_.says, why_.cause, why_.mend,
-        why_.proven, why_.tried, now, tuple(notes),
+    if scheme.needs == "url" and asked.url is None:
+        notes.append("no --url: the URL of the capture was taken, which need not be the one that the sender has")
+    found = why(
+        scheme, secret, captured.headers, captured.body, url=url, method=captured.method, now=now, received=captured.received,
+        stages=captured.stages, others=asked.keys(scheme).others, **options_,
     )  # fmt: skip
+    if found is None:
+        event = Verifier(scheme, secret, **options_).verify(captured.headers, captured.body, now, url, captured.method)
+        return Explained(captured.form, "webhook", True, scheme.name, str(event.version), judged_at=now, notes=tuple(notes))
+    if len(fit) > 1:
+        rest = ", ".join(other.name for other in fit if other is not scheme)
+        notes.append(f"no --scheme: judged as {scheme.name}; by its headers it may also be of {rest}")
+    return Explained(
+        captured.form, "webhook", False, scheme.name, None, found.reason, found.check, found.says, found.cause, found.mend,
+        found.proven, found.tried, now, tuple(notes),
+    )  # fmt: skip
+
+
+def _meant(captured: Captured, asked: Asked, schemes: list[Scheme], now: float) -> Scheme:
+    """The first scheme under which the signature holds, whatever its time; else the likeliest."""
+    from ..errors import ConfigurationError, InvalidSignature
+    from ..webhooks import Verifier
+    from ..webhooks.guess import EVER
+
+    for scheme in schemes:
+        if scheme.keyless is asked.has_secret:
+            continue
+        try:
+            verifier = Verifier(scheme, asked.keys(scheme).secret, tolerance=EVER, **_options(asked, scheme))
+            verifier.verify(captured.headers, captured.body, now, _url(captured, asked, scheme), captured.method)
+        except (InvalidSignature, ConfigurationError):
+            continue
+        return scheme
+    return schemes[0]
+
+
+def _url(captured: Captured, asked: Asked, scheme: Scheme) -> str | None:
+    return asked.url if asked.url is not None else captured.url if scheme.needs else None
+
+
+def _options(asked: Asked, scheme: Scheme) -> dict[str, Any]:
+    return {name: value for name, value in asked.options.items() if scheme is asked.scheme or name in scheme.options}
 
 
 def _of_token(captured: Captured, request: Request, asked: Asked) -> Explained:

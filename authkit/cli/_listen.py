@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthkitError
@@ -27,7 +28,7 @@ def listen(port: int, asked: Asked, out: Output) -> int:
     class Handler(_Handler):
         settings = (asked, out)
 
-    with HTTPServer((HOST, port), Handler) as server:
+    with _Server((HOST, port), Handler) as server:
         place = f"http://{HOST}:{server.server_address[1]}"
         out.line(printable(f"listening on {place}: point a tunnel or the sender's tool at it; Ctrl-C ends it"))
         out.document({"listening": place})
@@ -36,6 +37,10 @@ def listen(port: int, asked: Asked, out: Output) -> int:
         except KeyboardInterrupt:
             out.line("")
     return 0
+
+
+class _Server(TCPServer):  # that of http.server asks DNS for its own name
+    allow_reuse_address = True
 
 
 class _Handler(BaseHTTPRequestHandler):

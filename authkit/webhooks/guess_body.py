@@ -235,10 +235,14 @@ def _parsed(text: str) -> Any:
 
 def _literal(text: str) -> Any:
     import ast
+    import warnings
 
-    if len(text) > 16_384:  # nested brackets cost the parser of Python more than that of JSON
+    # str() of a dict or of bytes. The parser of Python is not fed with more: nesting costs it more than that of JSON.
+    if len(text) > 16_384 or text[:1] not in ("{", "[", "b") or ("'" not in text and '"' not in text):
         return None
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings():  # they would repeat pieces of the body
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None

@@ -7,6 +7,7 @@ Nothing that is returned holds a secret, a signature, or anything of the deliver
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from ..decision import _set, _Value
 from ..errors import InvalidSignature
@@ -20,7 +21,7 @@ from .verifier import Verifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..http import Headers
@@ -140,7 +141,7 @@ def _as_headers(headers: AnyHeaders) -> Headers:
 
     if isinstance(headers, Headers):
         return headers
-    items = headers.items() if hasattr(headers, "items") else headers
+    items = headers.items() if isinstance(headers, Mapping) else headers
     return Headers([(name, value) for name, value in items if isinstance(name, str) and isinstance(value, str)])
 
 
