@@ -81,6 +81,13 @@ def test_a_delivery_is_told_by_its_headers_and_accepted(place: Path) -> None:
     assert found["reason"] is None
 
 
+def test_of_schemes_that_share_a_header_the_one_is_found_under_which_the_signature_holds(place: Path) -> None:
+    found = explain(request(signed("cursor", GITHUB)), "--secret", "GITHUB", cwd=place, code=0)
+    assert found["scheme"] == "cursor"
+    refused = explain(request(signed("github", GITHUB), b"{}"), "--secret", "GITHUB", cwd=place)
+    assert (refused["scheme"], "may also be of" in refused["notes"][0], "meta" in refused["notes"][0]) == ("github", True, True)
+
+
 def test_a_body_that_was_written_again_is_told(place: Path) -> None:
     again = json.dumps(json.loads(BODY), separators=(",", ":")).encode()
     found = explain(request(signed("github", GITHUB), again), "--secret", "GITHUB", cwd=place, plain=True)

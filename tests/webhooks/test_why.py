@@ -10,8 +10,10 @@ import gzip
 import hashlib
 import hmac
 import json
+import re
 import time
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,6 +63,27 @@ def asked(
 
 def github(body: bytes, secret: str = GITHUB) -> dict[str, str]:
     return webhooks.sign("github", secret, body)
+
+
+def test_every_reason_that_a_delivery_is_refused_for_is_explained() -> None:
+    source = "".join(path.read_text() for path in Path(webhooks.__file__).parent.glob("*.py"))
+    raised = set(re.findall(r'InvalidSignature\(\s*(?:"(\w+)")', source))
+    raised |= set(re.findall(r'raise InvalidSignature\("(\w+)" if \w+ else "(\w+)"\)', source)[0])
+    raised |= {reason for pair in re.findall(r'\("(?:exp|nbf)", "(\w+)"\)', source) for reason in [pair]}
+    assert {"signature_mismatch", "timestamp_too_old", "field_missing"} <= raised
+    assert raised <= set(REASONS)
+
+
+@pytest.mark.parametrize("name", schemes())
+def test_every_scheme_says_why_it_refuses_what_is_none_of_its(name: str) -> None:
+    scheme = schemes()[name]
+    options: dict[str, Any] = dict.fromkeys(scheme.options, "v")
+    if scheme.keyless:
+        options["fetch"] = lambda name: None
+    found = why(name, None if scheme.keyless else SECRET, {"X-Other": "1"}, BODY, url="https://a.example/b?c=d", **options)
+    assert found is not None
+    assert found.reason in REASONS
+    assert found.proven is False
 
 
 def test_what_is_accepted_has_no_why() -> None:
