@@ -212,7 +212,10 @@ def _of_nothing(captured: Captured, asked: Asked) -> Explained:
     names = list(captured.headers.names())
     moved = [name for name in names if name.endswith("authorization") and name != "authorization"]
     lines = captured.headers.get_all("authorization")
-    if moved:
+    if "signature-input" in captured.headers:
+        likely = "it carries an HTTP message signature (RFC 9421), which this command does not judge"
+        mend = "have the service's own require_signature decide on it, and read the reason in its audit log"
+    elif moved:
         likely = f"a gateway or proxy renamed Authorization: it came as {moved[0]}"
         mend = "have it hand Authorization on under its own name"
     elif lines:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ._exits import EXITS, Failed, Wrong
 from ._frame import Command, Lazy
@@ -30,7 +31,14 @@ group = Lazy(
     },
 )
 
-scheme_argument = click.argument("scheme")
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ..webhooks import schemes as all_of
+
+    return [CompletionItem(name) for name in sorted(all_of()) if name.startswith(incomplete)]
+
+
+scheme_argument = click.argument("scheme", shell_complete=_names)
 id_option = click.option(
     "--id", "ident", metavar="TEXT", help="Of the delivery. Default: a random one, if the scheme signs it."
 )

@@ -9,7 +9,8 @@ import json
 import re
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,12 @@ from authkit.secrets.rotation.generate import generate
 from authkit.testing import lambda_event
 from tests.cli.command import Said, authkit, start
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 GITHUB = "gH9-Qm4xW7bT2kZ8vN3pR6yL1sD5fGh0"
 STRIPE = "whsec_" + base64.b64encode(hashlib.sha256(b"one").digest()).decode()
 OTHER = "whsec_" + base64.b64encode(hashlib.sha256(b"two").digest()).decode()
 JWT = str(generate()())
 ISSUER = "https://api.example.com"
+PAGE = Path(__file__).parents[2] / "docs" / "explain.md"
 BODY = b'{"id": "evt_1", "n": 1}'
 HIDDEN = (GITHUB, STRIPE, STRIPE[6:], OTHER, OTHER[6:], JWT)
 
@@ -93,6 +92,15 @@ def test_a_body_that_was_written_again_is_told(place: Path) -> None:
     found = explain(request(signed("github", GITHUB), again), "--secret", "GITHUB", cwd=place, plain=True)
     assert (found["check"], found["proven"]) == ("signature", True)
     assert "parsed and written again" in found["likely"]
+
+
+def test_the_page_shows_what_the_command_says(place: Path) -> None:
+    [shown] = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    again = json.dumps(json.loads(BODY), separators=(",", ":")).encode()
+    said = authkit("explain", "--secret", "GITHUB", cwd=place, stdin=request(signed("github", GITHUB), again)).out
+    assert [line for line in said.splitlines() if not line.startswith(("  tried:", "  note:"))] == [
+        line for line in shown.splitlines() if not line.startswith("  tried:")
+    ]
 
 
 def test_a_body_that_is_still_base64_is_told(place: Path) -> None:
@@ -216,6 +224,7 @@ def test_a_header_that_is_no_credential_is_told(place: Path) -> None:
     assert explain(request({"Authorization": "Bearer  a b"}), cwd=place)["reason"] == "malformed_authorization"
     assert "renamed" in explain(request({"X-Amzn-Remapped-Authorization": "Bearer a.b.c"}), cwd=place)["likely"]
     assert "another scheme" in explain(request({"Authorization": "Basic QTpC"}), cwd=place)["likely"]
+    assert "RFC 9421" in explain(request({"Signature-Input": 'a=("@method")', "Signature": "a=:eA==:"}), cwd=place)["likely"]
     assert explain(request({}), cwd=place)["reason"] == "no_credential"
 
 
