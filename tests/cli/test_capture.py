@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from authkit.testing import lambda_event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+VECTORS = Path(__file__).parents[1] / "vectors"
 BODY = b'{"a": "\xc3\xa9"}'
 BODILESS = ("websocket",)
 KINDS = ("v1", "v2", "function_url", "alb", "alb_multi", "edge", "lattice", "lattice1", "websocket", "netlify")
@@ -72,6 +74,19 @@ def test_an_event_of_every_platform_is_read_as_the_guards_read_it(kind: Any, bod
     assert found.body == (b"" if kind in BODILESS else body)
     if kind not in BODILESS:
         assert (found.method, "/hook" in str(found.url)) == ("POST", True)
+
+
+EVENTS = sorted(path.name for path in (VECTORS / "aws-events").glob("*.json") if path.name != "expected.json")
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_that_a_platform_has_published_is_read_or_said_to_be_none(name: str) -> None:
+    raw = (VECTORS / "aws-events" / name).read_bytes()
+    if "sns" in name.lower():
+        with pytest.raises(Wrong):
+            parsed(raw)
+        return
+    assert parsed(raw).form in ("Lambda event", "authorizer event")
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,26 @@ def test_every_reason_that_a_delivery_is_refused_for_is_explained() -> None:
     assert raised <= set(REASONS)
 
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "webhooks" / "webhooks.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in VECTORS if case["expect"] in ("accept", "reject")], ids=lambda case: case["id"]
+)
+def test_why_agrees_with_every_published_delivery(case: dict[str, Any]) -> None:
+    secret = next(case[name] for name in ("secrets", "secret", "public_key") if name in case)
+    sent = case["request"]
+    found = why(
+        case["scheme"], secret, sent["headers"], sent["body"].encode(), url=sent.get("url"), method=sent["method"],
+        now=case.get("now", NOW), tolerance=case.get("tolerance_s"),
+    )  # fmt: skip
+    if case["id"] == "stripe-no-tolerance":  # ours cannot be switched off
+        assert found is not None
+        assert found.reason == "timestamp_too_old"
+    else:
+        assert (found is None) is (case["expect"] == "accept")
+
+
 @pytest.mark.parametrize("name", schemes())
 def test_every_scheme_says_why_it_refuses_what_is_none_of_its(name: str) -> None:
     scheme = schemes()[name]
