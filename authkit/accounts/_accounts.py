@@ -196,7 +196,7 @@ class Accounts(Inside):
         return served
 
     def register(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:
-        """Make a user. Raises: `RegistrationRefused`; `Unavailable`."""
+        """Make a user. Raises: `RegistrationRefused`; `ValueError` for roles and scopes no token can say; `Unavailable`."""
         return run(self._people.register(username, password, roles, scopes))
 
     async def aregister(self, username: str, password: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> User:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._audit import warn
 from .._run import blocking
 from ..decision import Deny, Principal
-from ..errors import InvalidToken
+from ..errors import ConfigurationError, InvalidToken
 from ._flow_limits import FlowLimits, Unlimited
 from ._login import _network
 from ._sent import NO_CREDENTIAL
@@ -98,9 +98,12 @@ class Inside:
         if user.subject != user.username:
             claims["preferred_username"] = user.username
         note_principal(request, self._principal_of(user))
-        pair = await self._tokens.issuing_pair(
-            user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
-        )
+        try:
+            pair = await self._tokens.issuing_pair(
+                user.subject, scopes=user.scopes, roles=user.roles, claims=claims, stamp=str(user.password_changed)
+            )
+        except ValueError as error:  # its words say what, and no value
+            raise ConfigurationError(f"no token can be issued to a user: {error}") from None
         # Whoever changes a user ends what was issued before, and not this, if it was issued after: so it is looked at again.
         if not self._stands(user, await self._people.find(user.username)):
             await self._tokens.revoking(pair.refresh_token)

@@ -69,14 +69,16 @@ class People:
         method(self._users, "update")
 
     async def register(self, username: str, password: str, roles: Iterable[str], scopes: Iterable[str]) -> User:
-        """Raises: `RegistrationRefused`; `Unavailable`."""
+        """Raises: `RegistrationRefused`; `ValueError` for roles and scopes no token can say; `Unavailable`."""
         name = canonical(username)
         if name is None:
             raise RegistrationRefused("username_not_acceptable")
+        user = User(name, roles=roles, scopes=scopes)
+        _check_names(user)
         refused = await self.refusal(password, name)
         if refused is not None:
             raise RegistrationRefused(refused)
-        user = User(name, password_hash=await self.hashed(password), roles=roles, scopes=scopes, password_changed=self._now())
+        user = user.changed(password_hash=await self.hashed(password), password_changed=self._now())
         if await self._asking(self._users.add, user) is not True:
             raise RegistrationRefused("username_taken")
         return user
@@ -161,3 +163,10 @@ class People:
 
     async def _asking(self, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args) if self._in_place else await blocking(fn, *args)
+
+
+def _check_names(user: User) -> None:
+    """Raises: `ValueError` for what would fail at each login."""
+    from ..tokens.issue import payload_segment
+
+    payload_segment({"sub": user.subject}, user.scopes, user.roles, {})

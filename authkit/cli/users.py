@@ -76,6 +76,8 @@ def add(
             if error.reason == "username_taken":
                 raise Refused(_TAKEN) from None
             raise Failed(_REFUSED.get(error.reason, f"this user cannot be added: {error.reason}")) from None
+        except ValueError as error:  # a role or a scope; its words say what, and no value
+            raise Wrong(str(error)) from None
     out.line(f"{user.username} is added", "good")
     out.document({"place": found.shown, **_document(user)})
 

@@ -215,6 +215,17 @@ def test_a_clock_of_whole_seconds_is_a_clock(tmp_path):
     assert post("/password/reset/confirm", token=mail.get(timeout=10), new_password=NEW).status == 204
 
 
+@pytest.mark.parametrize("wrong", [{"scopes": ["a b"]}, {"scopes": [""]}, {"scopes": ['a"b']}, {"roles": [""]}], ids=str)
+def test_roles_and_scopes_that_no_token_can_say_are_refused_at_once(service, wrong):
+    """And one who has such by another way is let in by nothing, and breaks nothing: a 500 without detail."""
+    with pytest.raises(ValueError, match=r"scope|role"):
+        service.accounts.register("bob", PASSWORD, **wrong)
+    assert service.users.find("bob") is None
+    service.users.add(service.users.find("alice").changed(username="bob", subject="bob", **wrong))
+    answer = service.login("bob")
+    assert (answer.status, json.loads(answer.body)["code"]) == (500, "server_error")
+
+
 def test_the_application_is_told(caplog):
     told = []
     service = Service(on_event=lambda kind, user: told.append((kind, user.username, threading.get_ident())))

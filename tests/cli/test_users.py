@@ -125,6 +125,14 @@ def test_who_cannot_be_added_is_not(service: Service, tmp_path: Path, name: str,
     assert service.users.list() == before
 
 
+def test_a_scope_that_no_token_can_say_is_refused(service: Service, tmp_path: Path) -> None:
+    before = service.users.list()
+    found = users("add", "bob", "--scope", "orders:read orders:write", "--value-from", "-", cwd=tmp_path, stdin=PASSWORD)
+    assert (found.code, found.out) == (2, "")
+    assert "a scope is" in found.err
+    assert service.users.list() == before
+
+
 def test_a_password_is_no_argument_and_no_error_repeats_what_was_typed(tmp_path: Path) -> None:
     for words in (
         ("add", "alice", PASSWORD),
