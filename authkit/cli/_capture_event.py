@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ._capture import LONGEST, Captured, Unreadable, moment_of
+
+if TYPE_CHECKING:
+    from ..http import Headers, Request
 
 _WHY = {
     "body_not_base64": (
@@ -22,7 +25,6 @@ _WHY = {
 
 def of_event(event: dict[str, Any]) -> Captured | None:
     """The request in an event, or None if it is no HTTP event. Raises: `Unreadable` for one that every guard refuses."""
-    from .._run import run
     from ..errors import RequestError
     from ..hosts.aws_lambda import HOST
     from ..http import Headers
@@ -37,9 +39,9 @@ def of_event(event: dict[str, Any]) -> Captured | None:
         request = HOST.read((event, None), {})
         if request is None:
             return None
-        body = run(request.load_body(LONGEST))
         headers = Headers(list(request.headers.items()))
         query = request.query_string or urlencode(request.query)
+        body, notes = _body(request, event, headers)
     except RequestError as error:
         says, mend = _WHY.get(
             error.reason, (f"the event cannot be read ({error.reason})", "pass it on as the platform made it")
@@ -51,7 +53,6 @@ def of_event(event: dict[str, Any]) -> Captured | None:
     path = about.get("path") if isinstance(about.get("path"), str) and stage else request.raw_path or request.path
     host = headers.get("host") or about.get("domainName")
     target = f"{path}?{query}" if query else str(path)
-    notes = _notes(event, body)
     return Captured(
         "Lambda event",
         request.method,
@@ -64,7 +65,17 @@ def of_event(event: dict[str, Any]) -> Captured | None:
     )
 
 
-def _notes(event: dict[str, Any], body: bytes) -> tuple[str, ...]:
+def _body(request: Request, event: dict[str, Any], headers: Headers) -> tuple[bytes, tuple[str, ...]]:
+    """The body, and what is to say of it. A guard of bearer tokens does not read it, so there it may be unreadable."""
+    from .._run import run
+    from ..errors import RequestError
+
+    try:
+        body = run(request.load_body(LONGEST))
+    except RequestError as error:
+        if "authorization" not in headers:
+            raise
+        return b"", (f"its body cannot be read ({error.reason}), and a guard that reads it refuses the request for that",)
     if event.get("isBase64Encoded") is True and body:
-        return ("the event has its body in base64 (isBase64Encoded): it was decoded once, as the guards do",)
-    return ()
+        return body, ("the event has its body in base64 (isBase64Encoded): it was decoded once, as the guards do",)
+    return body, ()

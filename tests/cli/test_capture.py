@@ -86,6 +86,10 @@ def test_an_event_that_a_platform_has_published_is_read_or_said_to_be_none(name:
         with pytest.raises(Wrong):
             parsed(raw)
         return
+    if "noVersionAuth" in name:  # it says that its body is base64, and it is not
+        with pytest.raises(Unreadable):
+            parsed(raw)
+        return
     assert parsed(raw).form in ("Lambda event", "authorizer event")
 
 
@@ -103,6 +107,12 @@ def test_an_event_that_no_guard_reads_is_explained(change: dict[str, Any], reaso
         parsed(as_json(event))
     assert refused.value.reason == reason
     assert "platform made it" in refused.value.mend
+
+
+def test_a_body_that_nobody_reads_does_not_hide_a_token() -> None:
+    event = {**lambda_event("v2", "GET", "/me", {"Authorization": "Bearer a.b.c"}), "isBase64Encoded": True, "body": "{}"}
+    found = parsed(as_json(event))
+    assert (found.body, "body_not_base64" in found.notes[0]) == (b"", True)
 
 
 def test_the_token_of_an_authorizer_event_is_its_authorization() -> None:
