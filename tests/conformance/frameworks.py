@@ -357,4 +357,6 @@ async def _raw_http(port: int, sent: Sent) -> Got:
     for line in rest:
         name, _, value = line.partition(": ")
         headers.setdefault(name.lower(), []).append(value)
+    if not body and headers.get("content-type") == ["application/octet-stream"]:
+        del headers["content-type"]  # aiohttp's own word for nothing, before its version 3.11
     return Got(status=int(first.split(" ")[1]), headers=headers, body=body)
