@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ..errors import InvalidSignature
-from .structured import InnerList, Item, parse_dictionary
+from .message import encoded
+from .structured import InnerList, Item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _field(message: Message, component: Component) -> str:
         return whole
     from .structured import dictionary_text
 
-    members = parse_dictionary(whole, "component_malformed")
+    members = message.dictionary(component.name)
     key = component.parameters.get("key")
     if key is None:
         return dictionary_text(members)
@@ -134,19 +135,10 @@ def _target_uri(message: Message, component: Component) -> str:
 
 
 def _query_param(message: Message, component: Component) -> str:
-    values = [value for name, value in message.target.pairs() if encoded(name) == component.parameters["name"]]
+    values = message.target.parameters().get(str(component.parameters["name"]), ())
     if len(values) != 1:  # "If a parameter name occurs multiple times in a request, [it] MUST NOT be included": section 2.2.8
         raise InvalidSignature("component_repeated" if values else "component_missing")
     return encoded(values[0])
-
-
-def encoded(text: str) -> str:
-    """A name or value of the query as section 2.2.8 spells it. What could not be decoded is never the same as anything."""
-    if "\ufffd" in text:
-        raise InvalidSignature("query_malformed")
-    from urllib.parse import quote
-
-    return quote(text, safe="*", errors="surrogatepass").replace("~", "%7E")
 
 
 _DERIVED: dict[str, Callable[[Message, Component], str]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError, InvalidSignature
-from .components import Component, encoded
+from .components import Component
 from .digest import FIELD
 from .structured import Item, parse_dictionary
 
@@ -60,7 +60,7 @@ def check_target(message: Message, components: tuple[Component, ...]) -> None:
     if whole or "@query" in names:
         return
     singly = {component.parameters["name"] for component in components if component.name == "@query-param"}
-    if not singly or singly != {encoded(name) for name, _ in message.target.pairs()}:
+    if not singly or singly != message.target.parameters().keys():
         raise InvalidSignature("not_covered")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InvalidSignature, RequestError
 from ..http import Headers
+from .structured import parse_dictionary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ..http import Request
+    from .structured import Member
 
     Pairs: TypeAlias = tuple[tuple[str, str], ...]
     AnyHeaders: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
@@ -26,7 +28,7 @@ class Target:
     (without its "?") are None where the host hands them on in another spelling than they were sent in.
     """
 
-    __slots__ = ("scheme", "authority", "path", "query", "_pairs")
+    __slots__ = ("scheme", "authority", "path", "query", "_pairs", "_parameters")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Target:
         self.path = path
         self.query = query
         self._pairs = pairs
+        self._parameters: dict[str, list[str]] | None = None
 
     def url(self) -> str:
         """The whole of it, or what follows the authority where that is not known. Raises: `InvalidSignature` where the host
@@ -50,8 +53,18 @@ class Target:
         origin = "" if self.authority is None else f"{self.scheme}://{self.authority}"
         return origin + self.path + (f"?{self.query}" if self.query else "")
 
-    def pairs(self) -> Pairs:
-        """The parameters of the query, decoded. Raises: `InvalidSignature` with `query_malformed`."""
+    def parameters(self) -> dict[str, list[str]]:
+        """The decoded values of each parameter of the query, by its name as section 2.2.8 spells it. Raises: `InvalidSignature`
+        with `query_malformed`."""
+        found = self._parameters
+        if found is None:
+            found = {}
+            for name, value in self._read():
+                found.setdefault(encoded(name), []).append(value)
+            self._parameters = found  # read once, however many of them are covered: strangers choose how many
+        return found
+
+    def _read(self) -> Pairs:
         from urllib.parse import parse_qsl
 
         try:
@@ -60,6 +73,15 @@ class Target:
             return tuple(parse_qsl(self.query or "", keep_blank_values=True, max_num_fields=1000))
         except (RequestError, ValueError):
             raise InvalidSignature("query_malformed") from None
+
+
+def encoded(text: str) -> str:
+    """A name or value of the query as section 2.2.8 spells it. What could not be decoded is never the same as anything."""
+    if "\ufffd" in text:
+        raise InvalidSignature("query_malformed")
+    from urllib.parse import quote
+
+    return quote(text, safe="*", errors="surrogatepass").replace("~", "%7E")
 
 
 def target_of(url: str) -> Target:
@@ -117,9 +139,18 @@ def _is_plain(text: str) -> bool:
 class Message:
     """What may be covered: the method, the target, and header fields."""
 
-    __slots__ = ("method", "target", "headers")
+    __slots__ = ("method", "target", "headers", "_dictionaries")
 
     def __init__(self, method: str, target: Target, headers: AnyHeaders) -> None:
         self.method = method
         self.target = target
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self._dictionaries: dict[str, dict[str, Member]] = {}
+
+    def dictionary(self, name: str) -> dict[str, Member]:
+        """The members of a dictionary field. Raises: `InvalidSignature` with `component_malformed`."""
+        found = self._dictionaries.get(name)
+        if found is None:
+            found = parse_dictionary(", ".join(line.strip(" \t") for line in self.headers.get_all(name)), "component_malformed")
+            self._dictionaries[name] = found  # once, as above
+        return found

@@ -8,7 +8,7 @@ import time
 from .._run import arun, run
 from ..errors import ConfigurationError, InvalidSignature
 from ..http import Headers
-from .components import components_of, encoded, signature_base
+from .components import components_of, signature_base
 from .coverage import wanted
 from .digest import FIELD, content_digest
 from .keys import Unfit, key_of
@@ -111,7 +111,7 @@ class Signer:
 
     def _covered(self, message: Message, has_body: bool) -> tuple[Item, ...]:
         items = [Item(name) for name in COVERED]
-        names = list(dict.fromkeys(encoded(name) for name, _ in message.target.pairs())) if self._by_parameter else []
+        names = list(message.target.parameters()) if self._by_parameter else []
         items += [Item("@query-param", (("name", name),)) for name in names] or [Item("@query")]
         if has_body:
             items.append(Item(FIELD))
