@@ -135,6 +135,8 @@ class PasswordHasher:
         if prepared is None:
             return False
         needs("argon2.low_level")
+        if type(stored) is not str:  # bytes, say, of a table that is not ours
+            stored = None
         # Who made an older hash took the password as it came; somebody may type it on another keyboard now.
         typed = (prepared,) if self._older is None else tuple(dict.fromkeys((password.encode(), prepared)))
         pepper = self._pepper

@@ -153,6 +153,18 @@ def test_a_malformed_hash_matches_nothing_and_costs_the_same(hasher, stored):
             assert 1 <= calls.count <= 2
 
 
+@pytest.mark.parametrize(
+    "hasher", [{}, {"also": ["django"]}, {"pepper": "a pepper for these tests only, long enough"}], ids=str
+)
+def test_a_hash_that_is_no_text_matches_nothing_and_costs_the_same(hasher):
+    """PWD-07: what a column of bytes gives, in a table of one's own."""
+    hasher = PasswordHasher(memory=64, passes=1, lanes=1, **hasher)
+    for stored in (hasher.hash("correct horse").encode(), 5, True, b""):
+        with Argon2Calls() as calls:
+            assert hasher.verify("correct horse", stored) is False
+        assert calls.count == 1
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_text_as_a_hash_is_no_match_and_no_error(password, stored):
