@@ -64,9 +64,8 @@ BODY_IN_BASE64 = (
 
 # Only what public directories say: hash, header and encoding. Whoever uses one tries it against real deliveries first.
 UNVERIFIED = (
-    entry("airship", signature="X-UA-SIGNATURE", timestamp="X-UA-TIMESTAMP", signed="{timestamp}:{body}"),
     entry("autodesk", signature="x-adsk-signature", prefix="sha1hash=", hash="sha1"),
-    entry("bitbucket", signature="X-Hub-Signature", prefix="sha256=", id="X-Request-UUID"),
+    entry("bitbucket", signature="X-Hub-Signature", prefix="sha256="),
     entry("circleci", signature="circleci-signature", separator=",", prefix="v1="),
     entry("dropbox", signature="X-Dropbox-Signature", handshake="dropbox"),
     entry("launchdarkly", signature="X-LD-Signature"),
@@ -89,10 +88,9 @@ UNVERIFIED = (
     entry("paystack", signature="x-paystack-signature", hash="sha512"),
     entry("terraform", signature="X-TFE-Notification-Signature", hash="sha512"),
     entry("segment", signature="X-Signature", hash="sha1"),
-    entry("help-scout", signature="X-HelpScout-Signature", hash="sha1", encoding="base64"),
     entry("gocardless", signature="Webhook-Signature"),
     entry("airtable", signature="X-Airtable-Content-MAC", prefix="hmac-sha256=", key="base64"),
-    entry("jira", signature="X-Hub-Signature", prefix="sha256=", id="X-Atlassian-Webhook-Identifier"),
+    entry("jira", signature="X-Hub-Signature", prefix="sha256="),
     entry("mollie", signature="X-Mollie-Signature", prefix="sha256="),
-    entry("sentry", signature="Sentry-Hook-Signature", id="Request-ID"),
+    entry("sentry", signature="Sentry-Hook-Signature"),
 )

@@ -151,7 +151,18 @@ TIMED = (
         unit="ms",
         verified=True,
     ),
+    # https://developers.tiktok.com/doc/webhooks-verification; the key is the client secret
+    entry(
+        "tiktok",
+        signature="TikTok-Signature",
+        separator=",",
+        prefix="s=",
+        timestamp_item="t=",
+        signed="{timestamp}.{body}",
+        verified=True,
+    ),
 )
+
 
 # Only what public directories say: see `builtin_body`.
 UNVERIFIED = (
@@ -161,14 +172,6 @@ UNVERIFIED = (
         separator=",",
         prefix="signature=",
         timestamp_item="timestamp=",
-        signed="{timestamp}.{body}",
-    ),
-    entry(
-        "tiktok",
-        signature="TikTok-Signature",
-        separator=",",
-        prefix="s=",
-        timestamp_item="t=",
         signed="{timestamp}.{body}",
     ),
     entry(

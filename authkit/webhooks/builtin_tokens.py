@@ -60,5 +60,6 @@ UNVERIFIED = (
         encoding="text",
         idempotency="body:update_id",
     ),
+    entry("microsoft-graph", signature="body:clientState", each="value", algorithm="token", encoding="text"),
     entry("figma", signature="body:passcode", algorithm="token", encoding="text"),
 )

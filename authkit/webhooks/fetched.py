@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 
+from .._run import SingleFlight
 from ..errors import ConfigurationError, InvalidSignature, Unavailable
 
 TYPE_CHECKING = False
@@ -30,7 +32,7 @@ TOTAL = 10.0  # seconds, from the first to the last byte
 class Fetched:
     """The keys of one scheme, by name. `fetch(name)` gives what is there: PEM, or a JWK; None if there is no such key."""
 
-    __slots__ = ("_scheme", "_fetch", "_clock", "_lock", "_kept", "_unknown", "_asked")
+    __slots__ = ("_scheme", "_fetch", "_clock", "_lock", "_kept", "_unknown", "_asked", "_flights")
 
     def __init__(self, scheme: Scheme, fetch: Callable[[str], Any] | None, clock: Callable[[], float]) -> None:
         if fetch is None and not scheme.key_url.startswith("https://"):
@@ -42,6 +44,7 @@ class Fetched:
         self._kept: OrderedDict[str, tuple[float, Key]] = OrderedDict()  # until when
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._asked: list[float] = []
+        self._flights = SingleFlight()
 
     def kept(self, name: str) -> tuple[Key | None] | None:
         """The key of that name if it is known, in a tuple, since it may be known that there is none."""
@@ -53,19 +56,25 @@ class Fetched:
                 return (found[1],)
             return (None,) if now < self._unknown.get(name, now) else None
 
-    def key(self, name: str) -> Key:
-        """The key of that name; it may be fetched, which blocks.
+    async def key(self, name: str) -> Key:
+        """The key of that name. It may be fetched: once for all who want it, and in a thread of its own.
 
         Raises: `InvalidSignature` with `key_unknown`; `Unavailable` if it cannot be had now.
         """
         found = self.kept(name)
         if found is None:
-            self._count(name)
-            found = (self._ask(name),)
-            self._keep(name, found[0])
+            found = await self._flights.do(name, partial(self._look_up, name), bounded=True)
         if found[0] is None:
             raise InvalidSignature("key_unknown")
         return found[0]
+
+    def _look_up(self, name: str) -> tuple[Key | None]:
+        found = self.kept(name)  # since a moment, perhaps
+        if found is None:
+            self._count(name)
+            found = (self._ask(name),)
+            self._keep(name, found[0])
+        return found
 
     def _count(self, name: str) -> None:
         """Count a look-up. One that had a key before is free: no flood of others may keep us from it."""

