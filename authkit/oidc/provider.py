@@ -163,8 +163,16 @@ class OIDCProvider:
         known = state.remembered.recall(token, self._clock())
         return None if known is None else known[0]
 
+    def prefetch(self) -> None:
+        """Have the keys at hand before the first request; `chain.prepare` does so too. Raises: `Unavailable`."""
+        run(self.warm())
+
+    async def aprefetch(self) -> None:
+        """`prefetch` on an event loop, which it does not block."""
+        await arun(self.warm())
+
     async def warm(self) -> None:
-        """Have the keys at hand. Raises: `Unavailable`."""
+        """`prefetch` for a guard's own coroutine, whether the host is sync or async."""
         await self.keys.load()
 
     def export(self) -> str | None:
@@ -206,7 +214,7 @@ def _check_form(token: object) -> None:
         raise InvalidToken("token_malformed")
     if len(token) > MAX_TOKEN:  # before anything that would read or copy it
         raise InvalidToken("token_too_large")
-    if token.count(".") != 2:  # before anybody is asked for a key
+    if token.count(".") != 2 or not token.isascii():  # before anybody is asked for a key
         raise InvalidToken("token_malformed")
 
 
