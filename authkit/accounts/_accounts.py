@@ -284,7 +284,7 @@ class Accounts(Inside):
         from ._bound import forget
 
         user: User = await change
-        await forget(self, user)
+        await forget(self._store, self._tokens.issuer, user)
         return user
 
     async def _telling(self, kind: str, change: Any) -> User:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from ..stores import Store
     from ._accounts import Accounts
     from .users import User
 
@@ -42,12 +43,16 @@ def is_bound(accounts: Accounts, user: User, data: Mapping[str, Any]) -> bool:
 
 def owner_of(accounts: Accounts, user: User) -> str:
     """Under what name a store keeps what is this user's."""
+    return _owner(accounts._tokens.issuer, user.subject)
+
+
+def _owner(issuer: str, subject: str) -> str:
     from hashlib import blake2b
 
-    return blake2b(f"{accounts._tokens.issuer} {user.subject}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(f"{issuer} {subject}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-async def forget(accounts: Accounts, user: User) -> None:
+async def forget(store: Store, issuer: str, user: User) -> None:
     """No token that was sent to this user is good any more, whichever of the processes sent it. Raises: `StoreUnavailable`."""
     for purpose in (RESET, LINK, MFA):
-        await OneTime(accounts._store, purpose, 1).forget(owner_of(accounts, user))
+        await OneTime(store, purpose, 1).forget(_owner(issuer, user.subject))

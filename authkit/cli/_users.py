@@ -138,12 +138,21 @@ class _Revoker:
 
         # How long the service's tokens may live is not known here: as long as any may.
         self._revocations = Revocations(store, issuer, MAX_LEEWAY, MAX_TTL, time.time)
+        self._store, self._issuer = store, issuer
 
     def revoke_subject(self, subject: str) -> None:
         self._revocations.revoke_subject(subject)
 
     async def revoking_subject(self, subject: str) -> None:
         self.revoke_subject(subject)
+
+    def forget(self, user: User) -> User:
+        """What was sent to the user lets nobody in any more: kept where tokens are, unless the program says another place."""
+        from .._run import run
+        from ..accounts._bound import forget
+
+        run(forget(self._store, self._issuer, user))
+        return user
 
 
 class _Settled:
@@ -167,7 +176,8 @@ class _Settled:
     def disable(self, username: str) -> User:
         from .._run import run
 
-        return run(self._people().disable(username))
+        user = run(self._people().disable(username))
+        return user if self._revoker is None else self._revoker.forget(user)
 
     def enable(self, username: str) -> User:
         from .._run import run
@@ -177,7 +187,8 @@ class _Settled:
     def delete(self, username: str) -> User:
         from .._run import run
 
-        return run(self._people().delete(username))
+        user = run(self._people().delete(username))
+        return user if self._revoker is None else self._revoker.forget(user)
 
     def revoke_subject(self, subject: str) -> None:
         assert self._revoker is not None

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authkit import InvalidCredentials, InvalidToken, Tokens
+from authkit._run import run
 from authkit.accounts import Accounts, DynamoUsers, MemoryUsers, PasswordHasher, SqliteUsers, User
+from authkit.accounts._bound import bound_to, owner_of
+from authkit.accounts._onetime import OneTime
 from authkit.cli._users import every
 from authkit.stores import open_store
 from tests.cli.command import at_a_terminal, authkit
@@ -191,6 +194,15 @@ def test_who_is_disabled_is_out_at_once_and_logs_in_no_more(service: Service, tm
     assert users("enable", "alice", cwd=tmp_path).code == 0
     assert service.accounts.authenticate("alice", PASSWORD).username == "alice"
     assert service.verdict(pair.access_token) == "token_revoked"
+
+
+def test_what_was_sent_to_who_is_disabled_is_good_no_more(service: Service, tmp_path: Path) -> None:
+    once = OneTime(service.tokens.store, "reset", 900)  # type: ignore[arg-type]
+    alice = service.users.find("alice")
+    assert alice is not None
+    token = run(once.issue(bound_to(service.accounts, alice), owner=owner_of(service.accounts, alice)))
+    assert users("disable", "alice", cwd=tmp_path).code == users("enable", "alice", cwd=tmp_path).code == 0
+    assert run(once.read(token)) is None
 
 
 def test_revoking_ends_sessions_and_leaves_the_user(service: Service, tmp_path: Path) -> None:
