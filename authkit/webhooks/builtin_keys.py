@@ -15,7 +15,8 @@ _SNS: dict[str, Any] = {
     "algorithm": "rsa",
     "key": "fetched",
     "key_from": ("body:SigningCertURL", "body:SigningCertUrl"),  # the second in events of Lambda
-    "key_url": r"https://sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]{1,200}\.pem",
+    # a region and no more: sns.s3-us-west-2.amazonaws.com is a bucket of whoever was first to call one "sns"
+    "key_url": r"https://sns\.[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]{1,200}\.pem",
     "encoding": "base64",
     "unit": "rfc3339",
     "tolerance": 3600,

@@ -187,6 +187,10 @@ LOOK_ALIKES = [
     "https://s3.eu-west-1.amazonaws.com/a.pem",
     "https://sns-evil.s3.amazonaws.com/a.pem",
     "https://sns.s3.eu-west-1.amazonaws.com/a.pem",
+    "https://sns.s3-us-west-2.amazonaws.com/a.pem",
+    "https://sns.s3-accelerate.amazonaws.com/a.pem",
+    "https://sns.s3-website-us-east-1.amazonaws.com/a.pem",
+    "https://sns.elb.amazonaws.com/a.pem",
     "https://snsxeu-west-1.amazonaws.com/a.pem",
     "https://sns.amazonaws.com/a.pem",
     "https://sns.eu-west-1.amazonaws.org/a.pem",
@@ -213,7 +217,13 @@ def test_no_url_but_amazons_own_is_contacted(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [CERT, "https://sns.cn-north-1.amazonaws.com.cn/a.pem", "https://sns.us-gov-west-1.amazonaws.com/A-b_9.pem"]
+    "url",
+    [
+        CERT,
+        "https://sns.cn-north-1.amazonaws.com.cn/a.pem",
+        "https://sns.us-gov-west-1.amazonaws.com/A-b_9.pem",
+        "https://sns.ap-southeast-10.amazonaws.com/a.pem",
+    ],
 )
 def test_amazons_own_urls_are(url: str) -> None:
     web = Web()
