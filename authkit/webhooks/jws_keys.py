@@ -73,7 +73,8 @@ class Public:
 def made(scheme: Scheme, raw: bytes, signing: bool) -> Secret | Public | None:
     """The key that these bytes are, for the algorithms that the scheme lists; None if they are none. It raises nothing."""
     if scheme.jws[0].startswith("HS"):
-        return None if raw.startswith((b"-----BEGIN", b"{")) else Secret(raw, scheme.jws)
+        # A public key is no secret: with it as one, whoever knows it could sign.
+        return None if raw.lstrip().startswith((b"-----BEGIN", b"{")) else Secret(raw, scheme.jws)
     if not raw.lstrip().startswith(b"{"):
         return of_material(scheme, raw, signing=signing)
     import json

@@ -187,8 +187,8 @@ class Verifier(Masked):
                 continue
             if type(value) not in (int, float):
                 raise InvalidSignature("timestamp_malformed")
-            late = now - value
-            if (late >= self.tolerance) if name == "exp" else (-late > self.tolerance):
+            # compared, never subtracted: a number of hundreds of digits is no float
+            if (value <= now - self.tolerance) if name == "exp" else (value > now + self.tolerance):
                 raise InvalidSignature(reason)
 
     def _judge(self, delivery: _Delivery, keys: Keys) -> WebhookEvent:

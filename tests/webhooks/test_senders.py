@@ -241,6 +241,8 @@ def test_netlify_is_held_to_its_issuer_and_the_body_to_its_hash() -> None:
         ({"iss": "netlify", "sha256": digest, "exp": NOW - 301}, "timestamp_too_old"),
         ({"iss": "netlify", "sha256": digest, "exp": "soon"}, "timestamp_malformed"),
         ({"iss": "netlify", "sha256": digest, "nbf": NOW + 301}, "timestamp_in_future"),
+        ({"iss": "netlify", "sha256": digest, "exp": -(10**400)}, "timestamp_too_old"),
+        ({"iss": "netlify", "sha256": digest, "nbf": 10**400}, "timestamp_in_future"),
     ):
         assert refused(verifier, token(claims), b"body") == expected
     good = {"iss": "netlify", "sha256": digest}
@@ -263,6 +265,8 @@ def test_a_public_key_is_no_secret_for_hmac() -> None:
     assert isinstance(sender.known, str)
     with pytest.raises(ConfigurationError, match="a secret as text"):
         Verifier("fusionauth", sender.known)
+    with pytest.raises(ConfigurationError, match="a secret as text"):
+        Verifier("fusionauth", "\n" + sender.known)
     with pytest.raises(ConfigurationError):
         Scheme("mine", signature="X", signed="", algorithm="jws", jws=("HS256", "RS256"))
 
