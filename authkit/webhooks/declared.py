@@ -7,6 +7,7 @@ from .content import FORMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .places import Place
     from .scheme import Scheme
 
 JWS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -59,11 +60,21 @@ def _covers(scheme: Scheme, kind: str) -> bool:
     return kind in ("body", "form") and scheme.covers_body
 
 
+def _is_signed(scheme: Scheme, one: Place) -> bool:
+    """Whether what stands there is signed, with the whole body or by itself."""
+    field = f"{one.kind}:{one.name}"
+    return (
+        scheme.covers_body or bool(scheme.fields & {field, f"{field}?"}) or (one.kind == "body" and _is_line(scheme, one.name))
+    )
+
+
 def _is_named(scheme: Scheme, name: str) -> bool:
+    return _is_line(scheme, name) or "signed_headers" in {field.partition(":")[0] for field in scheme.fields}
+
+
+def _is_line(scheme: Scheme, name: str) -> bool:
     lines = [field.partition(":")[2] for field in scheme.fields if field.startswith("lines:")]
-    return any(name in line.split(",") for line in lines) or "signed_headers" in {
-        field.partition(":")[0] for field in scheme.fields
-    }
+    return any(name in line.split(",") for line in lines)
 
 
 def _key(scheme: Scheme) -> str | None:
@@ -99,6 +110,8 @@ def _rest(scheme: Scheme) -> str | None:
         return "signed has {body}, or something of it: else the signature of one delivery would do for any other"
     if any(one.kind not in ("body", "form") for one in scheme.event_places):
         return "idempotency is in the body, as body: or form:, and what a header says is id"
+    if scheme.algorithm != "token" and not all(_is_signed(scheme, one) for one in scheme.event_places):
+        return "idempotency is signed: with one that is not, a delivery that was seen is sent again as another event"
     if scheme.handshake is not None and not (isinstance(scheme.handshake, str) and scheme.handshake):
         return "handshake is a name"
     return None

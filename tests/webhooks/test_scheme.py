@@ -117,6 +117,8 @@ def test_a_key_may_be_text_base64_or_hex() -> None:
         {"tolerance": float("inf")},
         {"max_body": 0},
         {"signature": ("A", "B"), "id": ("C", "D", "E")},
+        {"signed": "{body:token}", "idempotency": "body:event"},  # not signed: whoever saw one sends it as many events
+        {"signed": "{form:token}", "idempotency": "body:token"},
     ],
 )
 def test_what_is_declared_wrong_is_refused_when_built(fields: dict[str, Any]) -> None:
