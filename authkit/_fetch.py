@@ -21,7 +21,7 @@ class Unfetched(Exception):
 
 
 class Answer:
-    """What was answered. `headers`: by their names in lower case; `content`: the body as it was sent."""
+    """What was answered. `headers`: by their names in lower case; `content`: the body of a 200, as it was sent."""
 
     __slots__ = ("status", "headers", "content")
 
@@ -65,15 +65,14 @@ def fetch(
     seconds: float,
     headers: Mapping[str, str] | None = None,
     redirects: int = 0,
-    whole: Callable[[int], bool] = lambda status: status == 200,
     transport: Any = None,
     trust_env: bool = True,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """What `url` answers with GET. It blocks, for at most `seconds` from the first to the last byte.
 
-    `redirects`: how many are followed, all to the same origin. `whole`: of which status the body is wanted. `transport`: of
-    httpx, closed by its owner. `trust_env`: whether a proxy may be taken from the environment; never to a loopback address.
+    `redirects`: how many are followed, all to the same origin. `transport`: of httpx, closed by its owner. `trust_env`:
+    whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
 
     Raises: `Unfetched` for whatever is no answer, or one that is too large, too slow, encoded, or a redirect elsewhere.
     """
@@ -81,16 +80,20 @@ def fetch(
     end = monotonic() + seconds
     asking = {"accept-encoding": "identity", **(headers or {})}
     target = httpx.URL(url)
-    trust = trust_env and target.host not in LOOPBACK
+    proxied = trust_env and target.host not in LOOPBACK
     watch = _Watch(seconds)
     client = httpx.Client(
-        transport=transport, timeout=seconds, follow_redirects=False, trust_env=trust, verify=_verifying(target.scheme)
+        transport=transport,
+        timeout=seconds,
+        follow_redirects=False,
+        trust_env=proxied,
+        verify=_verifying(httpx, target.scheme, trust_env),
     )
     try:
         for _ in range(1 + redirects):
             with client.stream("GET", target, headers=asking, extensions={"trace": watch.saw}) as answer:
                 if answer.next_request is None:
-                    content = _body(answer, max_bytes, end, seconds, monotonic) if whole(answer.status_code) else b""
+                    content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code == 200 else b""
                     return Answer(answer.status_code, dict(answer.headers.items()), content)
                 origin, target = target, answer.next_request.url
             if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
@@ -107,10 +110,10 @@ def fetch(
     raise Unfetched(failure)
 
 
-def _verifying(scheme: str) -> Any:
+def _verifying(httpx: Any, scheme: str, trust_env: bool) -> Any:
     """How certificates are verified. Without TLS there are none, and reading all that are trusted takes 30 ms."""
     if scheme == "https":
-        return True
+        return httpx.create_ssl_context(trust_env=trust_env)
     import ssl
 
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody

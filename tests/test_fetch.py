@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import gzip
 import socket
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from authkit import ConfigurationError
 from authkit._fetch import Unfetched, checked_url, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 class Raw:
@@ -126,3 +134,59 @@ def test_only_https_is_asked_and_http_on_this_machine(url: object) -> None:
 )
 def test_these_are(url: str) -> None:
     assert checked_url("jwks_uri", url) == url
+
+
+class TestCertificates:
+    """A server with TLS on loopback; what vouches for it decides."""
+
+    @pytest.mark.parametrize("days", [30, -1], ids=["self-signed", "expired"])
+    def test_one_that_nobody_vouches_for_is_not_believed(self, days: int, tmp_path: Path) -> None:
+        with tls(tmp_path, days) as (url, _), pytest.raises(Unfetched, match=r"^ConnectError$"):
+            fetch(url, max_bytes=1 << 20, seconds=5)
+
+    def test_one_that_is_trusted_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a company's own authority is, by the variable that is usual for that."""
+        with tls(tmp_path, 30) as (url, certificate):
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            assert fetch(url, max_bytes=1 << 20, seconds=5).content == b"in"
+
+    def test_one_that_is_trusted_and_over_is_not(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with tls(tmp_path, -1) as (url, certificate):
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            with pytest.raises(Unfetched, match=r"^ConnectError$"):
+                fetch(url, max_bytes=1 << 20, seconds=5)
+
+
+@contextlib.contextmanager
+def tls(folder: Path, days: int) -> Iterator[tuple[str, Path]]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    made = made.not_valid_before(now - datetime.timedelta(9)).not_valid_after(now + datetime.timedelta(days))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    certificate = folder / "certificate.pem"
+    certificate.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    private = folder / "key.pem"
+    form = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(certificate, private)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        try:
+            peer, _ = listening.accept()
+            with settings.wrap_socket(peer, server_side=True) as secure:
+                secure.recv(65_536)
+                secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nin")
+        except OSError:
+            pass
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    try:
+        yield f"https://localhost:{listening.getsockname()[1]}/", certificate
+    finally:
+        listening.close()
+        serving.join(5)

@@ -464,3 +464,67 @@ class TestFromOneProcessToTheNext:
 def test_times_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=r" is "):
         JWKS("https://issuer.example/jwks", **settings)
+
+
+class TestRaces:
+    def test_a_caller_that_goes_away_takes_no_fetch_with_it(self, op: Issuer, provider: OIDCProvider) -> None:
+        """The first caller is cancelled in the midst of the fetch that the others wait for."""
+        op.fault(delay=0.2)
+
+        async def several() -> list[str]:
+            first = asyncio.ensure_future(provider.averify(op.token()))
+            await asyncio.sleep(0.05)
+            others = [asyncio.ensure_future(provider.averify(op.token(sub=f"u{number}"))) for number in range(5)]
+            await asyncio.sleep(0)
+            first.cancel()
+            return [(await other).subject for other in others]
+
+        assert asyncio.run(several()) == [f"u{number}" for number in range(5)]
+        assert op.asked() == 1
+
+    def test_threads_and_a_loop_share_one_fetch(self, op: Issuer, provider: OIDCProvider) -> None:
+        op.fault(delay=0.2)
+
+        async def on_a_loop() -> None:
+            await asyncio.gather(*[provider.averify(op.token()) for _ in range(20)])
+
+        with ThreadPoolExecutor(21) as threads:
+            loop = threads.submit(asyncio.run, on_a_loop())
+            assert {outcome(provider, token) for token in [op.token()]} == {"alice"}
+            loop.result(10)
+        assert op.asked() == 1
+
+    def test_one_that_hangs_is_not_waited_for_again_and_lands_late(
+        self, op: Issuer, provider_of: Callable[..., OIDCProvider], clock: Clock
+    ) -> None:
+        provider = provider_of(op, timeout=0.2)
+        op.fault(delay=0.6)
+        assert outcome(provider, op.token()) == "unavailable"
+        op.mend()
+        clock.advance(2)
+        assert outcome(provider, op.token()) == "alice"
+        until(lambda: provider.keys._aloft == 0)
+
+    def test_keys_swapped_under_load_refuse_no_good_token(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
+        """Ten rotations, each published beside the former key, while eight threads verify."""
+        tokens = [op.token(exp=int(clock()) + 10**6)]
+        stop = threading.Event()
+
+        def verifying() -> set[str]:
+            found = set()
+            while not stop.is_set():
+                found.add(outcome(provider, tokens[-1]))
+            return found
+
+        with ThreadPoolExecutor(8) as threads:
+            running = [threads.submit(verifying) for _ in range(8)]
+            for number in range(10):
+                op.rotate(f"k{number}", keep=True)
+                clock.advance(40)
+                tokens.append(op.token(exp=int(clock()) + 10**6))
+                until(lambda: provider.recall(tokens[-1]) is not None)
+            stop.set()
+            found = set().union(*[one.result(10) for one in running])
+        assert found <= {"alice", "unavailable"}  # 503: a fetch that takes more than a second, on a machine that is busy
+        assert "alice" in found
+        assert op.asked() <= 12
