@@ -129,8 +129,8 @@ class Chain(Guard):
                 continue
             known = state.principal
             try:
-                if item.needs_body:
-                    state.body = await request.load_body(item.body_limit)
+                if item.needs_body and not item.loads_body:
+                    await request.load_body(item.body_limit)
                 decision = await item.check(request)
             except BaseException:
                 if state.guard is None:

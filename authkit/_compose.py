@@ -164,6 +164,7 @@ class AnyOf(Guard):
         self.name = "any_of(" + ",".join(item.name for item in guards) + ")"
         self.needs_body = any(item.needs_body for item in guards)
         self.body_limit = max(item.body_limit for item in guards)
+        self.loads_body = all(item.loads_body for item in guards if item.needs_body)
         self.reads_request = any(item.reads_request for item in guards)
         self.needs_handler = any(item.needs_handler for item in guards)
         self.fills = tuple(dict.fromkeys(name for item in guards for name in item.fills))

@@ -34,6 +34,7 @@ class Guard:
     name = "guard"  # in the audit event
     needs_body = False  # the body is read before `check`, at most `body_limit` bytes
     body_limit = MAX_BODY
+    loads_body = False  # `check` has the body read itself, if the request is one whose body it judges
     identifies = False  # may say who is calling
     fills: tuple[str, ...] = ()  # handler parameters that it fills in, by `Allow(values=...)`
     after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes

@@ -303,6 +303,8 @@ class Request:
         if len(body) > limit:
             raise BodyTooLarge
         self._body = body
+        if self.state is not None:
+            self.state.body = body  # for a chain further in, which has a request object of its own
         return body
 
     async def _read_body(self, limit: int) -> bytes:

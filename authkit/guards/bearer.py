@@ -115,6 +115,8 @@ class RequireAuth(Guard):
         self.reads_request = self._elsewhere or self._preflight or whole
         reading = [item for item in self._authenticators if getattr(item, "needs_body", False)]
         self.needs_body = bool(reading)  # a signature covers it
+        # Where that is so only of a request that is signed, an upload under a bearer token is streamed all the same.
+        self.loads_body = all(getattr(item, "loads_body", False) for item in reading)
         self.body_limit = max((item.body_limit for item in reading), default=self.body_limit)
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None

@@ -27,6 +27,7 @@ class RequireSignature(Guard):
     name = "require_signature"
     identifies = True
     needs_body = True
+    loads_body = True  # of a request that claims to be signed
 
     def __init__(
         self,
@@ -69,9 +70,16 @@ class RequireSignature(Guard):
             raise InvalidSignature("target_malformed") from None
 
     def _refused(self, request: Request, code: str, reason: str, *, no_credential: bool = False) -> Deny:
-        asked = self._verifier.asks(bool(request._body))  # no scheme of `WWW-Authenticate` is registered for signed requests
+        asked = self._verifier.asks(_has_body(request))  # no scheme of `WWW-Authenticate` is registered for signed requests
         headers = None if asked is None else {"accept-signature": asked}
         return Deny(401, code, reason=reason, headers=headers, no_credential=no_credential)
+
+
+def _has_body(request: Request) -> bool:
+    """Whether there is a body, also where nobody has read it."""
+    if request._body is not None:
+        return bool(request._body)
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def require_signature(

@@ -16,12 +16,14 @@ from authkit import (
     Response,
     any_of,
     chain,
+    guard,
     require_auth,
     require_roles,
     require_scopes,
     require_signature,
 )
 from authkit.errors import StoreUnavailable
+from authkit.http import Headers
 from authkit.secrets import Secrets, SecretVersions
 from authkit.signatures import HmacRequests, SignatureKey, SignatureVerifier, Signer
 from authkit.signatures.gateway import REQUESTS
@@ -176,9 +178,9 @@ def test_beside_another_guard_a_bad_signature_does_not_fall_through() -> None:
 
 
 def test_an_authorizer_sees_no_body_and_is_refused() -> None:
-    for guard in (guarding(), require_auth(guarding())):
+    for each in (guarding(), require_auth(guarding())):
         with pytest.raises(ConfigurationError, match="body"):
-            guard.authorizer(cached=False)
+            each.authorizer(cached=False)
 
 
 def test_a_path_that_the_host_decoded_is_written_as_it_was_sent() -> None:
@@ -261,3 +263,64 @@ def test_a_verifier_that_raises_what_it_should_not_admits_nobody() -> None:
     with pytest.raises(LookupError):
         guard.decide(signed())
     assert issubclass(InvalidSignature, Exception)
+
+
+class Upload(Request):
+    """A request whose body has not come yet."""
+
+    __slots__ = ("length", "limits")
+    length: int
+    limits: list[int]  # of each time that it was read
+
+    async def _read_body(self, limit: int) -> bytes:
+        self.limits.append(limit)
+        return bytes(self.length)
+
+
+def upload(length: int, headers: dict[str, str]) -> Upload:
+    made = Upload("POST", "/", raw_path="/", headers=Headers({"content-length": str(length), **headers}))
+    made.length, made.limits = length, []
+    return made
+
+
+def test_a_body_is_read_only_for_a_request_that_claims_to_be_signed() -> None:
+    """An upload under a bearer token is streamed, however large, and nobody's is not read at all."""
+    either = require_auth(MINT.tokens, guarding(max_body=1000))
+    bearer, nobody = upload(5000, {"authorization": f"Bearer {MINT.good('bob')}"}), upload(5000, {})
+    assert isinstance(either.decide(bearer), Allow)
+    for each in (either, guarding()):
+        refused = each.decide(nobody)
+        assert isinstance(refused, Deny)
+        assert (refused.status, refused.reason) == (401, "no_credential")
+    assert (bearer.limits, nobody.limits) == ([], [])
+
+
+def test_an_unread_body_is_asked_to_be_covered() -> None:
+    for length, asked in ((5000, True), (0, False)):
+        refused = guarding().decide(upload(length, {}))
+        assert isinstance(refused, Deny)
+        assert refused.headers is not None
+        assert ('"content-digest"' in refused.headers["accept-signature"]) is asked
+
+
+def test_a_signed_body_is_read_up_to_the_limit() -> None:
+    for each in (
+        guarding(max_body=1000),
+        require_auth(guarding(max_body=1000)),
+        any_of(require_auth(MINT.tokens), guarding(max_body=1000)),
+    ):
+        sent = upload(5000, {"signature": "sig1=:AAAA:"})
+        refused = each.decide(sent)
+        assert isinstance(refused, Deny)
+        assert (refused.status, sent.limits) == (413, [1000])
+
+
+def test_a_body_that_was_read_for_its_signature_is_read_once() -> None:
+    @guard(body=True)
+    def inner(request: Request) -> Allow | Deny:
+        return Allow() if request.body == bytes(10) else Deny(403, "forbidden")
+
+    sent = upload(10, SIGNER.sign("POST", "https://api.example.com/", (), bytes(10)))
+    handler = Handler()
+    answer: Response = require_auth(MINT.tokens, guarding())(inner(handler.fn))(sent)
+    assert (answer.status, handler.entered, sent.limits) == (200, 1, [1_048_576])
