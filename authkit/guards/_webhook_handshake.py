@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+from .._lock import ProcessLock
 from .._run import blocking
 from ..decision import Deny
-from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
+from ..errors import ConfigurationError, InvalidSignature
 from ..secrets.secret import Secret
 from ..secrets.versions import Masked, is_blank
 from ..webhooks.handshakes import handshake_of
@@ -36,13 +39,15 @@ class Token(Masked):
 class Answers:
     """The answers to one scheme's handshake. `ask`: the application's part of it; `token`: what the sender must say."""
 
-    __slots__ = ("_handshake", "_verifier", "_ask", "_token")
+    __slots__ = ("_handshake", "_verifier", "_ask", "_token", "_lock", "_capturer")
 
     def __init__(self, handshake: Handshake, verifier: Verifier, ask: Callable[..., Any] | None, token: Secret | None) -> None:
         self._handshake = handshake
         self._verifier = verifier
         self._ask = ask
         self._token = token
+        self._lock = ProcessLock()
+        self._capturer: int | None = None  # the process that asks just now
 
     @property
     def signed(self) -> bool:
@@ -68,15 +73,25 @@ class Answers:
             if not await blocking(self._token.matches, said):
                 return Deny(403, "forbidden", reason="handshake_token")
         if handshake.asks:
-            try:
-                await self._verifier.load()
-            except SecretNotFound:
-                return await self._asking(value, value)
-            return None  # there is a secret: what is not signed with it is refused
+            return await self._capturing(value)
         if not handshake.keyed:
             return self._answer(handshake.reply(value))
         keys = await self._verifier.load()
         return self._answer(handshake.reply(value, keys[0][0]))
+
+    async def _capturing(self, value: str) -> Deny | None:
+        """Offer the application a secret, one at a time: two that come together would both find that there is none."""
+        mine = os.getpid()
+        with self._lock:
+            taken, self._capturer = self._capturer == mine, mine
+        if taken:
+            return Deny(409, "in_progress", reason="handshake_in_progress", headers={"retry-after": "1"})
+        try:
+            if await self._verifier.has_secret():
+                return None  # what is not signed with it is refused
+            return await self._asking(value, value)
+        finally:
+            self._capturer = None
 
     def might_have_signed(self, body: bytes) -> bool:
         return self._handshake.might_have_signed(body)

@@ -7,7 +7,7 @@ import time
 from _operator import _compare_digest as compare_digest  # what `hmac` gives, which is slow to load
 
 from .._run import arun, run
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, SecretNotFound
 from ._literal import LITERAL
 from .versions import Masked, SecretVersions, as_bytes, is_blank, sealed
 
@@ -145,6 +145,16 @@ class Secret(Masked):
     async def reload_after_failure(self, seen: SecretVersions | None = None) -> bool:
         """`recheck` for a guard's own coroutine, whether the host is sync or async."""
         return await self._slot.keeper.recheck(self._slot, seen)
+
+    def look_again(self) -> None:
+        """Have the sources asked at the next use although they did not have it a moment ago: somebody may have put it there.
+
+        Whoever calls this bounds how often. A source that fails rests as before.
+        """
+        slot = self._slot
+        if slot.failure is not None and slot.failure[0] is SecretNotFound:
+            slot.round += 1  # a fetch under way may have begun before that
+            slot.failures = 0
 
     def _counted(self, version: str | None) -> bool:
         if version is not None:

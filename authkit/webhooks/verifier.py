@@ -6,7 +6,7 @@ import time
 from hmac import compare_digest
 
 from .._run import arun, run
-from ..errors import ConfigurationError, InvalidSignature
+from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
 from ..secrets.versions import Masked
 from .builtin import resolved
 from .delivery import NO_BYTES
@@ -94,6 +94,16 @@ class Verifier(Masked):
         Raises: `SecretNotFound`, `SecretUnavailable`, `ConfigurationError`.
         """
         return self._keys(await self._load())
+
+    async def has_secret(self) -> bool:
+        """Whether there is a secret now: that there was none a moment ago says nothing. Raises: as `load` does otherwise."""
+        for secret in self._sealed.secrets:
+            secret.look_again()
+        try:
+            await self._load()
+        except SecretNotFound:
+            return False
+        return True
 
     def _versions(self) -> tuple[SecretVersions, ...]:
         secrets = self._sealed.secrets

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import string
+import threading
 
 import pytest
 from hypothesis import given
@@ -273,6 +274,51 @@ def test_a_secret_that_is_handed_over_is_taken_once(name):
     assert handler.entered == 0
     signed = Request.build("POST", "/hook", sign(HANDING[name], HANDED, b"{}"), b"{}")
     assert hook(signed).body == b"handled"
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_a_secret_that_came_a_moment_ago_is_not_replaced(name):
+    """That there was none is remembered for some seconds: long enough for somebody else to hand over another."""
+    request, _ = CAPTURED[name]
+    vault, others = Vault(), []
+    here = Handler().sync(verify_webhook(HANDING[name], secret=Secrets(vault)["HOOK"], handshake=lambda value: False))
+    there = verify_webhook(HANDING[name], secret=Secrets(vault)["HOOK"], handshake=lambda value: not others.append(value))
+    assert here(request).status == 403
+    assert Handler().sync(there)(request).status == 200
+    assert others == [HANDED]
+    vault.value = HANDED  # captured, by whichever process, and nobody has told the others
+    others.clear()
+    assert here(request).status == 401
+    assert Handler().sync(there)(request).status == 401
+    assert others == []
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_of_secrets_that_come_together_one_is_offered(name):
+    request, _ = CAPTURED[name]
+    vault, asked = Vault(), []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def capture(value):
+        asked.append(value)
+        inside.set()
+        assert go_on.wait(10)
+        vault.value = value
+        return True
+
+    hook = Handler().sync(verify_webhook(HANDING[name], secret=Secrets(vault)["HOOK"], handshake=capture))
+    first = []
+    thread = threading.Thread(target=lambda: first.append(hook(request).status))
+    thread.start()
+    assert inside.wait(10)
+    second = hook(request)
+    go_on.set()
+    thread.join(10)
+    assert (second.status, second.headers["retry-after"]) == (409, "1")
+    assert "x-hook-secret" not in second.headers
+    assert first == [200]
+    assert hook(request).status == 401
+    assert asked == [HANDED]
 
 
 @pytest.mark.parametrize("name", CAPTURED)
