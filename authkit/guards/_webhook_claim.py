@@ -72,10 +72,10 @@ class Taken(Renewed):
     def __init__(self, claim: Claim, keep: float, state: State) -> None:
         self._claim = claim
         self._keep = keep
-        self._state = state
+        self._state: State | None = state
         self._answered = False  # the handler has, with a status below 400
         self._over = False  # nobody wants it any more
-        self._around = sys.exc_info()[1]  # what is being handled anyhow: a call from an `except` is no failure of ours
+        self._around: BaseException | None = sys.exc_info()[1]  # what is being handled anyhow: a call from an `except` is no failure of ours
 
     def begin(self) -> Standing:
         """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""
@@ -89,6 +89,7 @@ class Taken(Renewed):
     def forget(self) -> None:
         """It was not made: another's is there."""
         self._over = True
+        self._state = self._around = None
 
     def hold(self) -> None:
         """It is ours, until the handler is done."""
@@ -106,11 +107,13 @@ class Taken(Renewed):
             self()
 
     def _succeeded(self) -> bool:
-        """Whether the event is handled, as far as can be told when its response ends."""
-        if not self._answered or self._state.outcome != "allow":
+        """Whether the event is handled, as far as can be told when its response ends. Asked once."""
+        state, around = self._state, self._around
+        self._state = self._around = None  # they lead back here: no cycle for the collector
+        if not self._answered or state is None or state.outcome != "allow":
             return False
         passing = sys.exc_info()[1]
-        return passing is None or passing is self._around or isinstance(passing, _ENDS)
+        return passing is None or passing is around or isinstance(passing, _ENDS)
 
 
 class Kept(Taken):

@@ -102,7 +102,8 @@ class VerifyWebhook(Guard):
         return Allow(values={"webhook": event})
 
     def _answered(self, request: Request, response: Response | None) -> None:
-        kept: Taken | None = (request.state.kept or {}).get(id(self))
+        state = request.state
+        kept: Taken | None = None if state.kept is None else state.kept.pop(id(self), None)  # no cycle for the collector
         if kept is not None:
             kept.answered(response)
 
