@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -163,7 +163,7 @@ class TestAnUnknownKey:
         ],
     )
     def test_that_nobody_could_have_is_fetched_for_never(
-        self, op: Issuer, provider: OIDCProvider, clock: Clock, header: dict[str, object]
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, header: dict[str, Any]
     ) -> None:
         provider.verify(op.token())
         clock.advance(40)
@@ -172,7 +172,7 @@ class TestAnUnknownKey:
 
     @pytest.mark.parametrize("changes", [{"iss": "https://other.example"}, {"iss": ...}])
     def test_of_another_issuer_is_fetched_for_never(
-        self, op: Issuer, provider: OIDCProvider, clock: Clock, changes: dict[str, object]
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, changes: dict[str, Any]
     ) -> None:
         provider.verify(op.token())
         clock.advance(40)
@@ -209,7 +209,7 @@ class TestWithoutKeys:
     )
     @pytest.mark.parametrize("path", ["/jwks", DISCOVERY])
     def test_nobody_is_refused_or_admitted_and_it_recovers(
-        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, object], path: str
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, Any], path: str
     ) -> None:
         """503, and no storm: within ten seconds of its recovery it is asked again."""
         op.fault(path, **fault)
@@ -224,7 +224,7 @@ class TestWithoutKeys:
 
     @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"body": b'{"keys": []}'}, {"body": b"<html>"}])
     def test_a_bad_answer_replaces_no_good_keys(
-        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, object]
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, Any]
     ) -> None:
         provider.verify(op.token())
         op.fault(**fault)
@@ -272,7 +272,7 @@ class TestWithoutKeys:
 class TestAnIssuerThatIsDown:
     @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": True}])
     def test_is_stood_in_for_within_the_bound_and_not_after_it(
-        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, object]
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, Any]
     ) -> None:
         began = clock()
         provider.verify(op.token())
@@ -294,7 +294,7 @@ class TestAnIssuerThatIsDown:
             clock.advance(700)
             before = op.asked()
             provider.verify(op.token())
-            until(lambda before=before: op.asked() > before and provider.keys._background is None)
+            until(lambda then=before: op.asked() > then and provider.keys._background is None)  # type: ignore[misc]
         op.mend()
         clock.advance(700)
         provider.verify(op.token())
@@ -461,7 +461,7 @@ class TestFromOneProcessToTheNext:
         {"timeout": None},
     ],
 )
-def test_times_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
+def test_times_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r" is "):
         JWKS("https://issuer.example/jwks", **settings)
 

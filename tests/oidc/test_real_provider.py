@@ -41,6 +41,10 @@ def bearer(token: str) -> Request:
     return Request.build("GET", "/", {"authorization": f"Bearer {token}"})
 
 
+def plain(request: Request) -> Response:
+    return Response(200)
+
+
 @CLIENTS
 def test_a_plain_function_is_entered_with_its_tokens(op: OidcProviderServer, provider: OIDCProvider, client: str) -> None:
     @require_auth(provider)
@@ -63,7 +67,7 @@ def test_a_coroutine_is_entered_with_its_tokens(op: OidcProviderServer, provider
         assert request.principal is not None
         return Response(200, {}, request.principal.subject.encode())
 
-    assert asyncio.run(handler(bearer(op.access_token(client)))).body == client.encode()  # type: ignore[arg-type]
+    assert asyncio.run(handler(bearer(op.access_token(client)))).body == client.encode()
 
 
 @CLIENTS
@@ -78,7 +82,7 @@ def test_a_lambda_handler_is_entered_with_its_tokens(op: OidcProviderServer, pro
 
 
 def test_its_opaque_tokens_are_refused_and_nobody_is_asked(op: OidcProviderServer, provider: OIDCProvider) -> None:
-    handler = require_auth(provider)(lambda request: Response(200))
+    handler = require_auth(provider)(plain)
     asked = op.counts().get("GET /jwks", 0)
     assert handler(bearer(op.access_token("m2m-opaque"))).status == 401
     assert op.counts().get("GET /jwks", 0) == asked
@@ -109,5 +113,5 @@ def test_while_it_is_down_what_is_known_stands_and_what_is_not_is_503(op: OidcPr
     assert provider.verify(known) != provider.verify(other)
     with pytest.raises(Unavailable):
         OIDCProvider(op.issuer, audience=op.audience).verify(known)
-    handler = require_auth(OIDCProvider(op.issuer, audience=op.audience))(lambda request: Response(200))
+    handler = require_auth(OIDCProvider(op.issuer, audience=op.audience))(plain)
     assert handler(bearer(known)).status == 503

@@ -103,9 +103,9 @@ def oidc_provider(*options: str) -> Iterator[OidcProviderServer]:
     process = subprocess.Popen(
         ["node", str(fetched()), *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
         line = process.stdout.readline()
         assert line, "oidc-provider ended at once"
         yield OidcProviderServer(json.loads(line))
