@@ -119,7 +119,7 @@ class Fetched:
                     names.popitem(last=False)
 
 
-def get(url: str) -> bytes | None:
+def get(url: str, seconds: float = TOTAL) -> bytes | None:
     """What a URL gives, without following a redirect; None where it says that there is nothing.
 
     Raises: `Unavailable` for anything but an answer of a sensible size in time.
@@ -127,11 +127,11 @@ def get(url: str) -> bytes | None:
     from .._fetch import Unfetched, fetch
 
     try:
-        answer = fetch(url, max_bytes=MAX_BYTES, seconds=TOTAL, trust_env=False)
+        answer = fetch(url, max_bytes=MAX_BYTES, seconds=seconds)
     except Unfetched as error:
         raise Unavailable(f"the key of a webhook cannot be had: {error}") from None
     if answer.status in (403, 404, 410):  # S3 says 403 for what is not there
         return None
     if answer.status != 200:
-        raise Unavailable(f"the key of a webhook cannot be had: it answered {answer.status}")
+        raise Unavailable(f"the key of a webhook cannot be had: status {answer.status}")
     return answer.content

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -411,7 +412,13 @@ class _Answers(BaseHTTPRequestHandler):
         if status == "302":
             self.send_header("Location", "/200-5")
         self.end_headers()
-        self.wfile.write(b"x" * int(length or 0))
+        for _ in range(100 if length == "drip" else 0):
+            try:
+                self.wfile.write(b"x")
+            except OSError:
+                return
+            time.sleep(0.1)
+        self.wfile.write(b"x" * int(length if length.isdigit() else 0))
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -438,6 +445,13 @@ def test_a_redirect_is_not_followed_and_too_much_is_not_read(server: HTTPServer)
         with pytest.raises(Unavailable):
             get(f"{base}/{odd}")
     assert server.asked.count("/200-5") == 1  # type: ignore[attr-defined]
+
+
+def test_a_server_that_gives_a_byte_at_a_time_is_given_up(server: HTTPServer) -> None:
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        get(f"http://127.0.0.1:{server.server_port}/200-drip", seconds=0.3)
+    assert time.monotonic() - begun < 5
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
