@@ -94,6 +94,8 @@ def fetch(
             with client.stream("GET", target, headers=asking, extensions={"trace": watch.saw}) as answer:
                 if answer.next_request is None:
                     content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code == 200 else b""
+                    if watch.barked:  # a connection that is shut looks like the end of an answer that names no length
+                        raise Unfetched(f"it took more than {seconds:g} seconds")
                     return Answer(answer.status_code, dict(answer.headers.items()), content)
                 origin, target = target, answer.next_request.url
             if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
