@@ -283,7 +283,7 @@ async def test_fetching_does_not_block_the_loop() -> None:
     assert len(threads) == 1
 
 
-async def test_a_hundred_deliveries_at_once_fetch_the_certificate_once() -> None:
+async def test_many_deliveries_at_once_fetch_the_certificate_once() -> None:
     gate, asked = threading.Event(), []
 
     def fetch(url: str) -> bytes:
@@ -292,12 +292,12 @@ async def test_a_hundred_deliveries_at_once_fetch_the_certificate_once() -> None
         return certificate()
 
     verifier = Verifier("aws-sns", fetch=fetch, clock=Clock(NOW), topic_arn=TOPIC)
-    bodies = [sns(MessageId=f"m-{number}").body for number in range(100)]
+    bodies = [sns(MessageId=f"m-{number}").body for number in range(20)]
     waiting = [asyncio.create_task(verifier.averify({}, body)) for body in bodies]
     for _ in range(20):
         await asyncio.sleep(0.001)
     gate.set()
-    assert {(await one).id for one in waiting} == {f"m-{number}" for number in range(100)}
+    assert {(await one).id for one in waiting} == {f"m-{number}" for number in range(20)}
     assert asked == [CERT]
 
 
