@@ -15,6 +15,7 @@ from .._run import SingleFlight, run
 from ..errors import ConfigurationError, Unavailable
 from ..secrets.slot import NEVER_YET, elapsed
 from . import _saved
+from ._attempts import RETRY, Attempts
 from ._held import Held, kept_for, seconds_of
 from .discovery import REDIRECTS, Discovery
 from .keyset import KeySet
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from ..secrets.slot import Moment
 
 MAX_BYTES = 1_048_576  # of a set
-RETRY = 10.0  # seconds between two attempts at an issuer that is down, at first; they double up to
-RETRY_AT_MOST = 60.0
-RETRY_COLD = 1.0  # the same where no key is known, so that every caller is refused meanwhile; up to RETRY
 OVERDUE = 30.0  # seconds after which a fetch in the background is given up: it hangs, or the machine was frozen in its midst
 ALOFT = 8  # fetches that may be under way at once, those that hang included
 FOLLOW = 1.0  # seconds that others wait for the fetch that a token of an unknown key has caused
@@ -45,6 +43,8 @@ class JWKS:
     refused from the next fetch on. A `Cache-Control` changes `ttl` to a tenth or to six times of itself at most. A token that
     names an unknown key has the set fetched again, at most once in `cooldown` seconds, whatever comes of it. One fetch at a
     time, for all threads and tasks. `name` stands in messages. `timeout`: seconds for one fetch, to its last byte.
+    `background=False`: whoever finds them due waits for the fetch, for a process whose threads stand still between requests; by
+    default so on AWS Lambda.
 
     Raises: `ConfigurationError`.
     """
@@ -58,6 +58,7 @@ class JWKS:
         stale: float = 86_400.0,
         cooldown: float = 30.0,
         timeout: float = 5.0,
+        background: bool | None = None,
         transport: Any = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -72,6 +73,7 @@ class JWKS:
         self._timeout = seconds_of("timeout", timeout, 0.05, 30)
         if self._stale < self._ttl:
             raise ConfigurationError("stale is at least ttl: keys are kept until then")
+        self._in_front = not background if background is not None else "AWS_LAMBDA_RUNTIME_API" in os.environ
         self._transport = transport
         self._clock = clock
         self._monotonic = monotonic
@@ -88,9 +90,7 @@ class JWKS:
         self._background: tuple[int, Moment] | None = None  # the round that a thread is at, and since when
         self._looked: Moment = NEVER_YET
         self._looking = -1  # the round that a token of an unknown key has caused
-        self._failures = 0  # in a row
-        self._failed: Moment = NEVER_YET
-        self._pause = 0.0  # seconds after `_failed` before the issuer is asked again
+        self._attempts = Attempts(self._chance)
         _all.add(self)
 
     # Reading
@@ -110,7 +110,9 @@ class JWKS:
             if not held.is_due(now):
                 held.arm(now, min(left, held.soft - held.age(now)))
                 return held.keys
-            rest = self._rest(now)
+            rest = self._attempts.rest(now)
+            if rest <= 0 and self._in_front:
+                return None
             held.arm(now, min(left, rest if rest > 0 else OVERDUE))
             begin = rest <= 0 and self._aloft < ALOFT
             if begin and self._background is not None:
@@ -132,7 +134,12 @@ class JWKS:
             refusal, round = self._refusal(self._now()), self._round
         if refusal is not None:
             raise refusal
-        return await self._flown(round, False, None)
+        try:
+            return await self._flown(round, False, None)
+        except Unavailable:
+            if not self._in_front or (keys := self.at_hand()) is None:
+                raise
+        return keys
 
     async def look(self, seen: KeySet) -> KeySet | None:
         """Others than `seen`, in which the key of a token was not found; None if there are none.
@@ -149,7 +156,7 @@ class JWKS:
                 if refusal is not None:
                     raise refusal
                 if elapsed(self._looked, now) < self._cooldown or (held is not None and held.age(now) < JUST_NOW):
-                    if self._failures:
+                    if self._attempts.failures:
                         raise self._unavailable(self._cooldown - elapsed(self._looked, now))
                     return None
                 self._looked, self._looking = now, self._round  # before the fetch: one that fails counts as well
@@ -238,7 +245,7 @@ class JWKS:
             if found is None:
                 self._outage.began(Unfetched(failure))
         if keys is None:
-            raise self._unavailable(self._pause, failure)
+            raise self._unavailable(self._attempts.rest(now), failure)
         self._outage.ended()
         return keys
 
@@ -267,24 +274,19 @@ class JWKS:
         if held is not None and keys.same_as(held.keys):
             keys = held.keys  # the same object: what was verified with it is still so
         self._held = Held(keys, at, soft * self._jitter(), order)
-        self._failures = 0
+        self._attempts.failures = 0
         return keys
 
     def _note_failure(self, now: Moment) -> None:
-        usable = self._held is not None and self._held.age(now) < self._stale
-        first, most = (min(RETRY, self._ttl), RETRY_AT_MOST) if usable else (RETRY_COLD, RETRY)
-        self._pause = min(most, first * 2.0 ** min(self._failures, 16)) * (0.75 + 0.5 * self._chance())
-        self._failures += 1
-        self._failed = now
+        self._attempts.failed(now, self._usable(now), self._ttl)
         if self._held is not None:
             self._held.disarm()
 
-    def _rest(self, now: Moment) -> float:
-        """Seconds until the issuer is asked again, because it has failed."""
-        return self._pause - elapsed(self._failed, now) if self._failures else 0.0
+    def _usable(self, now: Moment) -> bool:
+        return self._held is not None and self._held.age(now) < self._stale
 
     def _refusal(self, now: Moment) -> Unavailable | None:
-        rest = self._rest(now)
+        rest = self._attempts.rest(now)
         return self._unavailable(rest) if rest > 0 else None
 
     def _unavailable(self, seconds: float, failure: str = "it did not answer when it was last asked") -> Unavailable:

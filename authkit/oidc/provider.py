@@ -51,8 +51,8 @@ class OIDCProvider:
     ID tokens are then told by their claims and audience: give the API an audience of its own. `profile` says more. No URL, key
     or rule is ever taken from a token.
 
-    Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `ttl`, `stale`, `cooldown`, `timeout`: of `JWKS`.
-    `cache_size`: how many verified tokens are remembered. `provider_name`: the name by which a client may choose it.
+    Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `ttl`, `stale`, `cooldown`, `timeout`, `background`: of
+    `JWKS`. `cache_size`: how many verified tokens are remembered. `provider_name`: the name by which a client may choose it.
 
     A token that is bound to a key (`cnf`) is refused as a bearer token. Not checked: whether a token was revoked, and what an
     ID token is checked for at a login. Raises: `ConfigurationError`.
@@ -74,6 +74,7 @@ class OIDCProvider:
         stale: float = 86_400,
         cooldown: float = 30,
         timeout: float = 5,
+        background: bool | None = None,
         cache_size: int = 1024,
         provider_name: str | None = None,
         transport: Any = None,
@@ -111,6 +112,7 @@ class OIDCProvider:
             stale=stale,
             cooldown=cooldown,
             timeout=timeout,
+            background=background,
             transport=transport,
             clock=clock,
             monotonic=monotonic,

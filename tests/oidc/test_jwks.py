@@ -298,7 +298,7 @@ class TestAnIssuerThatIsDown:
         op.mend()
         clock.advance(700)
         provider.verify(op.token())
-        until(lambda: provider.keys._failures == 0)
+        until(lambda: provider.keys._attempts.failures == 0)
         until(lambda: len(caplog.messages) == 2)
         assert caplog.messages[0] == (
             f"the keys of {op.url}: the issuer failed (its keys: it answered 503); "
@@ -464,6 +464,40 @@ class TestFromOneProcessToTheNext:
 def test_times_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r" is "):
         JWKS("https://issuer.example/jwks", **settings)
+
+
+class TestWhereThreadsStandStill:
+    """Between two requests, as on AWS Lambda: nothing that runs in the background comes to an end."""
+
+    @pytest.fixture
+    def provider(self, op: Issuer, provider_of: Callable[..., OIDCProvider]) -> OIDCProvider:
+        return provider_of(op, background=False, timeout=0.5)
+
+    def test_who_finds_the_keys_due_waits_for_them(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
+        old = op.token(exp=int(clock()) + 10**6)
+        provider.verify(old)
+        op.rotate()
+        clock.advance(601)
+        assert refused(provider, old) == "token_key"
+        assert op.asked() == 2
+
+    @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": True}, {"delay": 2}])
+    def test_one_in_a_while_waits_while_the_issuer_is_down_and_all_are_served(
+        self, op: Issuer, provider: OIDCProvider, clock: Clock, fault: dict[str, Any]
+    ) -> None:
+        provider.verify(op.token())
+        op.fault(**fault)
+        clock.advance(601)
+        assert {outcome(provider, op.token(sub="bob")) for _ in range(20)} == {"bob"}
+        assert op.asked() == 2
+        clock.advance(DAY)
+        assert {outcome(provider, op.token()) for _ in range(20)} == {"unavailable"}
+
+    def test_it_is_the_default_on_lambda(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert not JWKS("https://issuer.example/jwks")._in_front
+        monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+        assert JWKS("https://issuer.example/jwks")._in_front
+        assert not JWKS("https://issuer.example/jwks", background=True)._in_front
 
 
 class TestRaces:
