@@ -6,7 +6,7 @@ import time
 
 from .._run import arun, run
 from ..errors import ConfigurationError, InvalidSignature
-from ..secrets.versions import Masked
+from ..secrets.versions import Masked, as_bytes
 from ..webhooks import Scheme, Verifier
 from ..webhooks import asign as asign_by_scheme
 from ..webhooks import sign as sign_by_scheme
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..http import Headers
+    from ..secrets.versions import SecretVersions
     from ..stores import Store
     from .message import AnyHeaders
 
 KEY_ID = "x-key-id"
+SHORTEST = 32  # bytes of a secret: as long as SHA-256 (RFC 2104 section 3), for longer hashes too
 REQUESTS = Scheme(
     "hmac-requests",
     signature="x-signature",
@@ -42,12 +44,14 @@ class HmacRequests(Masked):
     with algorithm "hmac" that signs the method, the path or URL, the body and the time; by default HMAC-SHA256 in hex, in
     `X-Signature`, of key id, method, path with query, `X-Timestamp`, `X-Nonce` and the body's SHA-256 in hex, a line each.
     `key_id`: the header that names the client. `tolerance`: seconds, both ways; None: the scheme's own. `replay`: a store in
-    which the signed id is noted, so that each request is let in once.
+    which the signed id is noted, so that each request is let in once. `insecure_short_secrets`: a secret may be shorter than
+    32 bytes, for a gateway that gives such ones: whoever sees one request may then guess it at leisure.
 
-    Raises: `ConfigurationError` for a scheme that leaves out one of these, no secrets, or one that the scheme cannot use.
+    Raises: `ConfigurationError` for a scheme that leaves out one of these, no secrets, or one that the scheme cannot use; of a
+    `Secret`, when it is first read.
     """
 
-    __slots__ = ("scheme", "_verifiers", "_holders", "_key_id", "_replay", "_clock")
+    __slots__ = ("scheme", "_verifiers", "_holders", "_key_id", "_replay", "_clock", "_shortest", "_fit")
     scheme: Scheme
 
     def __init__(
@@ -58,6 +62,7 @@ class HmacRequests(Masked):
         key_id: str = KEY_ID,
         tolerance: float | None = None,
         replay: Store | None = None,
+        insecure_short_secrets: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         holders, wrong = _holders(secrets)
@@ -70,7 +75,13 @@ class HmacRequests(Masked):
         if replay is not None and not scheme.signed_id:
             raise ConfigurationError("hmac requests: replay wants a scheme that signs an id")
         self.scheme = scheme
+        self._shortest = 1 if insecure_short_secrets is True else SHORTEST
+        self._fit: dict[str, SecretVersions] = {}  # by key id, what was found long enough
         self._holders = holders
+        for keyid, holder in holders.items():
+            known = holder.secret.fresh()
+            if known is not None:
+                self._check_length(keyid, known)
         self._verifiers = {
             keyid: Verifier(scheme, holder.secret, tolerance=tolerance, clock=clock) for keyid, holder in holders.items()
         }
@@ -115,7 +126,9 @@ class HmacRequests(Masked):
             raise InvalidSignature("unknown_key")
         if self.scheme.needs == "url" and message.target.authority is None:
             raise InvalidSignature("authority_not_configured")
+        await self._load(keyid)
         event = await verifier.verifying(message.headers, body, now, message.target.url(), message.method)
+        await self._load(keyid)  # it may have been read again meanwhile
         if self._replay is not None:
             await note(self._replay, f"{len(keyid)}:{keyid}{event.id}", verifier.keep)
         one = _Sent(keyid, event.timestamp, event.id)
@@ -123,7 +136,8 @@ class HmacRequests(Masked):
 
     async def warm(self) -> None:
         """Fetch the secrets before the first request."""
-        for verifier in self._verifiers.values():
+        for keyid, verifier in self._verifiers.items():
+            await self._load(keyid)
             await verifier.load()
 
     @property
@@ -138,6 +152,20 @@ class HmacRequests(Masked):
     def asks(self, has_body: bool) -> str | None:
         """There is no standard way to ask for these."""
         return None
+
+    async def _load(self, keyid: str) -> None:
+        self._check_length(keyid, await self._holders[keyid].secret.load())
+
+    def _check_length(self, keyid: str, versions: SecretVersions) -> None:
+        if self._fit.get(keyid) is versions:  # a secret gives the same object until something changes
+            return
+        short = _shorter(versions, self._shortest)
+        if short is not None:
+            raise ConfigurationError(
+                f"hmac requests: the secret of key {keyid!r} ({short}) is shorter than {self._shortest} bytes; "
+                "insecure_short_secrets=True takes it all the same"
+            )
+        self._fit[keyid] = versions
 
     def _holder(self, keyid: str) -> SharedSecret:
         if keyid not in self._holders:
@@ -165,6 +193,11 @@ def _check(scheme: Scheme) -> None:
         raise ConfigurationError(
             f"hmac requests: scheme {scheme.name} has to sign the method, the path or the URL, the body and the time"
         )
+
+
+def _shorter(versions: SecretVersions, shortest: int) -> str | None:
+    """Which version of a secret is too short. It raises nothing: its frame holds values."""
+    return next((name for name, value in versions.named() if len(as_bytes(value) or b"") < shortest), None)
 
 
 def _holders(secrets: Any) -> tuple[dict[str, SharedSecret], str | None]:

@@ -54,7 +54,7 @@ class SharedSecret(Holder):
     """
 
     __slots__ = ("secret",)
-    secret: Secret | None
+    secret: Secret
 
     def __init__(
         self,
@@ -65,10 +65,11 @@ class SharedSecret(Holder):
         roles: Iterable[str] = (),
         claims: Mapping[str, Any] | None = None,
     ) -> None:
-        self.secret = _secret(secret)
+        held = _secret(secret)
         del secret  # what is raised below may be shown with its locals
-        if self.secret is None:
+        if held is None:
             raise ConfigurationError(MISSING)
+        self.secret = held
         self._belongs(subject, scopes, roles, claims)
 
 

@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authkit._run import run
 from authkit.errors import ConfigurationError, InvalidSignature
-from authkit.secrets import Secret, SecretVersions
+from authkit.secrets import Secret, Secrets, SecretVersions
 from authkit.signatures import HmacRequests, SharedSecret
 from authkit.stores import MemoryStore
+from authkit.testing import Clock
 from authkit.webhooks import Scheme
+from tests.vault import Vault
 
-A, B = "client a: 0f1e2d3c4b5a6978", "client b: 8796a5b4c3d2e1f0"
+A, B = "client a: 0f1e2d3c4b5a69788796a5b4", "client b: 8796a5b4c3d2e1f00f1e2d3c"
 NOW = 1_800_000_000.0
 URL = "https://api.example.com/orders/7?a=1&b=%20"
 BODY = b'{"n": 1}'
@@ -149,3 +152,37 @@ def test_async_twins_do_the_same() -> None:
 def test_nothing_shows_a_secret() -> None:
     for thing in (requests(), SharedSecret(A)):
         assert A not in repr(thing) + str(thing)
+
+
+def test_a_secret_has_at_least_32_bytes() -> None:
+    """RFC 2104 section 3. Who sees one request tries shorter ones through; no server has to be asked."""
+    short = "s" * 31
+    with pytest.raises(ConfigurationError, match=r"'a' \(current\) is shorter than 32 bytes") as raised:
+        requests({"a": short})
+    assert short not in str(raised.value)
+    requests({"a": "s" * 32})
+    with pytest.raises(ConfigurationError, match=r"\(pending\) is shorter"):
+        requests({"a": Secret.of(SecretVersions(A, pending=short))})
+    lax = requests({"a": short}, insecure_short_secrets=True)
+    assert lax.verify("POST", URL, lax.sign("a", "POST", URL, BODY), BODY).keyid == "a"
+
+
+def test_a_short_secret_of_a_source_is_refused_when_it_is_read() -> None:
+    vault = Vault(SecretVersions("s" * 31))
+    by = requests({"a": Secrets(vault)["KEY"]})
+    with pytest.raises(ConfigurationError, match=r"\(current\) is shorter"):
+        by.verify("POST", URL, requests().sign("a", "POST", URL, BODY), BODY)
+    with pytest.raises(ConfigurationError, match=r"\(current\) is shorter"):
+        run(by.warm())
+
+
+def test_a_short_secret_that_is_read_meanwhile_lets_nobody_in() -> None:
+    clock = Clock(NOW)
+    vault = Vault(SecretVersions(A))
+    by = requests({"a": Secrets(vault, ttl=3000, clock=clock)["KEY"]})
+    assert by.verify("POST", URL, requests().sign("a", "POST", URL, BODY), BODY).version == "current"
+    vault.versions = SecretVersions("short")
+    clock.advance(60)
+    made = requests({"a": "short"}, insecure_short_secrets=True).sign("a", "POST", URL, BODY)
+    with pytest.raises(ConfigurationError, match="is shorter"):
+        by.verify("POST", URL, made, BODY)

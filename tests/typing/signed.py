@@ -25,7 +25,7 @@ tokens = Tokens("a key of at least thirty-two bytes", issuer="https://i.example"
 keys = {"a": SignatureKey("a key of at least thirty-two bytes", "hmac-sha256", subject="alice", scopes=["a"])}
 signed = require_signature(keys, authority="api.example", replay=MemoryStore())
 whole = require_signature(SignatureVerifier(keys), url=lambda request: f"https://api.example{request.raw_path}")
-hmac = require_signature(HmacRequests({"a": SharedSecret("a secret")}))
+hmac = require_signature(HmacRequests({"a": SharedSecret("a secret of which nobody sees a sign")}))
 both = chain(require_auth(tokens, signed))
 
 
