@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from authkit import webhooks
 from authkit.errors import ConfigurationError, InvalidSignature, Unavailable
 from authkit.http import Headers
+from authkit.secrets import Secret, SecretVersions
 from authkit.testing import Clock, WebhookSender
 from authkit.webhooks import SignedDelivery, Verifier, WebhookEvent
 from authkit.webhooks.handshakes import handshakes
@@ -228,6 +229,18 @@ def test_another_method_is_refused(name: str) -> None:
 def test_no_secret_is_a_mistake_and_never_means_unverified(name: str, secret: Any) -> None:
     with pytest.raises(ConfigurationError, match="secret is missing"):
         Verifier(name, secret, **sender(name).options)
+
+
+@pytest.mark.parametrize("name", [name for name, scheme in webhooks.schemes().items() if not scheme.keyless])
+def test_current_and_previous_are_accepted_and_it_is_told_which(name: str) -> None:
+    new, old = sender(name), WebhookSender(name, clock=Clock(NOW))
+    assert new.known is not None
+    secret = Secret.of(SecretVersions(new.known, previous=old.known))
+    both = Verifier(name, secret, clock=Clock(NOW))
+    for one, version in ((new, "current"), (old, "previous")):
+        sent = one.deliver()
+        assert both.verify(sent.headers, sent.body, url=sent.url).version == version
+    assert (secret.usage()["current"].count, secret.usage()["previous"].count) == (1, 1)
 
 
 @pytest.mark.parametrize("name", [name for name, scheme in webhooks.schemes().items() if scheme.keyless])

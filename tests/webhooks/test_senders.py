@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import webhooks
+from authkit import Request, Response, verify_webhook, webhooks
 from authkit.errors import ConfigurationError, InvalidSignature, Unavailable
 from authkit.testing import Clock, WebhookSender
 from authkit.tokens import Key, base64url
@@ -382,3 +382,24 @@ def test_no_jws_is_accepted_whatever_it_says_and_nothing_else_is_raised(
     token = b".".join(base64url.encode(part) for part in parts).decode()
     with pytest.raises((InvalidSignature, Unavailable)):
         _JWS_VERIFIERS[name].verify({webhooks.schemes()[name].signature[0]: token}, b"")
+
+
+def test_a_guard_writes_no_token_of_a_url_anywhere(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whether it admits or refuses: the audit event has no query, and no exception carries the URL."""
+    secret = "canary-7f3a9c51e0"
+    caplog.set_level(logging.DEBUG)
+
+    @verify_webhook("gumroad", secret=secret)
+    def hook(request: Request, webhook: webhooks.WebhookEvent) -> Response:
+        return Response(200, body=webhook.id or "")
+
+    body = b"sale_id=s-1&email=a%40example.com"
+    verdicts = []
+    for url in (f"/hook?token={secret}", f"/hook?token={secret}x", f"/hook?token={secret}&token={secret}", "/hook?token=%ff"):
+        verdicts.append(hook(Request.build("POST", url, {}, body)).status)  # type: ignore[call-arg]  # the guard fills it
+    assert verdicts == [200, 401, 401, 401]
+    assert len(caplog.records) >= 4
+    printed = capfd.readouterr()
+    for text in (caplog.text, printed.out, printed.err, *(repr(record.__dict__) for record in caplog.records)):
+        assert "canary" not in text
+        assert "example.com" not in text
