@@ -173,8 +173,10 @@ class SignatureVerifier(Masked):
         store = self._replay
         if store is None:
             return
-        # As long as `created` may still be accepted, and a second for the fraction that it does not have.
-        await note(store, f"{len(one.keyid)}:{one.keyid}{one.nonce}", max(1.0, one.created + self.tolerance - now) + 1)
+        # As long as `created` may still be accepted, and a second for the fraction that it does not have; and as long again,
+        # because another machine's clock may be behind ours, or the store's ahead.
+        seconds = max(0.0, one.created + self.tolerance - now) + 1 + self.tolerance
+        await note(store, f"{len(one.keyid)}:{one.keyid}{one.nonce}", seconds)
 
 
 async def note(store: Store, what: str, seconds: float) -> None:

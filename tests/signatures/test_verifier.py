@@ -292,6 +292,19 @@ def test_a_nonce_is_kept_as_long_as_its_signature_could_be_accepted() -> None:
     assert reason(headers, by) == "created_too_old"
 
 
+def test_a_machine_whose_clock_is_behind_lets_nothing_in_again() -> None:
+    clock = Clock(NOW)
+    store = MemoryStore(clock=clock)
+    slow = verifier(replay=store, clock=lambda: clock() - 60)
+    headers = signed()
+    assert verifier(replay=store, clock=clock).verify("POST", URL, headers, BODY).label == "sig1"
+    for _ in range(6):
+        assert reason(headers, slow) == "replayed"
+        clock.advance(60)
+    clock.advance(1)
+    assert reason(headers, slow) == "created_too_old"
+
+
 def test_a_refused_request_notes_nothing() -> None:
     store = MemoryStore()
     by = verifier(replay=store)
