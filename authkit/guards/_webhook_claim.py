@@ -51,7 +51,11 @@ class Claims:
         self._in_process = not replay.store.blocks
 
     def claim(self, key: str, keep: float, request: Request) -> Taken:
-        """A claim, not made yet. On Lambda it lasts until the function is killed at the latest."""
+        """A claim, not made yet. On Lambda it lasts until the function is killed at the latest.
+
+        `keep`: seconds that the event is known once it is handled, or longer if the `Replay` says so.
+        """
+        keep = max(keep, self._replay.keep or 0)
         if self._in_process:
             return Taken(self._replay.claim(key, IN_PROCESS), keep, request.state)
         left = request.seconds_left()
@@ -75,7 +79,9 @@ class Taken(Renewed):
         self._state: State | None = state
         self._answered = False  # the handler has, with a status below 400
         self._over = False  # nobody wants it any more
-        self._around: BaseException | None = sys.exc_info()[1]  # what is being handled anyhow: a call from an `except` is no failure of ours
+        self._around: BaseException | None = sys.exc_info()[
+            1
+        ]  # what is being handled anyhow: a call from an `except` is no failure of ours
 
     def begin(self) -> Standing:
         """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""

@@ -27,25 +27,36 @@ class Replay:
 
     `name`: events are told apart by it. Two endpoints that get the same events, and shall both handle them, need different
     names, or different stores. `lease`: seconds that a claim lasts without being renewed: after a process was killed, its event
-    is deliverable again so much later.
+    is deliverable again so much later. `keep`: seconds that an event is known at least, after it was handled. None: as long as
+    its signed time is accepted. Senders sign an event again when they deliver it again, with a new time, and may do so for days:
+    one whose answer was lost is told for as long only with such a `keep`.
 
-    Raises: `ConfigurationError` for what is no store, a name that is no short plain text, a lease that is no positive number.
+    Raises: `ConfigurationError` for what is no store, a name that is no short plain text, a lease or `keep` that is no positive
+    number.
     """
 
-    __slots__ = ("store", "name", "lease", "_random")
+    __slots__ = ("store", "name", "lease", "keep", "_random")
 
     def __init__(
-        self, store: Store, *, name: str = "", lease: float = LEASE, random: Callable[[int], bytes] = os.urandom
+        self,
+        store: Store,
+        *,
+        name: str = "",
+        lease: float = LEASE,
+        keep: float | None = None,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         if not callable(getattr(store, "swap", None)):
             raise ConfigurationError("replay is a store: MemoryStore, SqliteStore, RedisStore, DynamoStore or one of your own")
         if not isinstance(name, str) or len(name) > 64 or not name.isascii() or not (name.isprintable() or not name):
             raise ConfigurationError("the name of a Replay is at most 64 printable ASCII characters")
-        if not isinstance(lease, (int, float)) or isinstance(lease, bool) or not 0 < lease < float("inf"):
-            raise ConfigurationError("the lease of a Replay is a positive number of seconds")
+        for what, seconds in (("lease", lease), ("keep", 1 if keep is None else keep)):
+            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
+                raise ConfigurationError(f"the {what} of a Replay is a positive number of seconds")
         self.store = store
         self.name = name
         self.lease = lease
+        self.keep = keep
         self._random = random
 
     def claim(self, key: str, lease: float | None = None) -> Claim:

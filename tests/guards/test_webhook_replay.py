@@ -319,3 +319,16 @@ def test_a_background_function_of_netlify_is_refused():
 def test_what_is_no_store_is_refused_when_the_guard_is_built(wrong):
     with pytest.raises(ConfigurationError, match="replay"):
         verify_webhook("github", secret=SECRET, replay=wrong)
+
+
+@pytest.mark.parametrize(("keep", "entered"), [(None, 2), (7 * 86_400, 1)])
+def test_an_event_that_is_signed_anew_hours_later_is_told_for_as_long_as_replay_keeps_it(keep, entered):
+    """Stripe and Standard Webhooks sign each attempt with its own time, and go on for days."""
+    clock = Clock(1_000.0)
+    handler = Handler()
+    hook = handler.sync(verify_webhook("stripe", secret=SECRET, replay=Replay(MemoryStore(clock=clock, wall=clock), keep=keep)))
+    body = b'{"id": "evt_1"}'
+    assert hook(delivery(body, "stripe")).status == 200
+    clock.now += 6 * 3_600
+    assert hook(delivery(body, "stripe")).status == 200
+    assert handler.entered == entered

@@ -168,6 +168,7 @@ def test_a_store_learns_nothing_of_an_id():
     [
         ({"name": "é"}, "name"), ({"name": "x" * 65}, "name"), ({"name": 1}, "name"), ({"name": "a\n"}, "name"),
         ({"lease": 0}, "lease"), ({"lease": -1.0}, "lease"), ({"lease": float("inf")}, "lease"), ({"lease": True}, "lease"),
+        ({"keep": 0}, "keep"), ({"keep": "7d"}, "keep"), ({"keep": float("nan")}, "keep"),
     ],
 )  # fmt: skip
 def test_a_wrong_literal_is_refused(options, named):
