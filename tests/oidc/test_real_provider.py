@@ -81,6 +81,34 @@ def test_a_lambda_handler_is_entered_with_its_tokens(op: OidcProviderServer, pro
     assert handler(lambda_event("v2", headers={"authorization": f"Bearer {token}x"}), None)["statusCode"] == 401
 
 
+@CLIENTS
+def test_flask_and_fastapi_let_its_tokens_in(op: OidcProviderServer, provider: OIDCProvider, client: str) -> None:
+    import fastapi
+    import flask
+    import httpx
+
+    token = op.access_token(client)
+    sent = {"authorization": f"Bearer {token}"}
+    site = flask.Flask("site")
+    site.get("/")(require_auth(provider)(lambda: "in"))
+    with site.test_client() as visitor:
+        assert visitor.get("/", headers=sent).text == "in"
+        assert visitor.get("/").status_code == 401
+
+    api = fastapi.FastAPI()
+    api.get("/")(require_auth(provider)(_endpoint))
+
+    async def visit() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=api), base_url="http://site") as visitor:
+            return [(await visitor.get("/", headers=headers)).status_code for headers in (sent, {})]
+
+    assert asyncio.run(visit()) == [200, 401]
+
+
+async def _endpoint() -> str:
+    return "in"
+
+
 def test_its_opaque_tokens_are_refused_and_nobody_is_asked(op: OidcProviderServer, provider: OIDCProvider) -> None:
     handler = require_auth(provider)(plain)
     asked = op.counts().get("GET /jwks", 0)
