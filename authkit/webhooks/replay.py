@@ -28,7 +28,7 @@ class Replay:
     `name`: events are told apart by it. Two endpoints that get the same events, and shall both handle them, need different
     names, or different stores. `lease`: seconds that a claim lasts without being renewed: after a process was killed, its event
     is deliverable again so much later. `keep`: seconds that an event is known at least, after it was handled. None: as long as
-    its signed time is accepted. Senders sign an event again when they deliver it again, with a new time, and may do so for days:
+    its signed time is accepted. Senders sign an event again when they deliver it again, with a new time, and do so for days:
     one whose answer was lost is told for as long only with such a `keep`.
 
     Raises: `ConfigurationError` for what is no store, a name that is no short plain text, a lease or `keep` that is no positive
