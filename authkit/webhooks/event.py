@@ -44,6 +44,15 @@ class WebhookEvent(_Value):
     ) -> None:
         _set(self, "_parts", (scheme, body, id, timestamp, version, signed_id, before, after, places, covers_body))
 
+    @classmethod
+    def of(
+        cls, parts: tuple[str, bytes, str | None, float | None, str | int, bool, bytes, bytes, tuple[Place, ...], bool]
+    ) -> WebhookEvent:
+        """An event of what the constructor takes, in its order."""
+        event = cls.__new__(cls)
+        _set(event, "_parts", parts)
+        return event
+
     @property
     def scheme(self) -> str:
         return self._parts[0]

@@ -71,7 +71,7 @@ def reader(
                     timestamp = item[len(mark) :]
         if not 0 < len(signatures) <= MAX_SIGNATURES:
             raise InvalidSignature("signature_malformed")
-        if lowers:
+        if lowers and not text.islower():  # most senders write hex so
             signatures = [signature.lower() for signature in signatures]
         id = id_of(scheme, get_all(id_name)) if id_name is not None else None
         seconds: float | None = None

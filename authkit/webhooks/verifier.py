@@ -51,7 +51,7 @@ class Verifier(Masked):
     one here, any other when it is first read), an option that is missing, and a tolerance that is no positive number.
     """
 
-    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_read")
+    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_read", "_same")
     scheme: Scheme
     tolerance: float
 
@@ -74,6 +74,8 @@ class Verifier(Masked):
         self._sealed = hidden
         self._clock = clock
         self._encode = encoder(self.scheme.encoding)
+        # of every event
+        self._same = self.scheme.name, self.scheme.signed_id, self.scheme.event_places, self.scheme.covers_body
         self._read: Callable[..., _Delivery] = reader(self.scheme, self.tolerance, clock) if self.scheme.plain else self._told
         if fetch is not None and not self.scheme.keyless:
             raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
@@ -211,10 +213,8 @@ class Verifier(Masked):
             raise InvalidSignature("signature_mismatch")
         secret = matched[1]
         secret.note_use(matched[2])  # type: ignore[union-attr]  # no plain scheme fetches keys
-        scheme = self.scheme
-        return WebhookEvent(
-            scheme.name, body, id, seconds, matched[3], scheme.signed_id, before, after, scheme.event_places, scheme.covers_body
-        )
+        name, signed_id, places, covers_body = self._same
+        return WebhookEvent.of((name, body, id, seconds, matched[3], signed_id, before, after, places, covers_body))
 
     def _judge_told(self, delivery: Told, keys: Keys) -> WebhookEvent:
         """Every part has to be signed, by one and the same key."""
