@@ -138,6 +138,9 @@ def revoke(id: str | None, subject: str | None, url: str | None, as_json: bool) 
         if subject is not None:
             with out.progress(f"asking {place}"):
                 count = keys.revoke_subject(subject)
+                unknown = count == 0 and not keys.list(subject)
+            if unknown:  # a name that was mistyped: the keys that are meant are good still
+                raise NotFound("that subject has no API keys: authkit apikeys list shows whose there are")
         else:
             try:
                 keys.revoke(_id(str(id)))

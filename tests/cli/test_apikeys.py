@@ -89,6 +89,14 @@ def test_a_revoked_key_is_refused_and_stays_in_the_list(tmp_path: Path) -> None:
     assert verdict(tmp_path, other) == "api_key_disabled"
 
 
+def test_a_mistyped_subject_is_no_success(tmp_path: Path) -> None:
+    key = apikeys("new", "alice", cwd=tmp_path).out.strip()
+    said = apikeys("revoke", "--subject", "alcie", cwd=tmp_path)
+    assert (said.code, said.out, verdict(tmp_path, key)) == (4, "", "alice")
+    for revoked in (1, 0):  # again: there are keys, and they are refused already
+        assert apikeys("revoke", "--subject", "alice", "--json", cwd=tmp_path).json["revoked"] == revoked
+
+
 def test_a_rotated_key_is_good_beside_its_successor_for_the_grace(tmp_path: Path) -> None:
     old = apikeys("new", "alice", "--scope", "a", cwd=tmp_path).out.strip()
     new = apikeys("rotate", old[3:15], cwd=tmp_path).out.strip()
