@@ -24,9 +24,20 @@ def sealed(value: str | bytes) -> Sealed:
     return reveal
 
 
+# White space, what nobody sees (an empty file of some editors holds a byte order mark), and NUL: HMAC pads its key with that,
+# and a key of nothing else is the empty one.
+_NOTHING = (
+    " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\0\xad\u200b\u200c\u200d\u2060\ufeff"
+)
+_NO_BYTES = b" \t\n\r\v\f\0\xef\xbb\xbf"
+
+
 def is_blank(value: object) -> bool:
-    """Whether `value` is no secret at all: None, not text or bytes, empty, or only white space."""
-    return not isinstance(value, (str, bytes)) or not value.strip()
+    """Whether `value` is no secret at all: None, not text or bytes, empty, or only white space, NUL, or what nobody sees."""
+    if isinstance(value, str):
+        return not value.strip(_NOTHING)
+    return not isinstance(value, bytes) or not value.strip(_NO_BYTES)
 
 
 def as_bytes(value: str | bytes) -> bytes | None:

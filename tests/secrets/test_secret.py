@@ -29,7 +29,9 @@ def test_a_literal_reveals_what_it_was_made_of() -> None:
     assert asyncio.run(Secret.of("a").aversions()).current == "a"
 
 
-@pytest.mark.parametrize("value", [None, "", " \t\n", b"", b"  ", 5, object()])
+@pytest.mark.parametrize(
+    "value", [None, "", " \t\n", b"", b"  ", "\ufeff", "\u200b \ufeff", "\0", b"\0" * 64, b"\xef\xbb\xbf\r\n", 5, object()]
+)
 def test_a_literal_that_is_no_secret_is_refused(value: object) -> None:
     with pytest.raises(ConfigurationError):
         Secret.of(value)  # type: ignore[arg-type]
