@@ -102,13 +102,15 @@ def _filled(segments: tuple[Segment, ...], filling: Filling) -> Content:
         if field == "body":
             body, into = filling.sent.body, after
         elif field:
-            kind, colon, rest = field.partition(":")
-            into.append(
-                _PREFIXED.get(kind, _of_place)(filling, rest if kind in _PREFIXED else field)
-                if colon
-                else _PLAIN[kind](filling)
-            )
+            into.append(_value(field, filling))
     return _bytes("".join(before)), body, _bytes("".join(after))
+
+
+def _value(field: str, filling: Filling) -> str:
+    kind, colon, rest = field.partition(":")
+    if not colon:
+        return _PLAIN[kind](filling)
+    return _PREFIXED[kind](filling, rest) if kind in _PREFIXED else _of_place(filling, field)
 
 
 def _bytes(text: str) -> bytes:

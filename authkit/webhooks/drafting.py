@@ -169,13 +169,10 @@ def _with_member(scheme: Scheme, body: bytes, path: Sequence[str], value: Any) -
         raise ValueError(f"webhook scheme {scheme.name} writes into the body, and this one is no JSON object")
     at: Any = whole
     for step in path[:-1]:
-        at = (
-            at[int(step)]
-            if isinstance(at, list) and step.isdigit()
-            else at.setdefault(step, {})
-            if isinstance(at, dict)
-            else None
-        )
+        if isinstance(at, dict):
+            at = at.setdefault(step, {})
+        else:
+            at = at[int(step)] if isinstance(at, list) and step.isdigit() else None
     if not isinstance(at, dict):
         raise ValueError(f"webhook scheme {scheme.name} writes into the body, where something else stands")
     at[path[-1]] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..decision import _Value
 from ..errors import ConfigurationError
-from .content import FORMS, SIMPLE, compiled
+from .content import SIMPLE, compiled
 from .places import Place, place, places
 
 TYPE_CHECKING = False
@@ -277,6 +277,3 @@ def _one_of(scheme: str, field: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise ConfigurationError(f"scheme {scheme}: {field} is one of {', '.join(known)}")
     return value
-
-
-__all__ = ["FORMS", "Scheme", "checked_tolerance"]

@@ -82,12 +82,8 @@ def _passed(scheme: Scheme) -> str:
     if scheme.keyless:
         first = ["`fetch=`"] if not scheme.key_url.startswith("https://") else []
     elif scheme.asymmetric:
-        first = [
-            "the public key"
-            + {"hex": " in hex", "base64": " in base64", "der": " in base64"}.get(
-                scheme.key, ", or JWKS" * scheme.algorithm.startswith("jws")
-            )
-        ]
+        jwks = ", or JWKS" if scheme.algorithm.startswith("jws") else ""
+        first = ["the public key" + {"hex": " in hex", "base64": " in base64", "der": " in base64"}.get(scheme.key, jwks)]
     else:
         first = ["the secret"]
     first += [f"`{name}=`" for name in scheme.options]
