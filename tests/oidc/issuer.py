@@ -104,7 +104,6 @@ class Issuer(ThreadingHTTPServer):
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes, bool]:
         self.counts[path] += 1
         fault = self._faults.get(path, {})
-        time.sleep(fault.get("delay", 0))
         body: Any = {"error": "not_found"}
         status = 404
         if path == self.root + DISCOVERY:
@@ -112,6 +111,7 @@ class Issuer(ThreadingHTTPServer):
         elif path == self.root + "/jwks":
             status, body = 200, {"keys": self.keys}
         content = fault.get("body", json.dumps(body).encode())
+        time.sleep(fault.get("delay", 0))  # what is said is what was so when it was asked
         return fault.get("status", status), {**self.headers, **fault.get("headers", {})}, content, fault.get("drop", False)
 
     def handle_error(self, *_: object) -> None:

@@ -120,6 +120,18 @@ class TestAnUnknownKey:
             assert op.asked() == 1 + cooldown
             assert provider.verify(op.token(sub="bob")).subject == "bob"
 
+    def test_stays_uncertain_until_the_issuer_has_answered(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
+        provider.verify(op.token())
+        op.fault(status=503)
+        clock.advance(40)
+        assert outcome(provider, op.unknown(1)) == "unavailable"
+        op.mend()
+        clock.advance(15)  # the rest after the failure is over, the cooldown is not
+        assert outcome(provider, op.unknown(1)) == "unavailable"
+        assert op.asked() == 2
+        clock.advance(15)
+        assert outcome(provider, op.unknown(1)) == "token_key"
+
     def test_is_found_as_soon_as_it_signs(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
         provider.verify(op.token())
         clock.advance(5)
@@ -285,6 +297,20 @@ class TestAnIssuerThatIsDown:
         clock.now = began + DAY + 1
         assert {outcome(provider, op.token()) for _ in range(100)} == {"unavailable"}
 
+    def test_is_asked_again_as_soon_as_that_is_due(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
+        """10 seconds after the first failure, give or take a quarter."""
+        provider.verify(op.token())
+        op.fault(status=503)
+        clock.advance(700)
+        provider.verify(op.token())
+        until(lambda: provider.keys._attempts.failures == 1 and provider.keys._background is None)
+        clock.advance(7)
+        provider.verify(op.token())
+        assert provider.keys._background is None
+        clock.advance(6)
+        provider.verify(op.token())
+        until(lambda: op.asked() == 3)
+
     def test_is_told_once_and_so_is_its_return(
         self, op: Issuer, provider: OIDCProvider, clock: Clock, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -431,9 +457,7 @@ class TestFromOneProcessToTheNext:
         child = os.fork()
         if child == 0:
             try:
-                good = provider.verify(op.token(sub="bob")).subject == "bob"
-                clock.advance(700)
-                provider.verify(op.token())
+                good = provider.verify(op.token(sub="bob")).subject == "bob"  # and it is fetched anew at once
                 end = time.monotonic() + 5
                 while good and provider.keys._order < 3 and time.monotonic() < end:
                     time.sleep(0.01)
@@ -538,6 +562,24 @@ class TestRaces:
         clock.advance(2)
         assert outcome(provider, op.token()) == "alice"
         until(lambda: provider.keys._aloft == 0)
+
+    def test_what_was_asked_first_and_lands_last_replaces_nothing(
+        self, op: Issuer, provider: OIDCProvider, clock: Clock
+    ) -> None:
+        old = op.token(exp=int(clock()) + 10**6)
+        provider.verify(old)
+        op.fault(delay=0.5)
+        clock.advance(700)
+        provider.verify(old)
+        until(lambda: op.asked() == 2)  # it is slow, and brings the old key
+        op.mend()
+        op.rotate()
+        clock.advance(31)
+        provider.verify(old)
+        until(lambda: provider.recall(old) is None)
+        assert provider.keys._aloft == 1
+        until(lambda: provider.keys._aloft == 0)
+        assert refused(provider, old) == "token_key"
 
     def test_keys_swapped_under_load_refuse_no_good_token(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
         """Ten rotations, each published beside the former key, while eight threads verify."""
