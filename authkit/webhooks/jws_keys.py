@@ -93,6 +93,8 @@ def of_material(scheme: Scheme, material: Any, *, signing: bool = False) -> Publ
     several = material.get("keys") if isinstance(material, dict) else None
     keys = []
     for one in several[:MAX_KEYS] if isinstance(several, list) else [material]:
+        if isinstance(one, dict) and one.get("expired_at") is not None:  # Plaid's word for a key that it has withdrawn
+            continue
         try:
             key = Key(one)
         except ConfigurationError:  # a set may hold keys for something else

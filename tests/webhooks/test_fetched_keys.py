@@ -391,6 +391,16 @@ def test_plaid_wants_a_way_to_its_keys_and_takes_one_algorithm_alone() -> None:
                 sender.verifier().verify({"Plaid-Verification": f"{forged}.{payload}.{end}"}, b"{}")
 
 
+def test_a_key_that_plaid_has_withdrawn_is_none() -> None:
+    """Plaid shows withdrawn keys too, with when they ended."""
+    sender = WebhookSender("plaid", clock=Clock(NOW))
+    sent, shown = sender.deliver(b"{}"), sender.fetch
+    assert shown is not None
+    assert sender.verifier(fetch=lambda kid: {**shown(kid), "expired_at": None}).verify(sent.headers, b"{}")
+    with pytest.raises(InvalidSignature, match="key_unknown"):
+        sender.verifier(fetch=lambda kid: {**shown(kid), "expired_at": int(NOW) - 1}).verify(sent.headers, b"{}")
+
+
 def test_a_key_of_another_kind_is_none() -> None:
     sender = WebhookSender("plaid", clock=Clock(NOW))
     sent = sender.deliver(b"{}")
