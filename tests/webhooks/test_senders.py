@@ -84,6 +84,15 @@ def test_a_signed_url_without_parameters_admits_no_body_of_another_kind() -> Non
         assert refused(verifier, headers, body, url="https://h.example/a") in ("signature_mismatch", "body_malformed")
 
 
+@pytest.mark.parametrize("padding", [b"\x80" + b"\0" * 7, b"\0"])
+def test_a_digest_that_was_made_longer_is_refused(padding: bytes) -> None:
+    """SHA-256 of secret and text is enough to make that of secret, text, padding and more (length extension)."""
+    longer = b'{"a":1}' + padding + b'{"a":2}'
+    digest = hashlib.sha256(b"s-1" + longer).hexdigest()
+    headers = {"X-HubSpot-Signature": digest, "X-HubSpot-Signature-Version": "v1"}
+    assert refused(Verifier("hubspot-v1", "s-1"), headers, longer) == "body_malformed"
+
+
 @pytest.mark.parametrize("url", ["https://h.example/a?b=c%3Ad%2Fe", "https://h.example/a?b=c:d/e"])
 def test_hubspot_decodes_some_of_the_url(url: str) -> None:
     text = f"POSThttps://h.example/a?b=c:d/e{{}}{NOW}000"
