@@ -113,8 +113,8 @@ class ApiKeys(KeyVerifier):
         return await arun(self._new(subject, **{"name": "", "scopes": (), "roles": (), "ttl": None, **options}))
 
     def rotate(self, id: str, *, grace: float = 86_400, ttl: float | None = None) -> NewKey:
-        """A new key beside that one, for the same subject, name, scopes and roles; the old one is valid for `grace` seconds
-        more, or as long as it was if that is shorter. `ttl`: as `new`; None: as long as the old one was made for.
+        """A new key beside that one, for the same subject, name, scopes and roles, with its prefix; the old one is valid for
+        `grace` seconds more, or as long as it was if that is shorter. `ttl`: as `new`; None: as long as the old one was made for.
 
         Raises: `UnknownKey`; `ValueError` for a key that is revoked or has expired.
         """
@@ -202,19 +202,29 @@ class ApiKeys(KeyVerifier):
             self._quiet_until = self._monotonic() + _QUIET
             return record
 
-    async def _new(self, subject: str, name: str, scopes: Iterable[str], roles: Iterable[str], ttl: float | None) -> NewKey:
+    async def _new(
+        self,
+        subject: str,
+        name: str,
+        scopes: Iterable[str],
+        roles: Iterable[str],
+        ttl: float | None,
+        form: Form | None = None,
+    ) -> NewKey:
         if not is_text(subject) or not subject:
             raise ValueError("the subject of an API key is text, and not empty")
         if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL):
             raise ValueError("the ttl of an API key is a number of seconds, at most ten years")
         now = self._clock()
         expires = None if ttl is None else now + ttl
+        form = form or self._form
         for _ in range(_DRAWN):
-            ident, key = self._form.make(self._random)
+            ident, key = form.make(self._random)
             digest = digest_of(key())
             record = ApiKey(
-                ident, name=name, subject=subject, digest=digest, scopes=scopes, roles=roles, created=now, expires=expires
-            )
+                ident, name=name, subject=subject, digest=digest, scopes=scopes, roles=roles, created=now, expires=expires,
+                prefix=form.prefix, ttl=ttl,
+            )  # fmt: skip
             if await self._do(self._table.add, record):
                 return NewKey(key, record)
         raise Unavailable("no id for an API key is free: the random numbers repeat themselves")
@@ -225,9 +235,10 @@ class ApiKeys(KeyVerifier):
         old, now = await self._found(id), self._clock()
         if _refused(old, now):
             raise ValueError(_OVER)
-        if ttl is None and old.expires is not None:
-            ttl = old.expires - old.created
-        made = await self._new(old.subject, old.name, old.scopes, old.roles, ttl)  # first: nobody is to be left without
+        ttl = old.ttl if ttl is None else ttl  # its end may be the grace of a rotation before
+        made = await self._new(
+            old.subject, old.name, old.scopes, old.roles, ttl, Form(old.prefix)
+        )  # first: nobody is to be left without
         end = now + grace
         try:
             await self._changed(id, lambda key: _ending(key, end))

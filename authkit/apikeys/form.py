@@ -32,9 +32,7 @@ class Form:
     __slots__ = ("prefix", "_start", "_length")
 
     def __init__(self, prefix: str) -> None:
-        words = prefix.split("_") if isinstance(prefix, str) else []
-        plain = all(word.isascii() and word.isalnum() and word == word.lower() for word in words)
-        if not words or not plain or not words[0][:1].isalpha() or len(prefix) > _LONGEST_PREFIX:
+        if not is_prefix(prefix):
             raise ConfigurationError(
                 f"the prefix of API keys is lower-case letters and digits, words joined by _, {_LONGEST_PREFIX} in all"
             )
@@ -58,6 +56,13 @@ class Form:
         if key[len(self._start) :].encode().translate(None, _ALPHABET) or _checksum(begin) != key[-CHECKSUM:]:
             raise InvalidToken("api_key_malformed")
         return key[len(self._start) : len(self._start) + ID]
+
+
+def is_prefix(text: object) -> bool:
+    """Whether keys may begin with it."""
+    if not isinstance(text, str) or len(text) > _LONGEST_PREFIX or not text[:1].isalpha():
+        return False
+    return all(word.isascii() and word.isalnum() and word == word.lower() for word in text.split("_"))
 
 
 def is_id(text: object) -> bool:

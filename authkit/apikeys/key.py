@@ -16,11 +16,25 @@ class ApiKey(_Value):
 
     `name`: for people, to tell several keys of one `subject` apart. `created`, `expires`, `last_used`: epoch seconds; one that
     does not expire has `expires` None. `last_used` is coarse: it is written at most once an hour. A `disabled` key is refused.
+    `prefix` and `ttl`: what it begins with, and the seconds that it was made for (None: no end), as its successor will be.
 
     Two are equal if every field is: `KeyTable.update` compares by that. No repr shows the digest, and none is pickled.
     """
 
-    __slots__ = ("id", "name", "subject", "digest", "scopes", "roles", "created", "expires", "last_used", "disabled")
+    __slots__ = (
+        "id",
+        "name",
+        "subject",
+        "digest",
+        "scopes",
+        "roles",
+        "created",
+        "expires",
+        "last_used",
+        "disabled",
+        "prefix",
+        "ttl",
+    )
     id: str
     name: str
     subject: str
@@ -31,6 +45,8 @@ class ApiKey(_Value):
     expires: float | None
     last_used: float | None
     disabled: bool
+    prefix: str
+    ttl: float | None
 
     def __init__(
         self,
@@ -45,6 +61,8 @@ class ApiKey(_Value):
         expires: float | None = None,
         last_used: float | None = None,
         disabled: bool = False,
+        prefix: str = "ak",
+        ttl: float | None = None,
     ) -> None:
         if isinstance(scopes, str) or isinstance(roles, str):
             raise TypeError("scopes and roles are collections of names, not one string")
@@ -58,6 +76,8 @@ class ApiKey(_Value):
         _set(self, "expires", expires)
         _set(self, "last_used", last_used)
         _set(self, "disabled", disabled)
+        _set(self, "prefix", prefix)
+        _set(self, "ttl", ttl)
 
     def changed(self, **fields: Any) -> ApiKey:
         """The same key with these fields instead: `key.changed(disabled=True)`. Raises: `TypeError` for another field."""

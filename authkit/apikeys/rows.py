@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .._kept import is_text, is_time, listed, names_in
-from .form import is_id
+from .form import is_id, is_prefix
 from .key import ApiKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FIELDS = ("name", "subject", "digest", "scopes", "roles", "created", "expires", "last_used", "disabled")
+FIELDS = ("name", "subject", "digest", "scopes", "roles", "created", "expires", "last_used", "disabled", "prefix", "ttl")
 _DIGEST = 64  # characters of a SHA-256 in hexadecimal
 
 
@@ -51,4 +51,8 @@ def wrong(key: Any) -> str | None:
     for name in ("created", "expires", "last_used"):
         if not is_time(getattr(key, name)):
             return name
-    return None if isinstance(key.disabled, bool) else "disabled"
+    if not isinstance(key.disabled, bool):
+        return "disabled"
+    if not is_prefix(key.prefix):
+        return "prefix"
+    return None if is_time(key.ttl) and (key.ttl is None or key.ttl > 0) else "ttl"

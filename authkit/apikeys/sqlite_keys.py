@@ -28,7 +28,7 @@ VERSION = 1  # of the table
 _TABLE = (
     "CREATE TABLE keys (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL, digest TEXT NOT NULL, "
     "scopes TEXT NOT NULL, roles TEXT NOT NULL, created REAL NOT NULL, expires REAL, last_used REAL, "
-    "disabled INTEGER NOT NULL) WITHOUT ROWID",
+    "disabled INTEGER NOT NULL, prefix TEXT NOT NULL, ttl REAL) WITHOUT ROWID",
     "CREATE INDEX keys_of ON keys (subject, id)",
 )
 

@@ -97,19 +97,18 @@ def list_(subject: str | None, url: str | None, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--grace", type=Duration(), default=GRACE, show_default=True, help="How long the old key is valid still.")
 @expires_option
-@prefix_option
 @keys_option
 @json_option
-def rotate(id: str, grace: int, expires: int | None, prefix: str, url: str | None, as_json: bool) -> None:
+def rotate(id: str, grace: int, expires: int | None, url: str | None, as_json: bool) -> None:
     """Make a new key beside one that ends, and print it once.
 
-    It is for the same subject, name, scopes and roles, and valid for as long as the old one was made for, unless --expires says
-    otherwise.
+    It is for the same subject, name, scopes and roles, with the same prefix, and valid for as long as the old one was made for,
+    unless --expires says otherwise.
     """
     from ..apikeys import UnknownKey
 
     out = Output(as_json)
-    with _opened(url, prefix) as (place, keys):
+    with _opened(url) as (place, keys):
         try:
             made = keys.rotate(_id(id), grace=grace, ttl=expires)
         except UnknownKey:

@@ -26,16 +26,18 @@ FULL = ApiKey(
     expires=1_800_000_000.5,
     last_used=1_700_003_600.0,
     disabled=True,
+    prefix="acme_test",
+    ttl=7_776_000.5,
 )
 PLAIN = ApiKey("BBBBBBBBBBBB", name="", subject="17", digest="a0" * 32, created=5.0)
 OTHERWISE = {
     "name": "phone", "subject": "18", "digest": "00" * 32, "scopes": [], "roles": ["admin"], "created": 6.0, "expires": None,
-    "last_used": None, "disabled": False,
+    "last_used": None, "disabled": False, "prefix": "acme", "ttl": None,
 }  # fmt: skip
 NO_IDS = [None, "", "short", "AAAAAAAAAAAAA", "AAAAAAAAAAA_", "\u00e9" * 12, "\ud800" * 12, "AAAAAAAAAAA'", "x" * 100_000, 5]
 NO_KEYS = {
     "id": "short", "name": None, "subject": "", "digest": "0F" * 32, "scopes": ["\ud800"], "roles": ["a\0"], "created": None,
-    "expires": float("nan"), "last_used": "now", "disabled": 1,
+    "expires": float("nan"), "last_used": "now", "disabled": 1, "prefix": "A-B", "ttl": 0,
 }  # fmt: skip
 
 

@@ -327,6 +327,18 @@ class TestRotation:
         assert keys.list()[0].expires in (NOW + 1000, clock.now + 1000)
         assert reason_after(keys, old, clock, 100) == "api_key_expired"  # the grace makes no key longer
 
+    def test_one_that_was_rotated_already_gives_a_successor_as_its_first_was(self, keys, clock):
+        """Somebody lost the answer and asks again: the end that the grace has set is not how long the key was made for."""
+        for ttl, later in ((None, None), (1000, 1000)):
+            old = keys.new("alice", ttl=ttl)
+            for _ in range(2):
+                expires = keys.rotate(old.id, grace=60).record.expires
+                assert expires == (None if later is None else clock.now + later)
+
+    def test_a_successor_begins_as_the_key_before_it(self, table, clock):
+        service, elsewhere = ApiKeys(table, prefix="acme", clock=clock), ApiKeys(table, clock=clock)
+        assert service.verify(elsewhere.rotate(service.new("alice").id).reveal()).subject == "alice"
+
     def test_what_is_over_is_not_rotated(self, keys, clock):
         revoked, expired = keys.new("alice"), keys.new("alice", ttl=1)
         keys.revoke(revoked.id)

@@ -33,6 +33,7 @@ class TestSqliteKeys(SharedKeysContract):
             ("digest", "\u00e9" * 64), ("digest", b"00"),
             ("scopes", "admin"), ("scopes", "[" * 100_000), ("roles", "null"), ("roles", "[1]"),
             ("created", "now"), ("expires", 9e999), ("last_used", b""), ("disabled", 2), ("disabled", "no"), ("disabled", 0.5),
+            ("prefix", ""), ("prefix", b"ak"), ("ttl", -1.0), ("ttl", "long"),
         ],
         ids=lambda value: ascii(value)[:12],
     )  # fmt: skip

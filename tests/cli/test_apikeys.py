@@ -89,6 +89,12 @@ def test_a_revoked_key_is_refused_and_stays_in_the_list(tmp_path: Path) -> None:
     assert verdict(tmp_path, other) == "api_key_disabled"
 
 
+def test_a_successor_opens_what_the_key_before_it_did(tmp_path: Path) -> None:
+    old = apikeys("new", "alice", "--prefix", "acme", cwd=tmp_path).out.strip()
+    new = apikeys("rotate", old[5:17], cwd=tmp_path).out.strip()
+    assert verdict(tmp_path, new, "acme") == "alice"
+
+
 def test_a_mistyped_subject_is_no_success(tmp_path: Path) -> None:
     key = apikeys("new", "alice", cwd=tmp_path).out.strip()
     said = apikeys("revoke", "--subject", "alcie", cwd=tmp_path)
