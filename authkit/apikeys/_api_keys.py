@@ -114,7 +114,7 @@ class ApiKeys(KeyVerifier):
 
     def rotate(self, id: str, *, grace: float = 86_400, ttl: float | None = None) -> NewKey:
         """A new key beside that one, for the same subject, name, scopes and roles, with its prefix; the old one is valid for
-        `grace` seconds more, or as long as it was if that is shorter. `ttl`: as `new`; None: as long as the old one was made for.
+        `grace` seconds more, or as long as it was if that is shorter. `ttl`: as `new`; None: what the old one was made for.
 
         Raises: `UnknownKey`; `ValueError` for a key that is revoked or has expired.
         """
