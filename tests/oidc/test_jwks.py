@@ -13,13 +13,12 @@ import pytest
 
 from authkit import ConfigurationError, InvalidToken, Unavailable
 from authkit.oidc import JWKS, OIDCProvider
+from authkit.testing import Clock
 
 from .issuer import DISCOVERY, Issuer, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from authkit.testing import Clock
 
 DAY = 86_400.0
 
@@ -131,6 +130,19 @@ class TestAnUnknownKey:
         assert op.asked() == 2
         clock.advance(15)
         assert outcome(provider, op.unknown(1)) == "token_key"
+
+    def test_is_not_fetched_for_while_the_issuer_rests(
+        self, op: Issuer, provider_of: Callable[..., OIDCProvider], clock: Clock
+    ) -> None:
+        """However short the cooldown: attempts at an issuer that is down grow rarer."""
+        provider = provider_of(op, cooldown=1)
+        provider.verify(op.token())
+        op.fault(status=503)
+        clock.advance(40)
+        for number in range(30):
+            assert outcome(provider, op.unknown(number)) == "unavailable"
+            clock.advance(1)
+        assert 3 <= op.asked() <= 4
 
     def test_is_found_as_soon_as_it_signs(self, op: Issuer, provider: OIDCProvider, clock: Clock) -> None:
         provider.verify(op.token())
@@ -337,8 +349,6 @@ class TestAnIssuerThatIsDown:
         self, op: Issuer, clock: Clock, provider_of: Callable[..., OIDCProvider], jump: float
     ) -> None:
         """AVL-08: the wall clock jumps, the monotonic one does not; or goes on while the wall clock stands."""
-        from authkit.testing import Clock
-
         steady = Clock(50.0)
         provider = provider_of(op, monotonic=steady)
         provider.verify(op.token())
@@ -351,6 +361,35 @@ class TestAnIssuerThatIsDown:
         op.fault(status=503)
         steady.advance(DAY + 1)
         assert outcome(provider, op.token()) == "unavailable"
+
+
+class TestClocks:
+    """AVL-08."""
+
+    def test_a_wall_clock_that_stands_still_makes_no_key_last(
+        self, op: Issuer, provider_of: Callable[..., OIDCProvider]
+    ) -> None:
+        steady = Clock(50.0)
+        provider = provider_of(op, monotonic=steady)
+        for _ in range(3):
+            provider.verify(op.token())
+        steady.advance(601)
+        provider.verify(op.token())
+        until(lambda: op.asked() == 2 and provider.keys._background is None)
+        for _ in range(3):
+            provider.verify(op.token())
+        op.fault(status=503)
+        steady.advance(DAY + 1)
+        assert outcome(provider, op.token()) == "unavailable"
+
+    def test_one_that_is_set_back_has_the_keys_fetched(
+        self, op: Issuer, clock: Clock, provider_of: Callable[..., OIDCProvider]
+    ) -> None:
+        provider = provider_of(op, monotonic=Clock(50.0))
+        provider.verify(op.token())
+        clock.advance(-3600)
+        assert provider.verify(op.token()).subject == "alice"
+        until(lambda: op.asked() == 2)
 
 
 class TestCacheControl:
