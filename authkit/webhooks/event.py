@@ -8,9 +8,13 @@ from ..http import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TypeAlias
 
     from .places import Place
+
+    # scheme, body, id, timestamp, version, whether the id is signed, what is signed before the body and after it, where the
+    # body may name the event (nowhere: it was looked for), whether all of the body is signed
+    Parts: TypeAlias = tuple[str, bytes, str | None, float | None, str | int, bool, bytes, bytes, tuple[Place, ...], bool]
 
 MAX_ID = 256  # characters
 
@@ -27,7 +31,7 @@ class WebhookEvent(_Value):
     """
 
     __slots__ = ("_parts",)  # one slot: ten would take longer to fill than the headers take to read
-    _parts: tuple[str, bytes, str | None, float | None, str | int, bool, bytes, bytes, tuple[Place, ...], bool]
+    _parts: Parts
 
     def __init__(
         self,
@@ -45,9 +49,7 @@ class WebhookEvent(_Value):
         _set(self, "_parts", (scheme, body, id, timestamp, version, signed_id, before, after, places, covers_body))
 
     @classmethod
-    def of(
-        cls, parts: tuple[str, bytes, str | None, float | None, str | int, bool, bytes, bytes, tuple[Place, ...], bool]
-    ) -> WebhookEvent:
+    def of(cls, parts: Parts) -> WebhookEvent:
         """An event of what the constructor takes, in its order."""
         event = cls.__new__(cls)
         _set(event, "_parts", parts)
@@ -63,7 +65,7 @@ class WebhookEvent(_Value):
 
     @property
     def id(self) -> str | None:
-        return self._parts[2] if self._parts[5] or not self._parts[8] else self._named() or self._parts[2]
+        return self._told()[2]
 
     @property
     def timestamp(self) -> float | None:
@@ -75,7 +77,7 @@ class WebhookEvent(_Value):
 
     @property
     def signed_id(self) -> bool:
-        return self._parts[5] or (bool(self._parts[8]) and self._named() is not None)
+        return self._told()[5]
 
     @property
     def covers_body(self) -> bool:
@@ -95,19 +97,17 @@ class WebhookEvent(_Value):
         digest.update(after)
         return f"{self.scheme}:sha256:{digest.hexdigest()}"
 
-    def _named(self) -> str | None:
-        """What the body, which is verified, calls the event. It is looked for only when somebody asks."""
-        from .sent import Sent
+    def _fields(self) -> tuple[object, ...]:
+        return (self._told(),)
 
-        sent = Sent(Headers(), self.body, None, "POST")
-        for place in self._parts[8]:
-            try:
-                texts = sent.texts(place)
-            except InvalidSignature:  # a body that is no JSON has no id
-                continue
-            if len(texts) == 1 and 0 < len(texts[0]) <= MAX_ID and texts[0].isprintable():
-                return texts[0]
-        return None
+    def _told(self) -> Parts:
+        """The parts, with what the body calls the event. It is looked for once, and only if somebody asks."""
+        parts = self._parts
+        if parts[8]:
+            named = None if parts[5] else _named(parts[1], parts[8])
+            parts = (*parts[:2], named or parts[2], *parts[3:5], parts[5] or named is not None, *parts[6:8], (), parts[9])
+            _set(self, "_parts", parts)
+        return parts
 
     def json(self) -> Any:
         """The body as JSON in UTF-8. Raises: `ValueError` if it is none; NaN, Infinity and endless nesting are none."""
@@ -126,6 +126,32 @@ class WebhookEvent(_Value):
 
     def __repr__(self) -> str:  # the body may hold personal data
         return f"<WebhookEvent {self.scheme} {self.id!r} ({len(self.body)} bytes)>"
+
+
+def _named(body: bytes, places: tuple[Place, ...]) -> str | None:
+    from .sent import Sent
+
+    sent = Sent(Headers(), body, None, "POST")
+    if any(place.kind == "body" for place in places):
+        sent.take(_loosely(body))
+    for place in places:
+        try:
+            texts = sent.texts(place)
+        except InvalidSignature:  # a body that is no form has no id
+            continue
+        if len(texts) == 1 and 0 < len(texts[0]) <= MAX_ID and texts[0].isprintable():
+            return texts[0]
+    return None
+
+
+def _loosely(body: bytes) -> Any:
+    """The body as its handler will read it; None if it is no JSON. Whoever signed it is trusted not to name an event twice."""
+    import json
+
+    try:
+        return json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _no_constant(name: str) -> NoReturn:

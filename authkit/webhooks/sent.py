@@ -76,6 +76,10 @@ class Sent:
             self._json = one_reading(self.body)
         return self._json
 
+    def take(self, whole: Any) -> None:
+        """The body as JSON, from somebody who has read it."""
+        self._json = whole
+
     def form(self) -> list[tuple[str, str]]:
         """The fields of the body, in order. Raises: `InvalidSignature` with `body_malformed`."""
         if self._form is None:
