@@ -22,6 +22,7 @@ CERTIFICATES = {
     "aws-sns": "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
     "aws-sns-v1": "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
     "paypal": "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-test",
+    "paypal-sandbox": "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-test",
 }
 
 

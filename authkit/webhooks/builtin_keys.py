@@ -25,6 +25,21 @@ _SNS: dict[str, Any] = {
     "verified": True,
 }
 
+_PAYPAL: dict[str, Any] = {
+    "signature": "PAYPAL-TRANSMISSION-SIG",
+    "id": "PAYPAL-TRANSMISSION-ID",
+    "timestamp": "PAYPAL-TRANSMISSION-TIME",
+    "signed": "{id}|{timestamp}|{option:webhook_id}|{body_crc32}",
+    "algorithm": "rsa",
+    "key": "fetched",
+    "key_from": "PAYPAL-CERT-URL",
+    "encoding": "base64",
+    "unit": "rfc3339",
+    "expect": {"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
+    "verified": True,
+}
+_PAYPAL_CERTIFICATES = r"https://api(-m)?{}\.paypal\.com/v1/notifications/certs/[A-Za-z0-9_-]{{1,200}}"
+
 KEYS = (
     # https://github.com/standard-webhooks/standard-webhooks (spec), signatures "v1a"
     entry(
@@ -68,22 +83,10 @@ KEYS = (
     # whoever sends shall not choose the hash
     entry("aws-sns", **_SNS, expect={"body:SignatureVersion": "2", "body:TopicArn": "{topic_arn}"}),
     entry("aws-sns-v1", **_SNS, hash="sha1", expect={"body:SignatureVersion": "1", "body:TopicArn": "{topic_arn}"}),
-    # https://developer.paypal.com/api/rest/webhooks/rest/#link-integrationmode: of the body, a checksum is signed
-    entry(
-        "paypal",
-        signature="PAYPAL-TRANSMISSION-SIG",
-        id="PAYPAL-TRANSMISSION-ID",
-        timestamp="PAYPAL-TRANSMISSION-TIME",
-        signed="{id}|{timestamp}|{option:webhook_id}|{body_crc32}",
-        algorithm="rsa",
-        key="fetched",
-        key_from="PAYPAL-CERT-URL",
-        key_url=r"https://api(-m)?(\.sandbox)?\.paypal\.com/v1/notifications/certs/[A-Za-z0-9_-]{1,200}",
-        encoding="base64",
-        unit="rfc3339",
-        expect={"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
-        verified=True,
-    ),
+    # https://developer.paypal.com/api/rest/webhooks/rest/#link-integrationmode: of the body, a checksum is signed. What the
+    # sandbox signs, anybody may have had signed: its certificates are of another scheme
+    entry("paypal", **_PAYPAL, key_url=_PAYPAL_CERTIFICATES.format("")),
+    entry("paypal-sandbox", **_PAYPAL, key_url=_PAYPAL_CERTIFICATES.format(r"\.sandbox")),
     # https://docs.wise.com/guides/developer/webhooks/event-handling; Wise shows the key, one for each environment
     entry(
         "wise",

@@ -328,7 +328,7 @@ def test_a_flood_of_names_asks_little_and_never_keeps_out_a_name_that_had_a_key(
 
 
 def test_paypal_is_held_to_its_own_host_its_algorithm_and_our_webhook_id() -> None:
-    url = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77"
+    url = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77"
     headers = {"PAYPAL-CERT-URL": url}
     sent = webhooks.signed("paypal", PEM, b'{"id":"WH-1"}', timestamp=NOW, id="t-1", headers=headers, webhook_id="9XL")
     web = Web()
@@ -347,6 +347,7 @@ def test_paypal_is_held_to_its_own_host_its_algorithm_and_our_webhook_id() -> No
     for change in (
         {"PAYPAL-AUTH-ALGO": "SHA1withRSA"},
         {"PAYPAL-CERT-URL": url.replace("paypal.com", "paypal.com.evil.example")},
+        {"PAYPAL-CERT-URL": url.replace("paypal.com", "sandbox.paypal.com")},
         {"PAYPAL-CERT-URL": url.replace("https://", "https://evil.example/https://")},
         {"PAYPAL-CERT-URL": url + "/../../x"},
         {"PAYPAL-TRANSMISSION-ID": "t-2"},
