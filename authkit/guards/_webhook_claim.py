@@ -79,9 +79,8 @@ class Taken(Renewed):
         self._state: State | None = state
         self._answered = False  # the handler has, with a status below 400
         self._over = False  # nobody wants it any more
-        self._around: BaseException | None = sys.exc_info()[
-            1
-        ]  # what is being handled anyhow: a call from an `except` is no failure of ours
+        # What is being handled anyhow: a call from an `except` is no failure of ours.
+        self._around: BaseException | None = sys.exc_info()[1]
 
     def begin(self) -> Standing:
         """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""
