@@ -64,6 +64,7 @@ class Chain(Guard):
         self._of_first: Callable[[Request], Principal | None] | None = None  # `_recalled` of the first guard, once sealed
         self._lock = ProcessLock()
         self.identifies = any(item.identifies for item in guards)
+        self.sent_in = tuple(dict.fromkeys(name for item in guards if item.identifies for name in item.sent_in))
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
         self.needs_handler = any(item.needs_handler for item in guards)
         self.fills = ("principal", *dict.fromkeys(name for item in guards for name in item.fills if name != "principal"))

@@ -166,6 +166,7 @@ class AnyOf(Guard):
         self.body_limit = max(item.body_limit for item in guards)
         self.loads_body = all(item.loads_body for item in guards if item.needs_body)
         self.reads_request = any(item.reads_request for item in guards)
+        self.sent_in = tuple(dict.fromkeys(name for item in guards for name in item.sent_in))
         self.needs_handler = any(item.needs_handler for item in guards)
         self.fills = tuple(dict.fromkeys(name for item in guards for name in item.fills))
         hooks = [one.after for item in reversed(guards) for one in item.as_chain().hooks if one.after is not None]

@@ -36,6 +36,7 @@ class Guard:
     body_limit = MAX_BODY
     loads_body = False  # `check` has the body read itself, if the request is one whose body it judges
     identifies = False  # may say who is calling
+    sent_in: tuple[str, ...] = ("authorization",)  # by a bearer token; or the headers of API keys; or neither: for OpenAPI
     fills: tuple[str, ...] = ()  # handler parameters that it fills in, by `Allow(values=...)`
     after: Callable[[Request, Response | None], None] | None = None  # a response hook; runs on both outcomes
     # The response is part of the matter: something is held until it is finished, or given back by what it is. So the guard

@@ -236,9 +236,8 @@ class ApiKeys(KeyVerifier):
         if _refused(old, now):
             raise ValueError(_OVER)
         ttl = old.ttl if ttl is None else ttl  # its end may be the grace of a rotation before
-        made = await self._new(
-            old.subject, old.name, old.scopes, old.roles, ttl, Form(old.prefix)
-        )  # first: nobody is to be left without
+        # First the new one: nobody is to be left without.
+        made = await self._new(old.subject, old.name, old.scopes, old.roles, ttl, Form(old.prefix))
         end = now + grace
         try:
             await self._changed(id, lambda key: _ending(key, end))

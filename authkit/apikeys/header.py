@@ -35,7 +35,7 @@ class InHeader:
             raise ConfigurationError("the header of an API key is one of its own, such as x-api-key")
         if not isinstance(realm, str) or not realm:
             raise ConfigurationError("the realm of an API key is text, and not empty")
-        self.keys, self.header = keys, name
+        self.keys, self.header, self.sent_in = keys, name, (name,)
         # RFC 9110 section 11.6.1 wants a challenge in each 401, and no scheme is registered for keys in headers of their own.
         self.challenge = Challenge("ApiKey", realm=realm)
         self._asked = _verifiers.asked(keys)

@@ -15,6 +15,7 @@ class KeyVerifier:
     """`verify` and its twins; `authenticate`, which makes it a credential beside others in `require_auth`."""
 
     reads_request = False
+    sent_in = (HEADER,)
     _at: InHeader | None = None
 
     async def _verified(self, key: str) -> Principal:

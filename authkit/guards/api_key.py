@@ -26,12 +26,8 @@ class RequireApiKey(Guard):
     def __init__(self, at: InHeader, *, optional: bool) -> None:
         self._at = at
         self._optional = optional
+        self.sent_in = (at.header,)
         self._missing = Deny(401, "unauthorized", reason="no_credential", challenge=at.challenge, no_credential=True)
-
-    @property
-    def key_header(self) -> str:
-        """The header where the key stands: what OpenAPI says of it."""
-        return self._at.header
 
     async def warm(self) -> None:
         await self._at.warm()

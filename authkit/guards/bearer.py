@@ -118,6 +118,8 @@ class RequireAuth(Guard):
         # Where that is so only of a request that is signed, an upload under a bearer token is streamed all the same.
         self.loads_body = all(getattr(item, "loads_body", False) for item in reading)
         self.body_limit = max((item.body_limit for item in reading), default=self.body_limit)
+        bearer = ("authorization",) if plain or self._from_settings else ()
+        self.sent_in = (*bearer, *(name for item in self._authenticators for name in getattr(item, "sent_in", ())))
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):

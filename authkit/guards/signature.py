@@ -28,6 +28,7 @@ class RequireSignature(Guard):
     identifies = True
     needs_body = True
     loads_body = True  # of a request that claims to be signed
+    sent_in = ()
 
     def __init__(
         self,

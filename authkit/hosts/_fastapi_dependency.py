@@ -161,23 +161,17 @@ def _scopes_granted(state: State, wanted: list[str]) -> Decision:
     return deny
 
 
-def _key_header(chain: Any) -> str | None:
-    """The one header by which this chain knows who is calling, if that is all it looks at."""
-    headers = {getattr(item, "key_header", None) for item in chain.flat() if item.identifies}
-    return headers.pop() if len(headers) == 1 else None
-
-
 def make(guard: Any, visit: Callable[..., Any]) -> Dependency:
     chain = guard.as_chain()
     if chain.needs_handler:
         raise ConfigurationError("a guard that looks at the response is no dependency: put it on the endpoint or the app")
     early = tuple(int(part) for part in fastapi.__version__.split(".")[:2]) < (0, 118)
-    header = _key_header(chain)
-    if header is not None:
+    headers = set(chain.sent_in)
+    if "authorization" in headers:  # also beside API keys: a dependency has one scheme
+        return (BearerYielding if early else BearerDependency)(chain, visit)
+    if len(headers) == 1:
         keyed = (KeyYielding if early else KeyDependency)(chain, visit)
-        fields: dict[str, Any] = {"in": APIKeyIn.header, "name": header, "description": "An API key."}
+        fields: dict[str, Any] = {"in": APIKeyIn.header, "name": headers.pop(), "description": "An API key."}
         keyed.model = APIKey(**fields)
         return keyed
-    if chain.identifies:
-        return (BearerYielding if early else BearerDependency)(chain, visit)
-    return (Yielding if early else Dependency)(chain, visit)
+    return (Yielding if early else Dependency)(chain, visit)  # a signature, say, of which OpenAPI knows nothing

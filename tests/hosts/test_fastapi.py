@@ -34,11 +34,13 @@ from authkit import (
     Deny,
     Guard,
     Principal,
+    any_of,
     chain,
     current_principal,
     guard,
     require_api_key,
     require_auth,
+    require_signature,
 )
 from authkit import Request as Seen
 from authkit.apikeys import ApiKeys, MemoryKeys
@@ -491,6 +493,25 @@ class TestDependencies:
         assert asyncio.run(_get(app, "/keyed", headers=sent)).json() == "robot"
         assert asyncio.run(_get(app, "/keyed")).headers["www-authenticate"] == 'ApiKey realm="api"'
         assert asyncio.run(_get(app, "/scoped", headers=sent)).status_code == 403
+
+    def test_openapi_says_bearer_only_of_a_bearer_token(self) -> None:
+        keys, signed = ApiKeys(MemoryKeys()), require_signature({"a": "s" * 32}, authority="api.example.com")
+        tokens = TokenMint().tokens
+        found = {}
+        for name, each in {
+            "key": require_auth(keys), "at": require_auth(keys.at("x-own"), signed), "tokens": require_auth(tokens, signed),
+            "any": any_of(require_auth(tokens), require_api_key(keys)), "chain": any_of(chain(require_auth(tokens)), signed),
+            "signed": signed, "alone": require_auth(signed),
+        }.items():  # fmt: skip
+            app = FastAPI()
+            app.get("/")(_says_who(Depends(each.dependency)))
+            schemes = app.openapi().get("components", {}).get("securitySchemes", {})
+            found[name] = [(scheme["type"], scheme.get("name")) for scheme in schemes.values()]
+        key, bearer = ("apiKey", "x-api-key"), ("http", None)
+        assert found == {
+            "key": [key], "at": [("apiKey", "x-own")], "tokens": [bearer], "any": [bearer], "chain": [bearer],
+            "signed": [], "alone": [],
+        }  # fmt: skip
 
     def test_a_guard_that_identifies_nobody_names_no_scheme(self) -> None:
         app = FastAPI(dependencies=[Depends(adds.dependency)])
