@@ -153,6 +153,11 @@ def answers(verifier: Verifier, wanted: object, token: Token | None) -> Answers 
         )
     if handshake is None or wanted is False:
         return None
+    if handshake.keyed and not scheme.plain:
+        raise ConfigurationError(
+            f"verify_webhook: the handshake {handshake.name} is answered with an HMAC, which webhook scheme {scheme.name} has "
+            "no key for: pass handshake=False"
+        )
     if (handshake.asks and wanted is None) or (handshake.token is not None and token is None):
         return None
     return Answers(handshake, verifier, wanted if callable(wanted) else None, None if token is None else token.secret)

@@ -379,6 +379,15 @@ def test_an_unasked_confirmation_is_the_handlers():
     assert hook(post({"Type": "SubscriptionConfirmation", "SubscribeURL": "https://sns.example/"})).body == b"handled"
 
 
+@pytest.mark.parametrize("name", ["x", "zoom"])
+@pytest.mark.parametrize("fields", [{"also": "X-Other"}, {"algorithm": "digest"}, {"algorithm": "token", "encoding": "text"}])
+def test_an_answer_that_no_key_of_the_scheme_can_make_is_refused_when_built(name, fields):
+    scheme = Scheme("own", signature="X-Sig", handshake=name, **fields)
+    with pytest.raises(ConfigurationError, match="handshake"):
+        verify_webhook(scheme, secret=SECRET)
+    assert verify_webhook(scheme, secret=SECRET, handshake=False)
+
+
 @pytest.mark.parametrize("name", [None, "slack", "okta"])
 def test_a_callable_that_nobody_would_ask_is_refused(name):
     with pytest.raises(ConfigurationError, match="handshake"):
