@@ -146,7 +146,7 @@ def _form(body: bytes) -> Iterator[Undone]:
     for some in (pairs, sorted(pairs)):
         for way in (quote_plus, quote):
             for safe in ("", "*", "~", "/:", "@:/?$,;!'()*"):
-                written = urlencode(some, quote_via=way, safe=safe)
+                written = urlencode(some, quote_via=way, safe=safe, errors="surrogatepass")
                 yield written.encode(), cause, RAW
                 yield _lower_escapes(written).encode(), cause, RAW
 

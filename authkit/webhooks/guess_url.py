@@ -99,8 +99,9 @@ def _paths(case: Case, path: str) -> Ways:
         found.append(("/" + first[2], "without the first part of the path"))
     if unquote(path) != path:
         found.append((unquote(path), "with the path decoded"))
-    if quote(path, safe="/%") != path:
-        found.append((quote(path, safe="/%"), "with the path encoded"))
+    encoded = quote(path, safe="/%", errors="surrogatepass")
+    if encoded != path:
+        found.append((encoded, "with the path encoded"))
     return found
 
 
@@ -119,7 +120,8 @@ def _queries(query: str | None) -> Ways:
     except ValueError:
         return found
     for text, words in (
-        (urlencode(pairs), "with the query encoded"), (urlencode(pairs, quote_via=quote), "with the query encoded"),
+        (urlencode(pairs, errors="surrogatepass"), "with the query encoded"),
+        (urlencode(pairs, quote_via=quote, errors="surrogatepass"), "with the query encoded"),
         (unquote_plus(query), "with the query decoded"),
     ):  # fmt: skip
         if text != query:

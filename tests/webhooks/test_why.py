@@ -455,3 +455,11 @@ def test_nothing_that_is_sent_raises(scheme: str) -> None:
         for text in (WORDS[at % len(WORDS)], WORDS[(at * 2 + 3) % len(WORDS)]):
             found = asked(scheme, secret, dict.fromkeys(names, text), body, url="http://[::1]:x/%zz?&&=%ff")
             assert found.cause
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"\\udfff": ["\\ud800"]}', b"a=%ed%a0%80"])
+@pytest.mark.parametrize("url", ["https://h.example/\ud800?a=\udfff", "https://h.example/a"])
+def test_half_a_character_is_no_reason_to_fail(body: bytes, url: str) -> None:
+    found = why("hubspot-v3", "s-1", webhooks.sign("hubspot-v3", "s-2", b"{}", url=url), body, url=url)
+    assert found is not None
+    assert found.reason == "signature_mismatch"
