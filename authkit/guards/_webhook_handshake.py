@@ -93,9 +93,6 @@ class Answers:
         finally:
             self._capturer = None
 
-    def might_have_signed(self, body: bytes) -> bool:
-        return self._handshake.might_have_signed(body)
-
     async def after(self, request: Request, event: WebhookEvent) -> Deny | None:
         """The answer to a request whose signature holds; None: it is an event."""
         handshake = self._handshake

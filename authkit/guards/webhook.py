@@ -46,6 +46,11 @@ class VerifyWebhook(Guard):
         self._claims = claims
         self._answers = answers
         self._bare = b"" if answers is not None and answers.bare else None  # a refusal without a body
+        self._asked_for = None  # whoever answers X's question, here or at another endpoint, signs what a stranger sends
+        if verifier.scheme.handshake is not None:
+            from ..webhooks.handshakes import handshake_of
+
+            self._asked_for = handshake_of(verifier.scheme.handshake)
         self._target = url is None and verifier.scheme.needs == "target"
         if claims is not None:
             self.needs_handler = True  # done, or not: that is for its response to say
@@ -71,11 +76,10 @@ class VerifyWebhook(Guard):
             event = await self._verifier.verifying(request.headers, request.body, url=url, method=request.method)
         except InvalidSignature as error:
             return Deny(401, "invalid_signature", reason=error.reason, respond=self._bare)
-        if answers is not None:
-            if answers.might_have_signed(event.body):
-                return Deny(401, "invalid_signature", reason="signed_as_handshake", respond=self._bare)
-            if answers.signed and (answer := await answers.after(request, event)) is not None:
-                return answer
+        if self._asked_for is not None and self._asked_for.might_have_signed(event.body):
+            return Deny(401, "invalid_signature", reason="signed_as_handshake", respond=self._bare)
+        if answers is not None and answers.signed and (answer := await answers.after(request, event)) is not None:
+            return answer
         if self._claims is None:
             return Allow(values={"webhook": event})
         return await self._claim(request, event, self._claims)

@@ -218,6 +218,9 @@ def test_what_a_stranger_could_have_signed_is_no_delivery(body):
     assert hook(Request.build("POST", "/hook", {"X-Sig": signature}, body)).status == 401
     assert hook(delivery(b'{"for_user_id": "7"}', scheme)).status == 200
     assert handler.entered == 1
+    elsewhere = handler.sync(verify_webhook(scheme, secret=SECRET, handshake=False))  # asked at one endpoint, sent to another
+    assert elsewhere(Request.build("POST", "/hook", {"X-Sig": signature}, body)).status == 401
+    assert handler.entered == 1
 
 
 class Vault(SecretSource):
