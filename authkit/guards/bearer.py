@@ -119,7 +119,10 @@ class RequireAuth(Guard):
         self.loads_body = all(getattr(item, "loads_body", False) for item in reading)
         self.body_limit = max((item.body_limit for item in reading), default=self.body_limit)
         bearer = ("authorization",) if plain or self._from_settings else ()
-        self.sent_in = (*bearer, *(name for item in self._authenticators for name in getattr(item, "sent_in", ())))
+        headers = [name for item in self._authenticators for name in getattr(item, "sent_in", ())]
+        if len(set(headers)) != len(headers):  # each would answer for every key, and two answers are two credentials
+            raise ConfigurationError("require_auth: two sets of API keys in one header; put one in another: keys.at(...)")
+        self.sent_in = (*bearer, *headers)
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):

@@ -293,3 +293,17 @@ def test_no_header_raises_or_admits(values):
     deny = require_api_key(KEYS).decide(sent(*values))
     assert deny.status in (400, 401)
     assert deny.challenge or deny.status == 400
+
+
+def test_two_sets_of_keys_in_one_header_are_refused_when_built() -> None:
+    """Each of them would answer for every key, and every request would be one with two credentials."""
+    made, configured = ApiKeys(MemoryKeys()), ApiKeys.of({"service-a": Secret.of("service-a-0123456789")})
+    with pytest.raises(ConfigurationError, match="one header"):
+        require_auth(made, configured)
+    guard = require_auth(made, configured.at("x-service-key"))
+    for sent, subject in (("x-service-key", "service-a"), ("x-api-key", "robot")):
+        key = "service-a-0123456789" if subject == "service-a" else made.new("robot").reveal()
+        decision = guard.decide(Request.build(headers={sent: key}))
+        assert isinstance(decision, Allow)
+        assert decision.principal is not None
+        assert decision.principal.subject == subject
