@@ -130,6 +130,8 @@ def _made(keys: Any, settings: dict[str, Any]) -> tuple[SignatureVerifier | Hmac
         return SignatureVerifier(KeyBook(keys), **settings), None
     except ConfigurationError as error:
         return None, str(error)
+    except TypeError:  # one that there is none of
+        return None, f"not all of these are settings of a verifier, or of the right type: {', '.join(sorted(settings))}"
 
 
 def _base(authority: str | None, url: object) -> Target | None:

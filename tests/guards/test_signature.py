@@ -324,3 +324,12 @@ def test_a_body_that_was_read_for_its_signature_is_read_once() -> None:
     handler = Handler()
     answer: Response = require_auth(MINT.tokens, guarding())(inner(handler.fn))(sent)
     assert (answer.status, handler.entered, sent.limits) == (200, 1, [1_048_576])
+
+
+@pytest.mark.parametrize("more", [{}, {"scheme": REQUESTS}])
+def test_a_setting_that_there_is_none_of_shows_no_key(more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="nonsense") as raised:
+        require_signature({"client-a": SECRET}, authority="api.example.com", nonsense=1, **more)
+    assert raised.value.__context__ is None
+    for entry in raised.traceback[1:]:
+        assert SECRET not in repr(entry.frame.f_locals)
