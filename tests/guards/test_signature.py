@@ -150,7 +150,7 @@ def test_keys_may_be_given_for_a_verifier() -> None:
     assert reason(guard, signed()) == "no_such_signature"
     with pytest.raises(ConfigurationError, match="key 'client-a'"):
         require_signature({"client-a": "short"}, authority="api.example.com")
-    with pytest.raises(TypeError):
+    with pytest.raises(ConfigurationError):
         require_signature(KEYS, authority="api.example.com", unknown=1)
 
 
