@@ -48,8 +48,8 @@ SECRET = "conformance: 0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 # The same key in every process that imports the table: the servers verify what the tests send.
 MINT = TokenMint(issuer=ISSUER, audience=AUDIENCE, clock=Clock(NOW), random=random.Random("conformance").randbytes)
 TOKENS: Tokens = MINT.tokens
-ALICE = MINT.good("alice", scopes=["orders:read"], roles=["clerk"])
-GRACE = MINT.good("grace", roles=["admin"])
+ALICE = MINT.good("alice", scopes=["orders:read"], roles=["clerk"], ttl=86_400)
+GRACE = MINT.good("grace", roles=["admin"], ttl=86_400)
 PEER = ClientAddress.peer()
 KEYS = ApiKeys(MemoryKeys(), clock=Clock(NOW), random=random.Random("api keys").randbytes)
 ROBOT = KEYS.new("robot", name="nightly", scopes=["orders:read"], roles=["clerk"]).reveal()

@@ -24,7 +24,7 @@ from authkit.http import Headers
 from authkit.testing import Clock, TokenMint
 
 MINT = TokenMint()
-GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"])
+GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"], ttl=86_400)
 AUTH = require_auth(MINT.tokens)
 
 

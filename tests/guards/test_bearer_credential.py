@@ -19,7 +19,7 @@ from authkit.http import Headers
 from authkit.testing import TokenMint
 
 MINT = TokenMint()
-GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"])
+GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"], ttl=86_400)
 AUTH = require_auth(MINT.tokens)
 
 

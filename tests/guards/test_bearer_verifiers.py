@@ -23,7 +23,7 @@ from authkit.secrets import Secret
 from authkit.testing import TokenMint
 
 MINT = TokenMint()
-GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"])
+GOOD = MINT.good("alice", scopes=["orders:read"], roles=["clerk"], ttl=86_400)
 AUTH = require_auth(MINT.tokens)
 
 

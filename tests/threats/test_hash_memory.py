@@ -75,7 +75,7 @@ size, resident = vm("VmSize"), vm("VmRSS")
 limit = size + logins * mib // 2 + workers * 128 * mib + 256 * mib
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 threads() if how == "threads" else asyncio.run(on_a_loop())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = vm("VmHWM")  # what getrusage says would begin with the memory of whoever started this process
 seen = sorted(set(statuses))
 again = accounts.login(asked(0)).status
 print(json.dumps({"seen": seen, "count": len(statuses), "failures": failures, "grown": peak - resident, "again": again}))

@@ -18,7 +18,7 @@ from authkit.testing import TokenMint, asgi_scope
 
 MINT = TokenMint()
 NAMES = [f"user-{number}" for number in range(97)]
-TOKENS = {name: MINT.good(name, roles=[f"role of {name}"]) for name in NAMES}
+TOKENS = {name: MINT.good(name, roles=[f"role of {name}"], ttl=86_400) for name in NAMES}
 TIMES = [pytest.param(100, id="100"), pytest.param(10_000, id="10000", marks=pytest.mark.soak)]
 
 
