@@ -3,7 +3,8 @@
 Fields: `{id}`, `{timestamp}`, `{method}`, `{url}`, `{path}` (with its query), `{query}`, `{body}`, `{body_sha256}` in hex,
 `{body_crc32}` in decimal, `{params}` (a form's fields, name and value, each once, sorted), `{option:name}`, `{lines:A,B?}`
 (each member of the JSON body, name and value on a line each), `{signed_headers:X-List}` (`name:value;` of the headers that
-the list names) and any place of `places`, a header as `{header:X-Name}`. A name that ends in "?" may be missing.
+the list names) and any place of `places`, a header as `{header:X-Name}`. A name that ends in "?" may be missing; where
+several places are signed, only such a one may hold the text that stands between them.
 """
 
 from __future__ import annotations
@@ -97,13 +98,23 @@ def _filled(segments: tuple[Segment, ...], filling: Filling) -> Content:
     after: list[str] = []
     body = b""
     into = before
-    for field, text in segments:
+    several = sum(_is_place(field) for field, _ in segments) > 1
+    for at, (field, text) in enumerate(segments):
         into.append(text)
         if field == "body":
             body, into = filling.sent.body, after
         elif field:
-            into.append(_value(field, filling))
+            value = _value(field, filling)
+            # With what parts the fields inside one, the same text could be read as others: an amount out of a reference.
+            bounded = several and _is_place(field) and not field.endswith("?")
+            if bounded and any(mark and mark in value for mark in (text, segments[at + 1][1])):
+                raise InvalidSignature("field_malformed")
+            into.append(value)
     return _bytes("".join(before)), body, _bytes("".join(after))
+
+
+def _is_place(field: str) -> bool:
+    return field.partition(":")[0] in ("header", *KINDS)
 
 
 def _value(field: str, filling: Filling) -> str:

@@ -176,6 +176,24 @@ def test_adyen_signs_each_item_and_all_of_them_have_to_be() -> None:
         assert refused(verifier, {}, json.dumps({"notificationItems": items}).encode())
 
 
+def test_adyens_amount_cannot_be_read_out_of_a_reference_with_colons() -> None:
+    """What is signed has colons between its members, and a shop's reference may have some in it."""
+
+    def whole(reference: str, value: int, event: str, success: str, **more: Any) -> bytes:
+        item = {
+            "pspReference": "7914073381342284", "merchantAccountCode": "M", "merchantReference": reference,
+            "amount": {"value": value, "currency": "EUR"}, "eventCode": event, "success": success, **more,
+        }  # fmt: skip
+        return json.dumps({"notificationItems": [{"NotificationRequestItem": item}]}).encode()
+
+    verifier = Verifier("adyen", "00" * 32)
+    sent = webhooks.signed("adyen", "00" * 32, whole("R:500:EUR:AUTHORISATION:true", 9, "CANCELLATION", "false"))
+    assert verifier.verify({}, sent.body), "a reference may have colons"
+    proof = json.loads(sent.body)["notificationItems"][0]["NotificationRequestItem"]["additionalData"]
+    read_otherwise = whole("R", 500, "AUTHORISATION", "true:9:EUR:CANCELLATION:false", additionalData=proof)
+    assert refused(verifier, {}, read_otherwise) == "field_malformed"
+
+
 @pytest.mark.parametrize("scheme", ["mailgun", "mailgun-form"])
 def test_mailgun_signs_a_token_that_names_the_delivery_and_nothing_else(scheme: str) -> None:
     sender = WebhookSender(scheme, clock=Clock(NOW))
