@@ -263,6 +263,10 @@ class TestForm:
         assert reason(provider, token) in ("token_malformed", "token_too_large")
         assert op.asked() == (token == "..")
 
+    def test_what_is_too_long_is_refused_however_well_it_is_signed(self, op: Issuer, provider: OIDCProvider) -> None:
+        assert reason(provider, op.token(padding="x" * 17_000)) == "token_too_large"
+        assert op.asked() == 0
+
     @pytest.mark.parametrize("crit", [[], ["exp"], ["b64"], ["x", "x"], "exp", None, {}, 7, ["kid"], [""]])
     def test_what_must_be_understood_is_not(self, op: Issuer, provider: OIDCProvider, crit: Any) -> None:
         assert reason(provider, op.token({"typ": "at+jwt", "alg": "ES256", "kid": "one", "crit": crit})) == "token_critical"
