@@ -95,6 +95,5 @@ KEYS = (
         key="pem",
         encoding="base64",
         id="X-Delivery-Id",
-        verified=True,
     ),
 )

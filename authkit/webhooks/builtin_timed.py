@@ -30,6 +30,20 @@ TIMED = (
         encoding="base64",
         verified=True,
     ),
+    # https://docs.svix.com/receiving/verifying-payloads/how-manual; its own names first, as its libraries look for them
+    entry(
+        "svix",
+        signature=("svix-signature", "webhook-signature"),
+        separator=" ",
+        prefix="v1,",
+        id=("svix-id", "webhook-id"),
+        timestamp=("svix-timestamp", "webhook-timestamp"),
+        signed="{id}.{timestamp}.{body}",
+        key="base64",
+        key_prefix="whsec_",
+        encoding="base64",
+        verified=True,
+    ),
     # https://docs.slack.dev/authentication/verifying-requests-from-slack
     entry(
         "slack",
@@ -151,6 +165,11 @@ TIMED = (
         unit="ms",
         verified=True,
     ),
+)
+
+
+# Only what public directories say: see `builtin_body`.
+UNVERIFIED = (
     # https://developers.tiktok.com/doc/webhooks-verification; the key is the client secret
     entry(
         "tiktok",
@@ -159,13 +178,7 @@ TIMED = (
         prefix="s=",
         timestamp_item="t=",
         signed="{timestamp}.{body}",
-        verified=True,
     ),
-)
-
-
-# Only what public directories say: see `builtin_body`.
-UNVERIFIED = (
     entry(
         "buildkite",
         signature="X-Buildkite-Signature",

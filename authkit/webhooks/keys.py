@@ -27,14 +27,16 @@ class Sealed(Masked):
     It raises nothing, because the frame that would raise holds the value; `check` says what is wrong, with no value in sight.
     """
 
-    __slots__ = ("secrets", "several")
+    __slots__ = ("secrets", "several", "given")
     secrets: tuple[Secret, ...]
     several: bool
+    given: bool
 
     def __init__(self, secret: AnySecret | Sealed | None) -> None:
         if isinstance(secret, Sealed):
-            self.secrets, self.several = secret.secrets, secret.several
+            self.secrets, self.several, self.given = secret.secrets, secret.several, secret.given
             return
+        self.given = secret is not None
         self.several = isinstance(secret, (list, tuple))
         items: tuple[Any, ...] = tuple(secret) if isinstance(secret, (list, tuple)) else (secret,)
         if secret is None:  # a scheme whose keys are fetched takes none: `check` tells
@@ -47,7 +49,7 @@ class Sealed(Masked):
         """Raises: `ConfigurationError` if there is no secret, or an empty one, or one where none is used. No value stands for
         "do not verify"."""
         if scheme.keyless and not signing:
-            if self.secrets or self.several:
+            if self.given:
                 raise ConfigurationError(f"webhook scheme {scheme.name} takes no secret: its keys are fetched")
         elif not self.secrets:
             raise ConfigurationError(f"webhook scheme {scheme.name}: the secret is missing, empty, blank, or not text or bytes")

@@ -246,8 +246,10 @@ def test_current_and_previous_are_accepted_and_it_is_told_which(name: str) -> No
 
 @pytest.mark.parametrize("name", [name for name, scheme in webhooks.schemes().items() if scheme.keyless])
 def test_a_scheme_whose_keys_are_fetched_takes_no_secret(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="takes no secret"):
-        Verifier(name, "s3cret", fetch=lambda name: None, **sender(name).options)
+    wrong: tuple[Any, ...] = ("s3cret", "", b"", 0, False, [], {})
+    for secret in wrong:
+        with pytest.raises(ConfigurationError, match="takes no secret"):
+            Verifier(name, secret, fetch=lambda name: None, **sender(name).options)
 
 
 @pytest.mark.parametrize("name", [name for name, scheme in webhooks.schemes().items() if scheme.options])
