@@ -14,7 +14,7 @@ from ._factors import PURPOSE, Factors, opened_for
 from ._people import UnknownUser
 from ._sealed import Unsealable
 from ._second_step import DEAD, ENROL, OTP, WrongCode, with_otp
-from ._serving import note_client, note_principal
+from ._serving import note_principal
 from ._stamp import stamp_of
 
 TYPE_CHECKING = False
@@ -177,7 +177,6 @@ class Enrolment:
     async def _entitled(self, request: Request, token: str | None) -> tuple[User, dict[str, Any] | None] | Deny:
         """Whose factors may be changed: the holder's whose login is fresh, or the one's who has to set one up to get in."""
         accounts = self._accounts
-        note_client(request, accounts._address_at_hand(request))
         if token is not None:
             forged = accounts._sent.forged(request)
             if forged is not None:

@@ -66,6 +66,5 @@ class Links:
         if forged is not None:
             return forged
         (token,) = texts(request, "token")
-        note_client(request, accounts._address_at_hand(request))
         user = await bound_user(accounts, await self._tokens.redeem(token))
         return _DEAD if user is None else await accounts._complete(request, user, AMR)

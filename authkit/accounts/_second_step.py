@@ -13,7 +13,7 @@ from ._flow_limits import too_many, whole
 from ._onetime import OneTime
 from ._people import UnknownUser
 from ._sending import called
-from ._serving import note_client, note_principal
+from ._serving import note_principal
 from .second_factor import SecondFactor
 
 TYPE_CHECKING = False
@@ -69,7 +69,6 @@ class SecondStep:
         if forged is not None:
             return forged
         token, code = texts(request, "mfa_token", "code")
-        note_client(request, accounts._address_at_hand(request))
         data = await self.steps.read(token)
         user = await bound_user(accounts, data)
         if data is None or user is None:

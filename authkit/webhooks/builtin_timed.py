@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from .entry import entry
 
+_STANDARD = {  # under whichever header names
+    "separator": " ",
+    "prefix": "v1,",
+    "signed": "{id}.{timestamp}.{body}",
+    "key": "base64",
+    "key_prefix": "whsec_",
+    "encoding": "base64",
+    "verified": True,
+}
+
 TIMED = (
     # https://docs.stripe.com/webhooks/signature; the secret is used as shown, its "whsec_" included; v0 is for tests
     entry(
@@ -20,29 +30,17 @@ TIMED = (
     entry(
         "standard-webhooks",
         signature=("webhook-signature", "svix-signature"),
-        separator=" ",
-        prefix="v1,",
         id=("webhook-id", "svix-id"),
         timestamp=("webhook-timestamp", "svix-timestamp"),
-        signed="{id}.{timestamp}.{body}",
-        key="base64",
-        key_prefix="whsec_",
-        encoding="base64",
-        verified=True,
+        **_STANDARD,
     ),
     # https://docs.svix.com/receiving/verifying-payloads/how-manual; its own names first, as its libraries look for them
     entry(
         "svix",
         signature=("svix-signature", "webhook-signature"),
-        separator=" ",
-        prefix="v1,",
         id=("svix-id", "webhook-id"),
         timestamp=("svix-timestamp", "webhook-timestamp"),
-        signed="{id}.{timestamp}.{body}",
-        key="base64",
-        key_prefix="whsec_",
-        encoding="base64",
-        verified=True,
+        **_STANDARD,
     ),
     # https://docs.slack.dev/authentication/verifying-requests-from-slack
     entry(
