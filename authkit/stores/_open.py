@@ -14,9 +14,10 @@ _ANY = "a store is named by a URL: memory:, sqlite:///..., redis://..., rediss:/
 _MEMORY = "a memory store has no address: write memory:"
 _SQLITE = "a store file is sqlite:///relative/path.db or sqlite:////absolute/path.db"
 _DYNAMO = (
-    "a table is dynamodb://NAME?region=eu-west-1; its options are region, endpoint and shards, each once; an endpoint is an "
-    "https:// URL without path, http:// for this machine only"
+    "a table is dynamodb://NAME?region=eu-west-1; its options are region, endpoint, shards and timeout, each once; an endpoint "
+    "is an https:// URL without path, http:// for this machine only"
 )
+_TIMEOUT = "a store's timeout is a number of seconds, once: redis://host?timeout=0.5"
 _REDIS = frozenset(f"{scheme}{kind}" for scheme in ("redis", "rediss") for kind in ("", "+cluster", "+sentinel")) | {"unix"}
 
 
@@ -26,7 +27,7 @@ def open_store(url: str) -> Store:
     `memory:` is this process's own, a new one at each call. `sqlite:///auth.db` is a file, of the working directory at this
     moment; `sqlite:////var/lib/app/auth.db` one by its whole path. `redis://`, `rediss://` (TLS), `redis+cluster://`,
     `redis+sentinel://` and `unix://` are what `RedisStore` takes. `dynamodb://table` takes `region`, `endpoint` and `shards` as
-    its query.
+    its query. `timeout`, in seconds, is an option of every store on a network.
     Raises: `ConfigurationError` for every other scheme, and for an option that there is not. It never repeats the URL, which
     may hold a password, nor does its traceback.
     """
@@ -49,8 +50,7 @@ def _maker(url: str) -> Callable[[], Store] | str:
     if scheme == "dynamodb":
         return _dynamo(rest)
     if scheme in _REDIS:
-        held = [url]
-        return lambda: _redis(held)
+        return _redis(url)
     return _ANY
 
 
@@ -60,10 +60,28 @@ def _memory() -> Store:
     return MemoryStore()
 
 
-def _redis(held: list[str]) -> Store:
-    from .redis_store import RedisStore
+def _redis(url: str) -> Callable[[], Store] | str:
+    where, _, query = url.partition("?")
+    options = query.split("&")
+    stated = [option for option in options if option.startswith("timeout=")]
+    timeout = _seconds(stated[0].removeprefix("timeout=")) if stated else 0.1
+    if timeout is None or len(stated) > 1:
+        return _TIMEOUT
+    others = "&".join(option for option in options if option not in stated)
+    held = [where + ("?" + others if others else "")]
 
-    return RedisStore(held.pop())
+    def make() -> Store:
+        from .redis_store import RedisStore
+
+        return RedisStore(held.pop(), timeout=timeout)
+
+    return make
+
+
+def _seconds(text: str) -> float | None:
+    """A plain number, like 2 or 0.5."""
+    whole, _, rest = text.partition(".")
+    return float(text) if len(text) <= 8 and text.isascii() and whole.isdigit() and (not rest or rest.isdigit()) else None
 
 
 def _sqlite(rest: str) -> Callable[[], Store] | str:
@@ -90,18 +108,20 @@ def path_in(rest: str) -> str | None:
 
 
 def _dynamo(rest: str) -> Callable[[], Store] | str:
-    found = table_in(rest, ("region", "endpoint", "shards"))
+    found = table_in(rest, ("region", "endpoint", "shards", "timeout"))
     if found is None:
         return _DYNAMO
     name, options = found
     shards = options.pop("shards", "1")
-    if not (shards.isascii() and shards.isdigit() and len(shards) <= 4):
+    timeout = _seconds(options.pop("timeout", "1"))
+    if timeout is None or not (shards.isascii() and shards.isdigit() and len(shards) <= 4):
         return _DYNAMO
 
     def make() -> Store:
         from .dynamo import DynamoStore
 
-        return DynamoStore(name, region=options.get("region"), endpoint=options.get("endpoint"), shards=int(shards))
+        region, endpoint = options.get("region"), options.get("endpoint")
+        return DynamoStore(name, region=region, endpoint=endpoint, shards=int(shards), timeout=timeout)
 
     return make
 

@@ -18,7 +18,7 @@ from authkit.cli._exits import Wrong
 from authkit.cli._limit_key import key_of
 from authkit.cli._limits import spelled
 from authkit.limits import by_header, by_path
-from authkit.stores import Rate, RedisStore, SqliteStore
+from authkit.stores import Rate, SqliteStore, open_store
 from tests.cli.command import authkit, environment
 from tests.guards.rate_parts import Known
 from tests.servers.redis import free_port, redis_server
@@ -288,13 +288,14 @@ def test_the_logins_of_an_account_are_looked_at_and_reset(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("algorithm", ["token-bucket", "sliding-window", "fixed-window"])
 def test_a_limit_on_a_server_is_looked_at_and_reset(algorithm: Any, redis: RedisServer, tmp_path: Path) -> None:
-    guard = rate_limit("5/day", name="api", store=RedisStore(redis.url), algorithm=algorithm)
+    url = f"{redis.url}?timeout=10"
+    guard = rate_limit("5/day", name="api", store=open_store(url), algorithm=algorithm)
     assert [isinstance(guard.decide(Request.build(peer="203.0.113.7")), Allow) for _ in range(7)] == [True] * 5 + [False] * 2
     stated = ("ip:203.0.113.7", "--limit", "5/day", "--name", "api", "--algorithm", algorithm)
-    assert left(tmp_path, *stated, AUTHKIT_STORE=redis.url) == {"api": [0]}
-    assert authkit("limits", "reset", *stated, "--store", redis.url, "--json", cwd=tmp_path).json["left_before"] == [0]
-    assert left(tmp_path, *stated, AUTHKIT_STORE=redis.url) == {"api": [5]}
-    again = rate_limit("5/day", name="api", store=RedisStore(redis.url), algorithm=algorithm)  # as in another process
+    assert left(tmp_path, *stated, AUTHKIT_STORE=url) == {"api": [0]}
+    assert authkit("limits", "reset", *stated, "--store", url, "--json", cwd=tmp_path).json["left_before"] == [0]
+    assert left(tmp_path, *stated, AUTHKIT_STORE=url) == {"api": [5]}
+    again = rate_limit("5/day", name="api", store=open_store(url), algorithm=algorithm)  # as in another process
     assert isinstance(again.decide(Request.build(peer="203.0.113.7")), Allow)
 
 

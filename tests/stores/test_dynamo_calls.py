@@ -95,7 +95,7 @@ class TestClocks:
         ahead = Clock(clock.now + 2)
         name = made(aws)._table._name
         ours, theirs = (
-            DynamoStore(name, endpoint=aws.endpoint, clock=one).limiter("a", rates("20 per 10 seconds"), algorithm)
+            DynamoStore(name, endpoint=aws.endpoint, timeout=30, clock=one).limiter("a", rates("20 per 10 seconds"), algorithm)
             for one in (clock, ahead)
         )
         total = 0

@@ -124,7 +124,7 @@ class TestFaults:
 
     def test_a_table_that_is_not_there_is_unavailable_and_says_how_to_make_it(self, aws):
         with pytest.raises(Unavailable, match="create_table"):
-            DynamoStore("nowhere", endpoint=aws.endpoint).get("a")
+            DynamoStore("nowhere", endpoint=aws.endpoint, timeout=30).get("a")
 
     def test_a_table_is_made_once(self, aws):
         store = made(aws)

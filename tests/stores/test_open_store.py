@@ -40,7 +40,7 @@ def test_a_file_is_named_by_three_slashes_and_its_path(tmp_path, monkeypatch):
 
 def test_a_table_is_named_with_its_region_or_endpoint_and_shards(moto):
     with between(moto) as aws:
-        store = open_store(f"dynamodb://from-a-url?endpoint={aws.endpoint}&region=eu-west-1&shards=2")
+        store = open_store(f"dynamodb://from-a-url?endpoint={aws.endpoint}&region=eu-west-1&shards=2&timeout=30")
         assert isinstance(store, DynamoStore)
         store.create_table()
         assert admitted(store.limiter("a", rates("2/minute")), times=9) <= 2
@@ -53,7 +53,7 @@ def test_a_table_is_named_with_its_region_or_endpoint_and_shards(moto):
     "url",
     [
         f"redis://:{PASSWORD}@127.0.0.1:6379/1", f"rediss://user:{PASSWORD}@redis.example", "redis+cluster://a.example,b.example",
-        f"redis+sentinel://:{PASSWORD}@a.example,b.example/primary", "unix:///run/redis.sock",
+        f"redis+sentinel://:{PASSWORD}@a.example,b.example/primary", "unix:///run/redis.sock", "redis://127.0.0.1?timeout=2.5", "redis://127.0.0.1?timeout=2&db=1",
     ],
 )  # fmt: skip
 def test_redis_is_named_as_its_store_is(url):
@@ -70,8 +70,10 @@ def test_redis_is_named_as_its_store_is(url):
         "dynamodb:table", "dynamodb://", "dynamodb://a", "dynamodb://a b c", "dynamodb://table/", "dynamodb://table?regio=eu-west-1",
         "dynamodb://table?region=eu-west-1&region=eu-west-2", "dynamodb://table?region=", "dynamodb://table?region",
         "dynamodb://table?region=Ireland", "dynamodb://table?endpoint=http://example.com", "dynamodb://table?shards=x",
-        "dynamodb://table?shards=0", "dynamodb://table?shards=٣", "dynamodb://table#a", "redis://", "redis+cluster://",
-        "redis://h?no=1", "mysql://x", "http://x", None, 3, b"memory:",
+        "dynamodb://table?shards=0", "dynamodb://table?timeout=x", "dynamodb://table?timeout=0",
+        "dynamodb://table?timeout=-1", "dynamodb://table?shards=٣", "dynamodb://table#a", "redis://", "redis+cluster://",
+        "redis://h?no=1", "redis://h?timeout=", "redis://h?timeout=61", "redis://h?timeout=1e1", "redis://h?timeout=1&timeout=1",
+        "redis://h?db=1&timeout=nan", "mysql://x", "http://x", None, 3, b"memory:",
     ],
 )  # fmt: skip
 def test_what_names_no_store_is_a_configuration_error(url):

@@ -59,7 +59,7 @@ def test_no_two_names_and_keys_are_spelled_alike():
 
 
 def test_a_usual_name_can_be_read_in_the_server(server):
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, timeout=5)
     store.limiter("login:here", rates("5/minute")).take("203.0.113.7")
     assert server.say("KEYS", "*") == [b"authkit:lt:=login:here:5/60/5:=203.0.113.7"]
 
