@@ -4,15 +4,58 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .by_name import named as named
+    from .by_name import named_class as named_class
     from .discovery import Discovery as Discovery
+    from .given import ConfigurationError as ConfigurationError
+    from .given import checked_base as checked_base
+    from .given import checked_host as checked_host
+    from .given import checked_text as checked_text
+    from .given import checked_texts as checked_texts
+    from .given import checked_url as checked_url
+    from .given import setting as setting
+    from .given import settings_list as settings_list
     from .jwks import JWKS as JWKS
     from .keyset import KeySet as KeySet
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
 
-_PLACES = {"Discovery": "discovery", "JWKS": "jwks", "KeySet": "keyset", "OIDCProvider": "provider", "TokenProfile": "profile"}
+_PLACES = {
+    "Discovery": "discovery",
+    "JWKS": "jwks",
+    "KeySet": "keyset",
+    "OIDCProvider": "provider",
+    "TokenProfile": "profile",
+    "named": "by_name",
+    "named_class": "by_name",
+    # for whoever writes a provider
+    "ConfigurationError": "given",
+    "checked_base": "given",
+    "checked_host": "given",
+    "checked_text": "given",
+    "checked_texts": "given",
+    "checked_url": "given",
+    "setting": "given",
+    "settings_list": "given",
+}
 
-__all__ = ["JWKS", "Discovery", "KeySet", "OIDCProvider", "TokenProfile"]
+__all__ = [
+    "Discovery",
+    "JWKS",
+    "KeySet",
+    "OIDCProvider",
+    "TokenProfile",
+    "named",
+    "named_class",
+    "ConfigurationError",
+    "checked_base",
+    "checked_host",
+    "checked_text",
+    "checked_texts",
+    "checked_url",
+    "setting",
+    "settings_list",
+]
 
 
 def __getattr__(name: str) -> object:
