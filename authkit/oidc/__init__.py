@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .asking import Asking as Asking
     from .by_name import named as named
     from .by_name import named_class as named_class
     from .discovery import Discovery as Discovery
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from .given import checked_url as checked_url
     from .given import setting as setting
     from .given import settings_list as settings_list
+    from .identity import Identity as Identity
     from .jwks import JWKS as JWKS
     from .keyset import KeySet as KeySet
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
 
 _PLACES = {
+    "Asking": "asking",
     "Discovery": "discovery",
+    "Identity": "identity",
     "JWKS": "jwks",
     "KeySet": "keyset",
     "OIDCProvider": "provider",
@@ -40,7 +44,9 @@ _PLACES = {
 }
 
 __all__ = [
+    "Asking",
     "Discovery",
+    "Identity",
     "JWKS",
     "KeySet",
     "OIDCProvider",
