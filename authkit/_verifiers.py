@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 _METHODS = ("verify", "averify", "verifying")
 
 
+def issuers_of(verifier: Any) -> frozenset[str]:
+    """Every issuer whose tokens `verifier` judges: its `issuers`, and its `issuer`; none: those of no issuer.
+
+    Raises: `ConfigurationError` for what is no text, or a single one where there are to be several.
+    """
+    one, several = getattr(verifier, "issuer", None), getattr(verifier, "issuers", None)
+    if isinstance(several, (str, bytes)):
+        raise ConfigurationError("require_auth: a verifier's issuers are a set of text")
+    found = [*(several or ()), *(() if one is None else (one,))]
+    if not all(isinstance(issuer, str) and issuer for issuer in found):
+        raise ConfigurationError("require_auth: a verifier's issuer is text, or None")
+    return frozenset(found)
+
+
 def in_place(verifier: Any) -> Callable[[str], Any] | None:
     """The verifier's `verify`, if it says that it never waits (`in_place = True`), and if that was said of this very one."""
     if getattr(verifier, "in_place", False) is not True:

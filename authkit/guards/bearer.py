@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from .._verifiers import Asked
     from ..decision import Decision
     from ..http import Request
+    from ._resource import Described
 
     H = TypeVar("H", bound=Callable[..., Any])
 
     class Verifier(Protocol):
-        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, and `issuer`.
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, `issuer`, and `issuers`.
 
         Of a subclass the method that it overrides is asked; one that overrides `averify` alone serves async handlers only.
         """
@@ -96,17 +97,14 @@ class RequireAuth(Guard):
                 raise ConfigurationError(
                     f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}"
                 )
-            issuer = getattr(verifier, "issuer", None)
-            if issuer is not None and (not isinstance(issuer, str) or not issuer):
-                raise ConfigurationError("require_auth: a verifier's issuer is text, or None")
-            if issuer is None:
+            issuers = _verifiers.issuers_of(verifier)
+            if not issuers:
                 if self._without_issuer is not None:
                     raise ConfigurationError("require_auth: at most one verifier may have issuer=None")
                 self._without_issuer = verifier
-            elif issuer in self._by_issuer:
+            if not issuers.isdisjoint(self._by_issuer):
                 raise ConfigurationError("require_auth: two verifiers have the same issuer; which is meant?")
-            else:
-                self._by_issuer[issuer] = verifier
+            self._by_issuer |= dict.fromkeys(issuers, verifier)
             plain.append(verifier)
             self._asked[id(verifier)] = _verifiers.asked(verifier)
         self._plain = plain
@@ -219,6 +217,8 @@ class RequireAuth(Guard):
             answer = await authenticator.authenticate(request)
             if answer is None:
                 continue
+            if not self._plain and getattr(authenticator, "judges_bearer", False):
+                token = None  # it was judged before the request came here, and this is what was found
             if found is not None or token is not None:
                 return _credential.TWO_CREDENTIALS
             found = answer
@@ -300,7 +300,8 @@ class _RequireAuth:
     anonymous; a bad one is still refused. `cookie`: the token may also stand in that cookie, then with a CSRF check on unsafe
     methods and websockets (`csrf`: "origin", or further trusted origins). `websocket_protocol`: it may follow that entry of
     `Sec-WebSocket-Protocol`. `preflight`: a genuine CORS preflight passes to a guarded app; a guarded handler is not entered.
-    `max_age` (seconds since login) and `amr` (methods): step-up, RFC 9470. Never from the query.
+    `max_age` (seconds since login) and `amr` (methods): step-up, RFC 9470. `resource`: an `authkit.oidc.ProtectedResource`,
+    whose metadata every 401 then names (RFC 9728). Never from the query.
 
     Answers: RFC 6750 section 3. Raises: `ConfigurationError` for what is no verifier, or two of one issuer.
     """
@@ -314,11 +315,17 @@ class _RequireAuth:
             self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ...,
             csrf: str | Iterable[str] = ..., websocket_protocol: str | None = ..., preflight: bool = ...,
             realm: str | None = ..., max_age: int | None = ..., amr: str | Iterable[str] | None = ...,
+            resource: Described | None = ...,
         ) -> RequireAuth: ...  # fmt: skip
 
     def __call__(self, *verifiers: Any, **settings: Any) -> Any:
         if len(verifiers) == 1 and not settings and _is_handler(verifiers[0]):
             return RequireAuth(())(verifiers[0])
+        if settings.get("resource") is not None:
+            from ._resource import RequireAuthOfResource
+
+            return RequireAuthOfResource(verifiers, **settings)
+        settings.pop("resource", None)
         return RequireAuth(verifiers, **settings)
 
     @staticmethod

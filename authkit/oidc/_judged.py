@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..decision import FrozenDict, Principal
-from ..errors import InvalidToken
+from ..errors import InvalidToken, Unavailable
 from ..tokens.claims import lifetime, names_of, scopes_of
 from ..tokens.verify import SignedBy
 from .profile import at, short_type
@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..tokens.claims import Validated
     from .keyset import KeySet
-    from .profile import Place, TokenProfile
+    from .profile import Place, Rule, TokenProfile
+    from .static_keys import StaticSet
 
 _NOBODY: frozenset[str] = frozenset()
 _USUAL_SCOPES = (("scope",), ("scp",))
@@ -23,7 +24,7 @@ class SignedByIssuer(SignedBy):
 
     __slots__ = ("_types",)
 
-    def __init__(self, keys: KeySet, profile: TokenProfile) -> None:
+    def __init__(self, keys: KeySet | StaticSet, profile: TokenProfile) -> None:
         super().__init__(keys, "")
         self._types = profile.types
 
@@ -34,16 +35,17 @@ class SignedByIssuer(SignedBy):
 
 
 def judged(
-    claims: FrozenDict, profile: TokenProfile, issuer: str, audiences: frozenset[str], leeway: float, now: float
+    claims: FrozenDict, profile: TokenProfile, issuers: frozenset[str], audiences: frozenset[str], leeway: float, now: float
 ) -> Validated:
     """The principal of `claims`, and the time in which they are valid.
 
-    Everything expected comes from the arguments, nothing from the token: its issuer is exactly `issuer`, one of `audiences` is
-    among its own, and it has the marks of `profile`. Time as for our own tokens.
+    Everything expected comes from the arguments, nothing from the token: its issuer is exactly one of `issuers`, one of
+    `audiences` is among its own, and it has the marks of `profile`, whose rule comes last. Time as for our own tokens.
 
-    Raises: `InvalidToken`.
+    Raises: `InvalidToken`; `Unavailable` if the profile's rule does.
     """
-    if claims.get("iss") != issuer:
+    issuer = claims.get("iss")
+    if type(issuer) is not str or issuer not in issuers:
         raise InvalidToken("token_issuer")
     for place, values in profile.required:
         found = at(claims, place)
@@ -64,7 +66,21 @@ def judged(
         raise InvalidToken("token_bound")
     scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
     roles = _names_at(claims, profile.roles, strict=False)
+    if profile.check is not None:
+        _check(profile.check, claims)
     return Principal(subject, issuer=issuer, scopes=scopes, roles=roles, claims=claims), lower, upper
+
+
+def _check(rule: Rule, claims: FrozenDict) -> None:
+    """The provider's own rule. Whatever goes wrong in it refuses: claims are what others wrote, and it reads them."""
+    try:
+        if rule(claims) is True:
+            return
+    except Unavailable:
+        raise
+    except Exception:  # not passed on: it may hold claims
+        pass
+    raise InvalidToken("token_rule")
 
 
 def _names_at(claims: FrozenDict, places: tuple[Place, ...], *, strict: bool) -> frozenset[str]:

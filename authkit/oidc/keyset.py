@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError
+from ..tokens.algorithms import ALGORITHMS
 from ..tokens.keys import Key
 from ..tokens.strict_json import parse_object
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_KEYS = 100  # of a set; issuers publish two to ten
+MAX_KID = 256  # characters
 
 # What makes up a public key. A private part that somebody published is not read, and neither are x5c, x5u and jku.
 _PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
@@ -19,7 +21,7 @@ _PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 # more than one algorithm" is what NIST asks, and the older scheme is what issuers that say nothing mean.
 _FAMILIES = {"RSA": ("RS256", "RS384", "RS512"), "EC": (None,), "OKP": (None,)}
 # RFC 9864 section 2.2 gives EdDSA with Ed25519 a name of its own: one algorithm, two names.
-_SAME = {"Ed25519": "EdDSA"}
+SAME = {"Ed25519": "EdDSA"}
 
 
 class KeySet:
@@ -29,14 +31,15 @@ class KeySet:
     """
 
     __slots__ = ("members", "_by_kid", "_keys")
+    version_of: Mapping[int, str] = {}  # of a secret: none of them is
 
     def __init__(self, members: Iterable[Any]) -> None:
         self.members: list[dict[str, Any]] = []
         self._by_kid: dict[str, list[Key]] = {}
         self._keys: list[Key] = []
         for member in members:
-            public = _public(member)
-            found = [] if public is None else _keys_of(public)
+            public = public_part(member)
+            found = [] if public is None else verifying_keys(public)
             if public is None or not found:
                 continue
             self.members.append(public)
@@ -61,8 +64,15 @@ class KeySet:
 
     def candidates(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         """The keys that may have signed a token with this header: of this very `kid`, if it names one, and of this `alg`."""
-        alg = _SAME.get(alg, alg)
+        alg = SAME.get(alg, alg)
         return tuple(key for key in (self._keys if kid is None else self._by_kid.get(kid, ())) if key.alg == alg)
+
+    def may_be_new(self, header: Mapping[str, Any]) -> bool:
+        """Whether a token with it could be of a key that was published since: what could not is worth no fetch."""
+        alg, kid = header.get("alg"), header.get("kid", "none")
+        if type(alg) is not str or type(kid) is not str or not 0 < len(kid) <= MAX_KID:
+            return False
+        return alg in SAME or (alg in ALGORITHMS and ALGORITHMS[alg].kty != "oct")
 
     def same_as(self, other: KeySet) -> bool:
         """Whether they are the same keys, in whatever order."""
@@ -75,7 +85,7 @@ class KeySet:
         return f"<KeySet of {len(self)} keys>"
 
 
-def _public(member: Any) -> dict[str, Any] | None:
+def public_part(member: Any) -> dict[str, Any] | None:
     """What of a JWK makes up its public key, with its `kid` and `alg`; None if it is none that verifies tokens."""
     if not isinstance(member, dict):
         return None
@@ -93,11 +103,11 @@ def _public(member: Any) -> dict[str, Any] | None:
     return public if all(isinstance(value, str) for value in public.values()) else None
 
 
-def _keys_of(public: Mapping[str, Any]) -> list[Key]:
+def verifying_keys(public: Mapping[str, Any]) -> list[Key]:
     """One key for each algorithm that it is for; none if it is of a kind that we do not know, or too short."""
     told = public.get("alg")
     bare = {name: value for name, value in public.items() if name != "alg"}
-    algorithms = _FAMILIES[public["kty"]] if told is None else (_SAME.get(told, told),)
+    algorithms = _FAMILIES[public["kty"]] if told is None else (SAME.get(told, told),)
     try:
         return [Key(bare, alg) for alg in algorithms]
     except ConfigurationError:

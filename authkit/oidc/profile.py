@@ -1,4 +1,4 @@
-"""`TokenProfile`: how one provider's access tokens are told from its other tokens, and where in them things live."""
+"""`TokenProfile`: how one provider's tokens of one kind are told from its others, and where in them things live."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TypeAlias
 
     Place: TypeAlias = tuple[str, ...]
+    Rule: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
 # What stands in an ID token (OpenID Connect Core section 2, 3.1.3.6 and 3.3.2.11) or a logout token (Back-Channel Logout
 # section 2.4) and in no access token of a provider that keeps them apart.
@@ -29,7 +30,21 @@ class TokenProfile(_Value):
     arrays. Raises: `ConfigurationError`.
     """
 
-    __slots__ = ("types", "required", "forbidden", "audience", "subject", "scopes", "roles")
+    __slots__ = (
+        "types",
+        "required",
+        "forbidden",
+        "audience",
+        "subject",
+        "scopes",
+        "roles",
+        "check",
+        "groups",
+        "tenant",
+        "email",
+        "email_verified",
+        "name",
+    )
     types: tuple[str, ...]
     required: tuple[tuple[Place, tuple[Any, ...]], ...]
     forbidden: tuple[Place, ...]
@@ -37,6 +52,12 @@ class TokenProfile(_Value):
     subject: Place
     scopes: tuple[Place, ...]
     roles: tuple[Place, ...]
+    check: Rule | None
+    groups: tuple[Place, ...]
+    tenant: Place | None
+    email: Place | None
+    email_verified: Place | None
+    name: Place | None
 
     def __init__(
         self,
@@ -48,6 +69,12 @@ class TokenProfile(_Value):
         subject: str | Place = "sub",
         scopes: Iterable[str | Place] = ("scope", "scp"),
         roles: Iterable[str | Place] = ("roles",),
+        check: Rule | None = None,
+        groups: Iterable[str | Place] = (),
+        tenant: str | Place | None = None,
+        email: str | Place | None = "email",
+        email_verified: str | Place | None = "email_verified",
+        name: str | Place | None = "name",
     ) -> None:
         if isinstance(types, str) or not (named := tuple(types)) or not all(isinstance(name, str) for name in named):
             raise ConfigurationError("a token profile's types are names like 'at+jwt', or '' for none, and at least one")
@@ -59,9 +86,15 @@ class TokenProfile(_Value):
                 raise ConfigurationError("a token profile's required claims have values: text, whole numbers, true or false")
             wanted.append((_place("required", place), some))
         _set(self, "required", tuple(wanted))
+        if check is not None and not callable(check):
+            raise ConfigurationError("a token profile's check is a function of the claims that returns True")
+        _set(self, "check", check)
         _set(self, "audience", _place("audience", audience))
         _set(self, "subject", _place("subject", subject))
-        for setting, places in (("forbidden", forbidden), ("scopes", scopes), ("roles", roles)):
+        marks = (("tenant", tenant), ("email", email), ("email_verified", email_verified), ("name", name))
+        for setting, mark in marks:
+            _set(self, setting, None if mark is None else _place(setting, mark))
+        for setting, places in (("forbidden", forbidden), ("scopes", scopes), ("roles", roles), ("groups", groups)):
             if isinstance(places, str):
                 raise ConfigurationError(f"a token profile's {setting} is a list of places, not one string")
             _set(self, setting, tuple(_place(setting, place) for place in places))

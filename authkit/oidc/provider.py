@@ -9,7 +9,6 @@ from .._fetch import checked_url
 from .._run import arun, blocking, run
 from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..tokens import base64url, unverified_issuer
-from ..tokens.algorithms import ALGORITHMS
 from ..tokens.remembered import Remembered
 from ..tokens.strict_json import parse_object
 from ..tokens.verify import MAX_TOKEN
@@ -17,6 +16,7 @@ from ._judged import SignedByIssuer, judged
 from .discovery import Discovery
 from .jwks import JWKS
 from .profile import ACCESS_TOKEN, PLAIN_ACCESS_TOKEN, TokenProfile
+from .static_keys import StaticKeys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +25,22 @@ if TYPE_CHECKING:
 
     from ..decision import Principal
     from ..tokens.remembered import Verified
+    from .identity import Identity
     from .keyset import KeySet
+    from .static_keys import Given, StaticSet
 
 MAX_LEEWAY = 300  # seconds
-MAX_KID = 256  # characters
 _ROTATED = ("token_key", "token_signature")  # what a token under a key looks like that was published since
 
 
 class _State:
     """Everything that holds under one set of keys. Another set is another state, and no decision is carried over."""
 
-    __slots__ = ("keys", "signed", "remembered")
+    __slots__ = ("keys", "signed", "remembered", "version_of")
 
-    def __init__(self, keys: KeySet, profile: TokenProfile, cache_size: int) -> None:
+    def __init__(self, keys: KeySet | StaticSet, profile: TokenProfile, cache_size: int) -> None:
         self.keys = keys
+        self.version_of = keys.version_of  # of a secret, by the id of the key; empty: the keys are no secret's
         self.signed = SignedByIssuer(keys, profile)
         self.remembered = Remembered(cache_size)
 
@@ -46,10 +48,11 @@ class _State:
 class OIDCProvider:
     """Verifies access tokens of `issuer` for `audience` (one, or several of which one is enough); for `require_auth`.
 
-    Its keys are found by discovery, or are at `jwks_uri`; `discovery` is another URL than the usual one. `token_type`: the
-    `typ` header that its access tokens have, by default RFC 9068's "at+jwt"; "JWT" for providers that mark them by none, whose
-    ID tokens are then told by their claims and audience: give the API an audience of its own. `profile` says more. No URL, key
-    or rule is ever taken from a token.
+    `issuers`: further ones that share `issuer`'s keys and rules, each written out: the tenants of one provider. Its keys are
+    found by discovery, or are at `jwks_uri`; `discovery` is another URL than the usual one. `keys`: they are given, and nothing
+    is fetched: whatever `StaticKeys` takes, a `Secret` say. `token_type`: the `typ` header that its access tokens have, by
+    default RFC 9068's "at+jwt"; "JWT" for providers that mark them by none, whose ID tokens are then told by their claims and
+    audience: give the API an audience of its own. `profile` says more. No URL, key or rule is ever taken from a token.
 
     Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `ttl`, `stale`, `cooldown`, `timeout`, `background`: of
     `JWKS`. `cache_size`: how many verified tokens are remembered. `provider_name`: the name by which a client may choose it.
@@ -65,6 +68,8 @@ class OIDCProvider:
         issuer: str,
         *,
         audience: str | Iterable[str],
+        issuers: Iterable[str] | None = None,
+        keys: Given | None = None,
         token_type: str | None = None,
         profile: TokenProfile | None = None,
         jwks_uri: str | None = None,
@@ -85,39 +90,45 @@ class OIDCProvider:
         if type(issuer) is not str or not issuer:
             raise ConfigurationError("issuer is text, and not empty")
         self.issuer = issuer
+        self.issuers = frozenset((issuer, *_texts("issuers", issuers)))
         self.provider_name = provider_name
         self.profile = _profile(token_type, profile)
-        self._audiences = frozenset((audience,) if isinstance(audience, str) else audience or ())
-        if not self._audiences or not all(type(one) is str and one for one in self._audiences):
+        self._audiences = frozenset((audience,) if isinstance(audience, str) else _texts("audience", audience))
+        if not self._audiences or "" in self._audiences:
             raise ConfigurationError("audience is text, and not empty; or several of them")
         if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
             raise ConfigurationError(f"leeway is a number of seconds from 0 to {MAX_LEEWAY}")
         if type(cache_size) is not int or not 0 <= cache_size <= 1_000_000:
             raise ConfigurationError("cache_size is a whole number from 0 to 1000000")
-        if jwks_uri is not None and discovery is not None:
-            raise ConfigurationError("jwks_uri and discovery: one of them says where the keys are")
+        if sum(where is not None for where in (jwks_uri, discovery, keys)) > 1:
+            raise ConfigurationError("jwks_uri, discovery and keys: one of them says what the keys are")
         self._leeway = leeway
         self._cache_size = cache_size
         self._clock = clock
-        where: str | Discovery = (
-            Discovery(issuer, discovery, timeout=timeout, transport=transport, clock=clock, monotonic=monotonic)
-            if jwks_uri is None
-            else checked_url("jwks_uri", jwks_uri)
-        )
-        place = jwks_uri or discovery
-        self.keys = JWKS(
-            where,
-            name=issuer if place is None else f"{issuer} ({place})",
-            ttl=ttl,
-            stale=stale,
-            cooldown=cooldown,
-            timeout=timeout,
-            background=background,
-            transport=transport,
-            clock=clock,
-            monotonic=monotonic,
-            random=random,
-        )
+        self.keys: JWKS | StaticKeys
+        self._note_use: Any = getattr(keys, "note_use", None)  # of a secret
+        if keys is not None:
+            self.keys = StaticKeys(keys, issuer, clock)
+        else:
+            where: str | Discovery = (
+                Discovery(issuer, discovery, timeout=timeout, transport=transport, clock=clock, monotonic=monotonic)
+                if jwks_uri is None
+                else checked_url("jwks_uri", jwks_uri)
+            )
+            place = jwks_uri or discovery
+            self.keys = JWKS(
+                where,
+                name=issuer if place is None else f"{issuer} ({place})",
+                ttl=ttl,
+                stale=stale,
+                cooldown=cooldown,
+                timeout=timeout,
+                background=background,
+                transport=transport,
+                clock=clock,
+                monotonic=monotonic,
+                random=random,
+            )
         self._state: _State | None = None
 
     def verify(self, token: str) -> Principal:
@@ -140,15 +151,15 @@ class OIDCProvider:
 
     async def _verifying(self, token: str) -> Principal:
         _check_form(token)
-        keys = self.keys.at_hand() or await self.keys.load()
+        keys: KeySet | StaticSet = self.keys.at_hand() or await self.keys.load()
         try:
             return self._judge(keys, token)[0]
         except InvalidToken as error:
             reason = error.reason
-            if reason not in _ROTATED or not self._may_be_new(token):
+            if reason not in _ROTATED or not self._may_be_new(keys, token):
                 raise
         try:
-            newer = await self.keys.look(keys)
+            newer: KeySet | StaticSet | None = await self.keys.look(keys)  # type: ignore[arg-type]  # they are its own
         except Unavailable:
             if reason == "token_key":  # whether there is such a key cannot be known
                 raise
@@ -163,7 +174,23 @@ class OIDCProvider:
         if state is None or type(token) is not str or self.keys.at_hand() is not state.keys:
             return None
         known = state.remembered.recall(token, self._clock())
-        return None if known is None else known[0]
+        if known is None:
+            return None
+        if known[3] is not None:
+            self._note_use(known[3])
+        return known[0]
+
+    def identity(self, principal: Principal) -> Identity:
+        """Who `principal`, whom this provider verified, is beyond their subject: tenant, groups, e-mail address.
+
+        Raises: `ValueError` for a principal of another issuer.
+        """
+        from .identity import identity_of
+
+        issuer = principal.issuer
+        if issuer is None or issuer not in self.issuers:
+            raise ValueError("the principal is of another issuer")
+        return identity_of(principal.claims, issuer, principal.subject, self.profile)
 
     def prefetch(self) -> None:
         """Have the keys at hand before the first request; `chain.prepare` does so too. Raises: `Unavailable`."""
@@ -185,27 +212,27 @@ class OIDCProvider:
         """Take what `export` gave: then the first request waits for nothing. Whoever can write it can sign tokens."""
         return self.keys.restore(saved)
 
-    def _judge(self, keys: KeySet, token: str) -> Verified:
+    def _judge(self, keys: KeySet | StaticSet, token: str) -> Verified:
         state = self._state
         if state is None or state.keys is not keys:
             state = self._state = _State(keys, self.profile, self._cache_size)
         now = self._clock()
         found = state.remembered.recall(token, now)
         if found is None:
-            claims, _ = state.signed.claims(token)
-            found = (*judged(claims, self.profile, self.issuer, self._audiences, self._leeway, now), None, None)
+            claims, key = state.signed.claims(token)
+            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now)
+            found = (*validated, state.version_of.get(id(key)), None)
             state.remembered.keep(token, found)
+        if found[3] is not None:
+            self._note_use(found[3])
         return found
 
-    def _may_be_new(self, token: str) -> bool:
+    def _may_be_new(self, keys: KeySet | StaticSet, token: str) -> bool:
         """Whether a token could be of a key that its issuer has published since: what could not is worth no fetch."""
-        if unverified_issuer(token) != self.issuer:
+        if unverified_issuer(token) not in self.issuers:
             raise InvalidToken("token_issuer")
         header: Mapping[str, Any] = parse_object(base64url.decode(token[: token.index(".")]))  # it was read before
-        alg, kid = header.get("alg"), header.get("kid", "none")
-        if type(alg) is not str or type(kid) is not str or not 0 < len(kid) <= MAX_KID:
-            return False
-        return alg == "Ed25519" or (alg in ALGORITHMS and ALGORITHMS[alg].kty != "oct")
+        return keys.may_be_new(header)
 
     def __repr__(self) -> str:
         return f"<OIDCProvider of {self.issuer!r}>"
@@ -218,6 +245,13 @@ def _check_form(token: object) -> None:
         raise InvalidToken("token_too_large")
     if token.count(".") != 2 or not token.isascii():  # before anybody is asked for a key
         raise InvalidToken("token_malformed")
+
+
+def _texts(setting: str, values: Iterable[str] | None) -> tuple[str, ...]:
+    found = () if isinstance(values, str) else tuple(values or ())
+    if isinstance(values, str) or not all(type(one) is str and one for one in found):
+        raise ConfigurationError(f"{setting} is a list of text, none of it empty")
+    return found
 
 
 def _profile(token_type: str | None, profile: TokenProfile | None) -> TokenProfile:
