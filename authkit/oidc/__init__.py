@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from .by_name import named_class as named_class
     from .discovery import Discovery as Discovery
     from .given import ConfigurationError as ConfigurationError
+    from .given import Deny as Deny
+    from .given import InvalidToken as InvalidToken
+    from .given import Principal as Principal
+    from .given import Unavailable as Unavailable
     from .given import checked_base as checked_base
     from .given import checked_host as checked_host
     from .given import checked_text as checked_text
@@ -34,6 +38,10 @@ _PLACES = {
     "named_class": "by_name",
     # for whoever writes a provider
     "ConfigurationError": "given",
+    "Deny": "given",
+    "InvalidToken": "given",
+    "Principal": "given",
+    "Unavailable": "given",
     "checked_base": "given",
     "checked_host": "given",
     "checked_text": "given",
@@ -54,6 +62,10 @@ __all__ = [
     "named",
     "named_class",
     "ConfigurationError",
+    "Deny",
+    "InvalidToken",
+    "Principal",
+    "Unavailable",
     "checked_base",
     "checked_host",
     "checked_text",

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 from .._fetch import checked_url as checked_url
+from ..decision import Deny as Deny
+from ..decision import Principal as Principal
 from ..errors import ConfigurationError as ConfigurationError
+from ..errors import InvalidToken as InvalidToken
+from ..errors import Unavailable as Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
