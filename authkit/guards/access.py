@@ -30,7 +30,12 @@ class _NeedsPrincipal(Guard):
 
     async def check(self, request: Request) -> Decision:
         principal: Principal | None = request.state.principal
-        return _NOBODY if principal is None else self.judge(principal, request)
+        decision = _NOBODY if principal is None else self.judge(principal, request)
+        if decision is ALLOW or request.state.resource is None:
+            return decision
+        from ._resource import told
+
+        return told(decision, request.state.resource) if isinstance(decision, Deny) else decision
 
     def judge(self, principal: Principal, request: Request) -> Decision:
         raise NotImplementedError

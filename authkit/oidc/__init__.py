@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .identity import Identity as Identity
     from .jwks import JWKS as JWKS
     from .keyset import KeySet as KeySet
+    from .metadata import ProtectedResource as ProtectedResource
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
 
@@ -33,6 +34,7 @@ _PLACES = {
     "JWKS": "jwks",
     "KeySet": "keyset",
     "OIDCProvider": "provider",
+    "ProtectedResource": "metadata",
     "TokenProfile": "profile",
     "named": "by_name",
     "named_class": "by_name",
@@ -58,6 +60,7 @@ __all__ = [
     "JWKS",
     "KeySet",
     "OIDCProvider",
+    "ProtectedResource",
     "TokenProfile",
     "named",
     "named_class",
