@@ -6,11 +6,13 @@ from ..decision import FrozenDict, Principal
 from ..errors import InvalidToken, Unavailable
 from ..tokens.claims import lifetime, names_of, scopes_of
 from ..tokens.verify import SignedBy
+from .keyset import OneIssuersKey
 from .profile import at, short_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..tokens.claims import Validated
+    from ..tokens.keys import Key
     from .keyset import KeySet
     from .profile import Place, Rule, TokenProfile
     from .static_keys import StaticSet
@@ -27,6 +29,12 @@ class SignedByIssuer(SignedBy):
     def __init__(self, keys: KeySet | StaticSet, profile: TokenProfile) -> None:
         super().__init__(keys, "")
         self._types = profile.types
+
+    def claims(self, token: str) -> tuple[FrozenDict, Key]:
+        claims, key = super().claims(token)
+        if isinstance(key, OneIssuersKey) and not key.is_of(claims):
+            raise InvalidToken("token_issuer")
+        return claims, key
 
     def _is_type(self, typ: object) -> bool:
         if typ is None:

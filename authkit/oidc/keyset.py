@@ -86,7 +86,7 @@ class KeySet:
 
 
 def public_part(member: Any) -> dict[str, Any] | None:
-    """What of a JWK makes up its public key, with its `kid` and `alg`; None if it is none that verifies tokens."""
+    """What of a JWK makes up its public key, with `kid`, `alg` and `issuer`; None if it is none that verifies tokens."""
     if not isinstance(member, dict):
         return None
     kty = member.get("kty")
@@ -97,7 +97,7 @@ def public_part(member: Any) -> dict[str, Any] | None:
     if not isinstance(operations, list) or "verify" not in operations:
         return None
     public = {name: member.get(name) for name in ("kty", *parts)}
-    for name in ("kid", "alg"):
+    for name in ("kid", "alg", "issuer"):
         if member.get(name) is not None:
             public[name] = member[name]
     return public if all(isinstance(value, str) for value in public.values()) else None
@@ -106,9 +106,30 @@ def public_part(member: Any) -> dict[str, Any] | None:
 def verifying_keys(public: Mapping[str, Any]) -> list[Key]:
     """One key for each algorithm that it is for; none if it is of a kind that we do not know, or too short."""
     told = public.get("alg")
-    bare = {name: value for name, value in public.items() if name != "alg"}
+    bare = {name: value for name, value in public.items() if name not in ("alg", "issuer")}
     algorithms = _FAMILIES[public["kty"]] if told is None else (SAME.get(told, told),)
     try:
+        if "issuer" in public:
+            return [OneIssuersKey(bare, alg, public["issuer"]) for alg in algorithms]
         return [Key(bare, alg) for alg in algorithms]
     except ConfigurationError:
         return []
+
+
+class OneIssuersKey(Key):
+    """A key of a set that several issuers share, which says whose it is: in Microsoft's sets, as the member `issuer`.
+
+    "{tenantid}" in it stands for what a token's `tid` says: a key of every tenant of one kind, and of no other.
+    """
+
+    __slots__ = ("issuer",)
+
+    def __init__(self, material: Mapping[str, Any], alg: str | None, issuer: str) -> None:
+        super().__init__(material, alg)
+        self.issuer = issuer
+
+    def is_of(self, claims: Mapping[str, Any]) -> bool:
+        """Whether a token with these claims may be signed with it."""
+        tenant = claims.get("tid")
+        issuer = self.issuer.replace("{tenantid}", tenant) if type(tenant) is str else self.issuer
+        return claims.get("iss") == issuer
