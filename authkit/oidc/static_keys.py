@@ -65,9 +65,8 @@ class StaticKeys:
         self.name = name
         self._clock = clock
         self._secret: Any = given if hasattr(given, "versions") else None
-        self._versions: Versions | None = None
-        self._until = FOREVER
-        self._set: StaticSet | None = None
+        self._set: StaticSet | None = None  # of what is no secret
+        self._held: tuple[Versions | None, StaticSet | None, float] = None, None, FOREVER  # of a secret: until when
         if self._secret is None:
             found = _keys(lambda: given)
             if isinstance(found, str):
@@ -87,7 +86,7 @@ class StaticKeys:
 
         Raises: `ConfigurationError` if the secret makes none, `SecretNotFound`, `Unavailable`.
         """
-        if self._set is not None and self._secret is None:
+        if self._set is not None:
             return self._set
         versions = await self._secret.load()
         found = self._holding(versions)
@@ -102,7 +101,8 @@ class StaticKeys:
         """Others than `seen`, under which a token did not hold; None if there are none."""
         if self._secret is None:
             return None
-        if self._set is seen and not await self._secret.reload_after_failure(self._versions):
+        versions, known, _ = self._held
+        if known is seen and not await self._secret.reload_after_failure(versions):
             return None
         keys = await self.load()
         return None if keys is seen else keys
@@ -115,9 +115,8 @@ class StaticKeys:
         return False
 
     def _holding(self, versions: Versions | None) -> StaticSet | None:
-        if versions is None or versions is not self._versions or self._clock() >= self._until:
-            return None
-        return self._set
+        known, keys, until = self._held
+        return None if versions is None or versions is not known or self._clock() >= until else keys
 
     def _made(self, versions: Versions) -> StaticSet:
         found = self._holding(versions)  # another flight may have just landed
@@ -140,9 +139,7 @@ class StaticKeys:
             version_of.update((id(key), version) for key, _ in some)
         until = FOREVER if versions.previous_until is None or ended else versions.previous_until
         made = StaticSet(keys, version_of)
-        self._versions = None  # nobody sees the new keys with the old versions
-        self._set, self._until = made, until
-        self._versions = versions
+        self._held = versions, made, until
         return made
 
     def __repr__(self) -> str:
