@@ -43,12 +43,19 @@ class SignedByIssuer(SignedBy):
 
 
 def judged(
-    claims: FrozenDict, profile: TokenProfile, issuers: frozenset[str], audiences: frozenset[str], leeway: float, now: float
+    claims: FrozenDict,
+    profile: TokenProfile,
+    issuers: frozenset[str],
+    audiences: frozenset[str],
+    leeway: float,
+    now: float,
+    bound: bool = False,
 ) -> Validated:
     """The principal of `claims`, and the time in which they are valid.
 
     Everything expected comes from the arguments, nothing from the token: its issuer is exactly one of `issuers`, one of
     `audiences` is among its own, and it has the marks of `profile`, whose rule comes last. Time as for our own tokens.
+    `bound`: whoever asks sees to the proof that a token wants which is bound to a key.
 
     Raises: `InvalidToken`; `Unavailable` if the profile's rule does.
     """
@@ -70,7 +77,7 @@ def judged(
     if type(subject) is not str or not subject:
         raise InvalidToken("token_claims")
     lower, upper = lifetime(claims, leeway, now)
-    if "cnf" in claims:  # bound to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
+    if "cnf" in claims and not bound:  # to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
         raise InvalidToken("token_bound")
     scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
     roles = _names_at(claims, profile.roles, strict=False)

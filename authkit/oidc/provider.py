@@ -36,13 +36,14 @@ _ROTATED = ("token_key", "token_signature")  # what a token under a key looks li
 class _State:
     """Everything that holds under one set of keys. Another set is another state, and no decision is carried over."""
 
-    __slots__ = ("keys", "signed", "remembered", "version_of")
+    __slots__ = ("keys", "signed", "remembered", "bound", "version_of")
 
     def __init__(self, keys: KeySet | StaticSet, profile: TokenProfile, cache_size: int) -> None:
         self.keys = keys
         self.version_of = keys.version_of  # of a secret, by the id of the key; empty: the keys are no secret's
         self.signed = SignedByIssuer(keys, profile)
         self.remembered = Remembered(cache_size)
+        self.bound = Remembered(cache_size)  # of tokens that want a proof: apart, so that none passes for a bearer token
 
 
 class OIDCProvider:
@@ -149,11 +150,15 @@ class OIDCProvider:
             return await blocking(self.verify, token)
         return await self._verifying(token)
 
-    async def _verifying(self, token: str) -> Principal:
+    async def verifying_bound(self, token: str) -> Principal:
+        """`verifying` for who checks the proof that a bound token (`cnf`) wants: `DPoP`, `MutualTLS`."""
+        return await self._verifying(token, True)
+
+    async def _verifying(self, token: str, bound: bool = False) -> Principal:
         _check_form(token)
         keys: KeySet | StaticSet = self.keys.at_hand() or await self.keys.load()
         try:
-            return self._judge(keys, token)[0]
+            return self._judge(keys, token, bound)[0]
         except InvalidToken as error:
             reason = error.reason
             if reason not in _ROTATED or not self._may_be_new(keys, token):
@@ -166,7 +171,7 @@ class OIDCProvider:
             newer = None
         if newer is None:
             raise InvalidToken(reason)
-        return self._judge(newer, token)[0]
+        return self._judge(newer, token, bound)[0]
 
     def recall(self, token: str) -> Principal | None:
         """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
@@ -212,17 +217,18 @@ class OIDCProvider:
         """Take what `export` gave: then the first request waits for nothing. Whoever can write it can sign tokens."""
         return self.keys.restore(saved)
 
-    def _judge(self, keys: KeySet | StaticSet, token: str) -> Verified:
+    def _judge(self, keys: KeySet | StaticSet, token: str, bound: bool) -> Verified:
         state = self._state
         if state is None or state.keys is not keys:
             state = self._state = _State(keys, self.profile, self._cache_size)
         now = self._clock()
-        found = state.remembered.recall(token, now)
+        remembered = state.bound if bound else state.remembered
+        found = remembered.recall(token, now)
         if found is None:
             claims, key = state.signed.claims(token)
-            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now)
+            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now, bound)
             found = (*validated, state.version_of.get(id(key)), None)
-            state.remembered.keep(token, found)
+            remembered.keep(token, found)
         if found[3] is not None:
             self._note_use(found[3])
         return found
