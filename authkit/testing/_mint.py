@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from .._needs import needs
-from ..tokens import Key, Tokens, base64url
+from ..tokens import Tokens, base64url
 from ._bad_tokens import bad_tokens
+from ._forged import forged
+from ._keys import made_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..stores import Store
-
-_HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+    from ..tokens import Key
 
 
 class TokenMint:
@@ -51,8 +51,7 @@ class TokenMint:
 
     def other_key(self) -> Key:
         """Another key of the same kind, which the verifier does not have."""
-        size = _HMAC_BYTES.get(self.alg)
-        return Key(self.random(size) if size is not None else _private_pem(self.alg), alg=self.alg)
+        return made_key(self.alg, random=self.random)
 
     def good(
         self,
@@ -86,33 +85,4 @@ class TokenMint:
 
     def forge(self, header: Mapping[str, Any] | bytes, claims: Mapping[str, Any] | bytes, key: Key | None = None) -> str:
         """A token of exactly these two segments, with a signature that holds (of `key`, if given). Bytes go in as they are."""
-        signed = f"{segment(header)}.{segment(claims)}"
-        return f"{signed}.{base64url.encode((key or self.key).sign(signed.encode())).decode()}"
-
-
-def segment(value: Mapping[str, Any] | bytes) -> str:
-    """One segment. JSON is written with whatever is in it, NaN included: what it should hold is the verifier's business."""
-    if not isinstance(value, bytes):
-        import json
-
-        value = json.dumps(dict(value), separators=(",", ":")).encode()
-    return base64url.encode(value).decode()
-
-
-def _private_pem(alg: str) -> bytes:
-    needs("cryptography.hazmat.primitives.serialization")
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    private: Any
-    if alg in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"):
-        private = rsa.generate_private_key(65_537, 2048)
-    elif alg in ("ES256", "ES384", "ES512"):
-        curve: Any = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}[alg]
-        private = ec.generate_private_key(curve)
-    elif alg == "EdDSA":
-        private = ed25519.Ed25519PrivateKey.generate()
-    else:
-        raise ValueError(f"no key can be made for alg={alg!r}")
-    pem: bytes = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem
+        return forged(header, claims, key or self.key)
