@@ -84,6 +84,24 @@ def asked(verifier: Any) -> Asked:
     return either
 
 
+def asked_bound(verifier: Any) -> Asked:
+    """How to ask `verifier` about a token whose proof the caller checks (`verifying_bound`).
+
+    Raises: `ConfigurationError` if it has no such method, or one that would pass by the check of a method overridden since.
+    """
+    if not _has(verifier, "verifying_bound"):
+        raise ConfigurationError(
+            f"{type(verifier).__name__} has no verifying_bound: it verifies no tokens that are bound to a key"
+        )
+    own = _first(verifier, "verifying_bound")
+    for name in _METHODS:
+        if _has(verifier, name) and _first(verifier, name) < own:
+            raise ConfigurationError(
+                f"{type(verifier).__name__} overrides {name}, which verifying_bound would pass by: override that beside it"
+            )
+    return verifier.verifying_bound  # type: ignore[no-any-return]
+
+
 def _refuse(verifier: Any, passed_by: str | None, method: str, where: str = "") -> None:
     if passed_by is not None:
         raise ConfigurationError(

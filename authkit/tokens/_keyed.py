@@ -28,7 +28,7 @@ ACCESS_TYPE = "at+jwt"  # RFC 9068 section 2.1: what tells an access token from 
 class State:
     """Everything that holds under one set of keys. Other keys are another state, and no decision is carried over."""
 
-    __slots__ = ("ring", "signed", "remembered", "header", "versions", "version_of", "until")
+    __slots__ = ("ring", "signed", "remembered", "bound", "header", "versions", "version_of", "until")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class State:
         self.ring = ring
         self.signed = SignedBy(ring, ACCESS_TYPE)
         self.remembered = Remembered(cache_size)
+        self.bound = Remembered(cache_size)  # of tokens that want a proof: apart, so that none passes for a bearer token
         self.header: str | None = None  # made with the first token: a service that only verifies needs none
         self.versions = versions
         self.version_of = version_of or {}  # kid -> "current" or "previous"; empty: the key is no secret's

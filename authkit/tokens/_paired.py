@@ -27,7 +27,7 @@ class Paired(Keyed):
     _store: Store | None
     _kept: Sessions | None
 
-    async def _finding(self, token: str) -> Verified:
+    async def _finding(self, token: str, bound: bool = False) -> Verified:
         """What an access token is that holds, whether or not it was revoked. Raises: `InvalidToken`."""
         raise NotImplementedError
 
@@ -130,7 +130,7 @@ class Paired(Keyed):
 
     async def revoking(self, token: str) -> None:
         """`revoke` for an endpoint's own coroutine, whether the host is sync or async."""
-        await self._sessions().revoke(token, self._finding)
+        await self._sessions().revoke(token, partial(self._finding, bound=True))
 
     def revoke_subject(self, subject: str) -> None:
         """Let nothing count any more that was issued to `subject` until now: access tokens, and sessions.

@@ -46,6 +46,8 @@ class Tokens(Paired):
     I/O says of a token is kept for half a second, and dropped when something is revoked in this process. A store that does not
     answer is `Unavailable`. Without a store nothing can be revoked, and nothing is asked.
 
+    A token that is bound to a key (`claims={"cnf": ...}`) is refused as a bearer token.
+
     Raises: `ConfigurationError` for a setting or a key that is missing or unfit; for a `Secret`, when it is first used.
     """
 
@@ -218,21 +220,28 @@ class Tokens(Paired):
             return await blocking(self.verify, token)
         if self._plain:
             return self.verify(token)
-        found = await self._finding(token)
+        return await self._standing(token)
+
+    async def verifying_bound(self, token: str) -> Principal:
+        """`verifying` for who checks the proof that a bound token (`cnf`) wants: `DPoP`, `MutualTLS`."""
+        return await self._standing(token, True)
+
+    async def _standing(self, token: str, bound: bool = False) -> Principal:
+        found = await self._finding(token, bound)
         if self._revocations is not None:
             await self._revocations.checking(found[4])  # type: ignore[arg-type]  # as in verify
         return found[0]
 
-    async def _finding(self, token: str) -> Verified:
+    async def _finding(self, token: str, bound: bool = False) -> Verified:
         """`_found`, for a coroutine that anybody may drive."""
         secret = self._secret
         state = await self._loaded()
         try:
-            return self._judge(state, token)
+            return self._judge(state, token, bound)
         except InvalidToken as error:
             if secret is None or error.reason not in _ROTATED or not await secret.reload_after_failure(state.versions):
                 raise
-        return self._judge(await self._loaded(), token)
+        return self._judge(await self._loaded(), token, bound)
 
     def recall(self, token: str) -> Principal | None:
         """Who a token is for that `verify` found good before, if it still is; None: ask `verify`. Never I/O."""
@@ -251,20 +260,25 @@ class Tokens(Paired):
             secret.note_use(known[3])
         return known[0]
 
-    def _judge(self, state: State, token: str) -> Verified:
+    def _judge(self, state: State, token: str, bound: bool = False) -> Verified:
         """Whether a token holds under these keys, remembered or found out."""
         if type(token) is not str:
             raise InvalidToken("token_malformed")
         if len(token) > MAX_TOKEN:  # before anything that would read or copy it
             raise InvalidToken("token_too_large")
         now = self._clock()
-        found = state.remembered.recall(token, now)
+        remembered = state.bound if bound else state.remembered
+        found = remembered.recall(token, now)
         if found is None:
             claims, key = state.signed.claims(token)
+            if (
+                "cnf" in claims and not bound
+            ):  # to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
+                raise InvalidToken("token_bound")
             validated = validate(claims, self.issuer, self.audience, self._leeway, now)
             unit = None if self._revocations is None else self._revocations.unit(validated[0].subject, claims)
             found = (*validated, state.version_of.get(key.kid), unit)
-            state.remembered.keep(token, found)
+            remembered.keep(token, found)
         if found[3] is not None:
             self._secret.note_use(found[3])
         return found

@@ -315,6 +315,9 @@ _CHECKS: dict[str, tuple[str, Callable[[str, Parts, Expected], Told]]] = {
     "token_expired": ("time", _expired),
     "token_issued_in_future": ("clock", _future("iat")),
     "token_not_yet_valid": ("clock", _future("nbf")),
+    "token_bound": ("proof", _said(
+        "it is bound to a key (cnf), and was sent as a bearer token", "its client sends no proof that it has the key",
+        "send it with its proof, and verify it with DPoP or MutualTLS")),
     "token_revoked": ("revocation", _said(
         "the store says that it was revoked", "its user logged out, was disabled, or changed the password", "log in again")),
     "store_reset": ("revocation", _said(
