@@ -54,6 +54,10 @@ class Answers:
         return self._handshake.signed
 
     @property
+    def reads_body(self) -> bool:
+        return self._handshake.reads_body
+
+    @property
     def bare(self) -> bool:
         return self._handshake.bare
 
@@ -131,7 +135,7 @@ class Answers:
 def _sent(request: Request) -> Sent:
     from urllib.parse import urlencode
 
-    return Sent(request.headers, request.body, "?" + urlencode(request.query), request.method)
+    return Sent(request.headers, request._body or b"", "?" + urlencode(request.query), request.method)
 
 
 def answers(verifier: Verifier, wanted: object, token: Token | None) -> Answers | None:

@@ -7,6 +7,7 @@ from .._run import blocking
 from ..decision import Allow, Deny
 from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
 from ..webhooks import Scheme, Verifier
+from ..webhooks.early import early
 from ..webhooks.keys import Sealed
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ class VerifyWebhook(Guard):
 
     name = "verify_webhook"
     needs_body = True
+    loads_body = True  # of a delivery whose headers may be right
     fills = ("webhook",)
 
     def __init__(
@@ -52,6 +54,9 @@ class VerifyWebhook(Guard):
 
             self._asked_for = handshake_of(verifier.scheme.handshake)
         self._target = url is None and verifier.scheme.needs == "target"
+        self._early = early(verifier, reads_url=not callable(url))
+        if answers is not None and not answers.signed and answers.reads_body:  # it may be no delivery
+            self._early = None
         if claims is not None:
             self.needs_handler = True  # done, or not: that is for its response to say
             self.after = self._answered
@@ -69,20 +74,30 @@ class VerifyWebhook(Guard):
                 "verify_webhook guards a background function: its sender was told 202 before anything was verified"
             )
         answers = self._answers
-        if answers is not None and not answers.signed and (answer := await answers.before(request)) is not None:
+        unsigned = None if answers is None or answers.signed else answers
+        if unsigned is not None and not unsigned.reads_body and (answer := await unsigned.before(request)) is not None:
             return answer
-        url = _target(request) if self._target else self._url(request) if callable(self._url) else self._url
         try:
+            if request._body is None and self._early is not None:
+                self._early(request.headers, self._url_at_hand(request), request.method)
+            await request.load_body(self.body_limit)
+            if unsigned is not None and unsigned.reads_body and (answer := await unsigned.before(request)) is not None:
+                return answer
+            url = _target(request) if self._target else self._url(request) if callable(self._url) else self._url
             event = await self._verifier.verifying(request.headers, request.body, url=url, method=request.method)
         except InvalidSignature as error:
             return Deny(401, "invalid_signature", reason=error.reason, respond=self._bare)
         if self._asked_for is not None and self._asked_for.might_have_signed(event.body):
             return Deny(401, "invalid_signature", reason="signed_as_handshake", respond=self._bare)
-        if answers is not None and answers.signed and (answer := await answers.after(request, event)) is not None:
+        if answers is not None and unsigned is None and (answer := await answers.after(request, event)) is not None:
             return answer
         if self._claims is None:
             return Allow(values={"webhook": event})
         return await self._claim(request, event, self._claims)
+
+    def _url_at_hand(self, request: Request) -> str:
+        """What can be said of the URL without asking the application, which may want the body for it."""
+        return _target(request) if self._target else self._url if isinstance(self._url, str) else ""
 
     async def _claim(self, request: Request, event: WebhookEvent, claims: Claims) -> Decision:
         """Go on with an event that nobody has handled, or is handling, and is ours from here to the end of its response."""

@@ -77,6 +77,12 @@ class Handshake(_Value):
             "{hex}" in str(text) or "{base64}" in str(text) for text in self.answer.values()
         )
 
+    @property
+    def reads_body(self) -> bool:
+        """Whether something of it stands in the body."""
+        places = (*(place for place, _ in self.where), self.value, self.token)
+        return any(one is not None and one.kind in ("body", "form") for one in places)
+
     def asked(self, sent: Sent) -> str | None:
         """The value that is to be answered, "" if there is none; None: this is no such request.
 

@@ -10,11 +10,13 @@ from .sent import Sent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from .content import Content
     from .places import Place
     from .scheme import Scheme
+
+    Row: TypeAlias = tuple[Place, Place | None, Place | None]  # of a signature, an id and a timestamp
 
 MAX_EACH = 100  # elements of a delivery that signs each by itself
 MAX_KEY = 2048  # characters of the name of a key
@@ -63,7 +65,7 @@ def told(
     sent = Sent(only(scheme, headers), body, url, method)
     found = [_part(scheme, sent, options, root) for root in _roots(scheme, sent)]
     _, id, seconds = found[0]
-    return Told([part for part, _, _ in found], body, id, seconds, _key(scheme, sent), sent.claims)
+    return Told([part for part, _, _ in found], body, id, seconds, key_named(scheme, sent), sent.claims)
 
 
 def _roots(scheme: Scheme, sent: Sent) -> list[tuple[str, ...]]:
@@ -81,28 +83,15 @@ def _roots(scheme: Scheme, sent: Sent) -> list[tuple[str, ...]]:
 def _part(
     scheme: Scheme, sent: Sent, options: Mapping[str, tuple[str, ...]], root: Sequence[str]
 ) -> tuple[Part, str | None, float | None]:
-    row, texts = _signature(scheme, sent, root)
-    before, instead, signatures, timestamp = b"", b"", [], None
-    for text in texts:
-        if not text or len(text) > MAX_HEADER or not text.isascii():
-            raise InvalidSignature("signature_malformed")
-        some, its_timestamp = items(scheme, text)
-        signatures += some
-        timestamp = timestamp or its_timestamp
-    if not signatures or len(signatures) > MAX_SIGNATURES:
-        raise InvalidSignature("signature_malformed")
+    row, signatures, timestamp = said(scheme, sent, root)
+    before, instead = b"", b""
     if scheme.algorithm.startswith("jws"):
         before, instead, signatures[0] = sent.read_jws(signatures[0], detached=scheme.algorithm == "jws-detached")
     id = id_of(scheme, sent.texts(row[1], root)) if row[1] is not None else None
     seconds = None
     if scheme.timed:
-        timestamp = timestamp if row[2] is None else _one(sent, row[2], root, "timestamp_malformed")
-        if not timestamp:
-            raise InvalidSignature("timestamp_missing")
-        seconds = seconds_of(timestamp, scheme.unit)
-        if seconds is None:
-            raise InvalidSignature("timestamp_malformed")
-    _expect(scheme, sent, options, root)
+        timestamp, seconds = when(scheme, sent, row, timestamp, root)
+    check_expected(scheme.expected, sent, options, root)
     hashed = _check_hash(scheme, sent, root)
     if scheme.algorithm.startswith("jws"):
         return Part(signatures[:1], [(before, instead, b"")]), id, seconds
@@ -111,7 +100,33 @@ def _part(
     return Part(signatures, contents(scheme, sent, id, timestamp, options, root, hashed=hashed)), id, seconds
 
 
-def _signature(scheme: Scheme, sent: Sent, root: Sequence[str]) -> tuple[tuple[Place, Place | None, Place | None], list[str]]:
+def said(scheme: Scheme, sent: Sent, root: Sequence[str] = ()) -> tuple[Row, list[str], str | None]:
+    """The places that belong together, the signatures that stand there, and the timestamp if it stands among them."""
+    row, texts = _signature(scheme, sent, root)
+    signatures, timestamp = [], None
+    for text in texts:
+        if not text or len(text) > MAX_HEADER or not text.isascii():
+            raise InvalidSignature("signature_malformed")
+        some, its_timestamp = items(scheme, text)
+        signatures += some
+        timestamp = timestamp or its_timestamp
+    if not signatures or len(signatures) > MAX_SIGNATURES:
+        raise InvalidSignature("signature_malformed")
+    return row, signatures, timestamp
+
+
+def when(scheme: Scheme, sent: Sent, row: Row, timestamp: str | None, root: Sequence[str] = ()) -> tuple[str, float]:
+    """The time that is signed, as it was sent and in seconds since the epoch. `timestamp`: the one among the signatures."""
+    timestamp = timestamp if row[2] is None else _one(sent, row[2], root, "timestamp_malformed")
+    if not timestamp:
+        raise InvalidSignature("timestamp_missing")
+    seconds = seconds_of(timestamp, scheme.unit)
+    if seconds is None:
+        raise InvalidSignature("timestamp_malformed")
+    return timestamp, seconds
+
+
+def _signature(scheme: Scheme, sent: Sent, root: Sequence[str]) -> tuple[Row, list[str]]:
     """The places that belong together, and what stands where the signatures do: one text in each place."""
     also = [texts[0] for place in scheme.also_places if (texts := _single(sent, place, root))]
     for row in scheme.rows:
@@ -137,8 +152,11 @@ def _one(sent: Sent, place: Place, root: Sequence[str], reason: str) -> str | No
     return texts[0] if texts else None
 
 
-def _expect(scheme: Scheme, sent: Sent, options: Mapping[str, tuple[str, ...]], root: Sequence[str]) -> None:
-    for place, value in scheme.expected:
+def check_expected(
+    expected: Sequence[tuple[Place, str]], sent: Sent, options: Mapping[str, tuple[str, ...]], root: Sequence[str] = ()
+) -> None:
+    """Whether it stands there what has to. Raises: `InvalidSignature` with `unexpected_value`."""
+    for place, value in expected:
         allowed = options[value[1:-1]] if value.startswith("{") else (value,)
         if _one(sent, place, root, "unexpected_value") not in allowed:
             raise InvalidSignature("unexpected_value")
@@ -165,7 +183,7 @@ def _check_hash(scheme: Scheme, sent: Sent, root: Sequence[str]) -> bool:
     return True
 
 
-def _key(scheme: Scheme, sent: Sent) -> str | None:
+def key_named(scheme: Scheme, sent: Sent) -> str | None:
     """The name of the key, if it is one that the scheme's keys may have. It is the sender's word: nothing else is fetched."""
     if not scheme.key_places:
         return None
