@@ -8,6 +8,7 @@ from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..settings import Settings
@@ -15,12 +16,67 @@ if TYPE_CHECKING:
     from ..tokens import Tokens
 
 _stores: dict[bytes, Store] = {}  # by a digest of their URL, which may hold a password
+_providers: dict[bytes, Any] = {}  # by a digest of the settings that were read, one of which may be a secret
 _lock = ProcessLock()
+_OWN = ("AUTHKIT_ISSUER", "AUTHKIT_JWT_KEY_FILE", "AUTHKIT_JWT_SECRET")  # of tokens of our own
 
 
 def verifiers(source: Settings | None = None) -> tuple[Any, ...]:
-    """The one verifier that the settings describe: `tokens`."""
-    return (tokens(source),)
+    """The one verifier that the settings describe: of tokens of our own (`tokens`), or of a provider's (`provider`).
+
+    Raises: `ConfigurationError` that names what is missing, or settings that contradict each other; never a value.
+    """
+    found = source or settings.default
+    theirs = [name for name in ("AUTHKIT_OIDC_ISSUER", "AUTHKIT_PROVIDER") if found.get(name) is not None]
+    if not theirs:
+        return (tokens(found),)
+    ours = [name for name in _OWN if found.get(name) is not None]
+    if len(theirs + ours) > 1:
+        raise ConfigurationError(
+            f"{' and '.join((*ours, *theirs)[-2:])} are both set: which is meant? For both, pass two verifiers in code"
+        )
+    return (provider(found),)
+
+
+def provider(source: Settings | None = None) -> Any:
+    """The verifier of a provider's tokens: `OIDCProvider` from AUTHKIT_OIDC_ISSUER, AUTHKIT_AUDIENCE and, if its access tokens
+    have another `typ` than "at+jwt", AUTHKIT_OIDC_TOKEN_TYPE; or what AUTHKIT_PROVIDER names makes of its own settings. The
+    same for the same settings in the whole process, so that its keys are fetched once. It does no I/O.
+
+    Raises: `ConfigurationError` as `verifiers` does.
+    """
+    found = source or settings.default
+    read: dict[str, str | None] = {}
+
+    def get(name: str) -> str | None:
+        read[name] = value = found.get(name)
+        return value
+
+    try:
+        made = _named(get) if get("AUTHKIT_PROVIDER") is not None else _discovered(get)
+    except ConfigurationError as error:
+        setting = "AUTHKIT_OIDC_ISSUER" if read["AUTHKIT_PROVIDER"] is None else "AUTHKIT_PROVIDER"
+        raise ConfigurationError(f"{setting}: {error}") from None
+    with _lock:
+        return _providers.setdefault(_digest(repr(sorted(read.items()))), made)
+
+
+def _discovered(get: Callable[[str], str | None]) -> Any:
+    issuer, audience = get("AUTHKIT_OIDC_ISSUER"), get("AUTHKIT_AUDIENCE")
+    if audience is None:
+        raise ConfigurationError("AUTHKIT_AUDIENCE is not set: for whom its tokens have to be made out")
+    from ..oidc import OIDCProvider
+
+    return OIDCProvider(str(issuer), audience=audience, token_type=get("AUTHKIT_OIDC_TOKEN_TYPE"))
+
+
+def _named(get: Callable[[str], str | None]) -> Any:
+    from ..oidc import named_class
+
+    build = getattr(named_class(str(get("AUTHKIT_PROVIDER"))), "from_settings", None)
+    if build is None:
+        raise ConfigurationError("this provider is not built from settings: build it in code, and pass it to require_auth")
+    return build(get)
 
 
 def tokens(source: Settings | None = None) -> Tokens:
@@ -42,18 +98,14 @@ def tokens(source: Settings | None = None) -> Tokens:
 
 
 def key_material(found: Settings) -> tuple[str, str | bytes]:
-    """The key that the settings describe, and the setting that did. Raises: as `verifiers` does."""
+    """The key that the settings describe, and the setting that did. Raises: `ConfigurationError`, as `verifiers` does."""
     secret, key_file = found.get("AUTHKIT_JWT_SECRET"), found.get("AUTHKIT_JWT_KEY_FILE")
     if secret is not None and key_file is not None:
         raise ConfigurationError("AUTHKIT_JWT_SECRET and AUTHKIT_JWT_KEY_FILE are both set: which is meant?")
     if secret is None and key_file is None:
-        if found.get("AUTHKIT_OIDC_ISSUER") is not None:
-            raise ConfigurationError(
-                "AUTHKIT_OIDC_ISSUER is set, and this version of authkit has no OpenID Connect verifier yet"
-            )
         raise ConfigurationError(
             "require_auth has no verifier: pass one, or set AUTHKIT_JWT_SECRET (at least 32 bytes) or AUTHKIT_JWT_KEY_FILE, "
-            "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE"
+            "with AUTHKIT_ISSUER and AUTHKIT_AUDIENCE; or AUTHKIT_OIDC_ISSUER with AUTHKIT_AUDIENCE; or AUTHKIT_PROVIDER"
         )
     return ("AUTHKIT_JWT_SECRET", secret) if secret is not None else ("AUTHKIT_JWT_KEY_FILE", _read(str(key_file)))
 
@@ -62,11 +114,9 @@ def kept_in(found: Settings) -> Store | None:
     """The store that AUTHKIT_STORE names, the same in the whole process; None if it is not set."""
     if found.get("AUTHKIT_STORE") is None:
         return None
-    from hashlib import blake2b
-
     from ..stores import open_store
 
-    name = blake2b(found.require("AUTHKIT_STORE").encode("utf-8", "surrogateescape")).digest()
+    name = _digest(found.require("AUTHKIT_STORE"))
     with _lock:
         store = _stores.get(name)
         if store is None:
@@ -75,6 +125,12 @@ def kept_in(found: Settings) -> Store | None:
             except ConfigurationError as error:
                 raise ConfigurationError(f"AUTHKIT_STORE: {error}") from None
         return store
+
+
+def _digest(text: str) -> bytes:
+    from hashlib import blake2b
+
+    return blake2b(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _read(path: str) -> bytes:
