@@ -243,7 +243,8 @@ class FakeIssuer:
     def _page(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         page = self.pages.get(path.removeprefix(self.root))
         if page is not None:
-            return page(method, headers, body) if callable(page) else (200, page)
+            told: tuple[int, Any] = page(method, headers, body) if callable(page) else (200, page)
+            return told
         if path == self.root + DISCOVERY:
             return 200, self.metadata()
         if path == self.root + KEYS:

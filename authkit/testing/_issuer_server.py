@@ -74,12 +74,12 @@ class IssuerServer(ThreadingHTTPServer):
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever asked has gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: IssuerServer
+    server: Any  # an IssuerServer
     timeout = PATIENCE
 
     def _answer(self) -> None:
@@ -109,5 +109,5 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_HEAD = _answer
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
