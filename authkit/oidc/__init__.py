@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .by_name import named as named
     from .by_name import named_class as named_class
     from .discovery import Discovery as Discovery
+    from .gateway import ApiGateway as ApiGateway
     from .given import ConfigurationError as ConfigurationError
     from .given import Deny as Deny
     from .given import InvalidToken as InvalidToken
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .given import checked_text as checked_text
     from .given import checked_texts as checked_texts
     from .given import checked_url as checked_url
+    from .given import keys_at as keys_at
     from .given import setting as setting
     from .given import settings_list as settings_list
     from .identity import Identity as Identity
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .provider import OIDCProvider as OIDCProvider
 
 _PLACES = {
+    "ApiGateway": "gateway",
     "Asking": "asking",
     "Discovery": "discovery",
     "Identity": "identity",
@@ -49,11 +52,13 @@ _PLACES = {
     "checked_text": "given",
     "checked_texts": "given",
     "checked_url": "given",
+    "keys_at": "given",
     "setting": "given",
     "settings_list": "given",
 }
 
 __all__ = [
+    "ApiGateway",
     "Asking",
     "Discovery",
     "Identity",
@@ -74,6 +79,7 @@ __all__ = [
     "checked_text",
     "checked_texts",
     "checked_url",
+    "keys_at",
     "setting",
     "settings_list",
 ]

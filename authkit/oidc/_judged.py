@@ -11,6 +11,8 @@ from .profile import at, short_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from ..tokens.claims import Validated
     from ..tokens.keys import Key
     from .keyset import KeySet
@@ -45,17 +47,19 @@ class SignedByIssuer(SignedBy):
 def judged(
     claims: FrozenDict,
     profile: TokenProfile,
-    issuers: frozenset[str],
+    issuers: Collection[str],
     audiences: frozenset[str],
     leeway: float,
     now: float,
     bound: bool = False,
+    spelled: Mapping[str, str] | None = None,
 ) -> Validated:
     """The principal of `claims`, and the time in which they are valid.
 
     Everything expected comes from the arguments, nothing from the token: its issuer is exactly one of `issuers`, one of
     `audiences` is among its own, and it has the marks of `profile`, whose rule comes last. Time as for our own tokens.
-    `bound`: whoever asks sees to the proof that a token wants which is bound to a key.
+    `bound`: whoever asks sees to the proof that a token wants which is bound to a key. `spelled`: how issuers are written in
+    principals, where tokens write one in several ways.
 
     Raises: `InvalidToken`; `Unavailable` if the profile's rule does.
     """
@@ -73,7 +77,7 @@ def judged(
     listed = names_of(aud)
     if not ((type(aud) is str and aud in audiences) or (listed is not None and listed & audiences)):
         raise InvalidToken("token_audience")
-    subject = at(claims, profile.subject)
+    subject = next((found for place in profile.subject if (found := at(claims, place)) is not None), None)
     if type(subject) is not str or not subject:
         raise InvalidToken("token_claims")
     lower, upper = lifetime(claims, leeway, now)
@@ -81,8 +85,11 @@ def judged(
         raise InvalidToken("token_bound")
     scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
     roles = _names_at(claims, profile.roles, strict=False)
+    if profile.role is not None and type(role := at(claims, profile.role)) is str and role:
+        roles |= {role}
     if profile.check is not None:
         _check(profile.check, claims)
+    issuer = spelled.get(issuer, issuer) if spelled is not None else issuer
     return Principal(subject, issuer=issuer, scopes=scopes, roles=roles, claims=claims), lower, upper
 
 

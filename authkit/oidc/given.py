@@ -13,8 +13,8 @@ from ..errors import Unavailable as Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
 
     Get: TypeAlias = Callable[[str], str | None]
 
@@ -53,7 +53,7 @@ def checked_texts(name: str, values: object, pattern: str, shape: str) -> tuple[
 def checked_host(name: str, value: object) -> str:
     """`value` in lower case, if it is the bare name of a host: no scheme, port or path. Raises: `ConfigurationError`."""
     if not isinstance(value, str) or _HOST.fullmatch(value) is None:
-        raise ConfigurationError(f"{name} is a host's name alone, like 'example.auth0.com': no https://, port, path or slash")
+        raise ConfigurationError(f"{name} is a host's name alone, like 'login.example.com': no https://, port, path or slash")
     return value.lower()
 
 
@@ -66,3 +66,10 @@ def checked_base(name: str, value: object) -> str:
     if "?" in url:
         raise ConfigurationError(f"{name} is an https URL without a query")
     return url.rstrip("/")
+
+
+def keys_at(jwks_uri: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` of an `OIDCProvider`, whose keys are at `jwks_uri` unless they say otherwise."""
+    if any(settings.get(name) is not None for name in ("jwks_uri", "discovery", "keys")):
+        return dict(settings)
+    return {**settings, "jwks_uri": jwks_uri}

@@ -23,8 +23,9 @@ class TokenProfile(_Value):
 
     `types`: the `typ` headers that it may have, compared without case and without "application/"; "" is none at all.
     `required`: what its claims must say, a place and a value, or several of which one must be there. `forbidden`: claims that
-    only other kinds have. `audience`, `subject`: the place of each. `scopes`, `roles`: places whose names are put together; one
-    that is not there adds none. To have groups as roles, name their place in `roles`.
+    only other kinds have, `TokenProfile.OTHER_KINDS` say. `audience`, `subject`: the place of each; of a list of places, the
+    first that is there is the subject's. `scopes`, `roles`: places whose names are put together; one that is not there adds
+    none. `role`: the place of one further role, as text. To have groups as roles, name their place in `roles`.
 
     A place is "a", a nested "a.b", or a tuple for names that hold dots: ("https://example.com/roles",). It never leads through
     arrays. Raises: `ConfigurationError`.
@@ -38,6 +39,7 @@ class TokenProfile(_Value):
         "subject",
         "scopes",
         "roles",
+        "role",
         "check",
         "groups",
         "tenant",
@@ -45,13 +47,15 @@ class TokenProfile(_Value):
         "email_verified",
         "name",
     )
+    OTHER_KINDS = OTHER_KINDS
     types: tuple[str, ...]
     required: tuple[tuple[Place, tuple[Any, ...]], ...]
     forbidden: tuple[Place, ...]
     audience: Place
-    subject: Place
+    subject: tuple[Place, ...]
     scopes: tuple[Place, ...]
     roles: tuple[Place, ...]
+    role: Place | None
     check: Rule | None
     groups: tuple[Place, ...]
     tenant: Place | None
@@ -66,9 +70,10 @@ class TokenProfile(_Value):
         required: Mapping[str | Place, Any] | None = None,
         forbidden: Iterable[str | Place] = (),
         audience: str | Place = "aud",
-        subject: str | Place = "sub",
+        subject: str | Place | list[str | Place] = "sub",
         scopes: Iterable[str | Place] = ("scope", "scp"),
         roles: Iterable[str | Place] = ("roles",),
+        role: str | Place | None = None,
         check: Rule | None = None,
         groups: Iterable[str | Place] = (),
         tenant: str | Place | None = None,
@@ -90,8 +95,9 @@ class TokenProfile(_Value):
             raise ConfigurationError("a token profile's check is a function of the claims that returns True")
         _set(self, "check", check)
         _set(self, "audience", _place("audience", audience))
-        _set(self, "subject", _place("subject", subject))
-        marks = (("tenant", tenant), ("email", email), ("email_verified", email_verified), ("name", name))
+        subjects = subject if isinstance(subject, list) and subject else [subject]
+        _set(self, "subject", tuple(_place("subject", one) for one in subjects))
+        marks = (("role", role), ("tenant", tenant), ("email", email), ("email_verified", email_verified), ("name", name))
         for setting, mark in marks:
             _set(self, setting, None if mark is None else _place(setting, mark))
         for setting, places in (("forbidden", forbidden), ("scopes", scopes), ("roles", roles), ("groups", groups)):

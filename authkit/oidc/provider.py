@@ -49,11 +49,12 @@ class _State:
 class OIDCProvider:
     """Verifies access tokens of `issuer` for `audience` (one, or several of which one is enough); for `require_auth`.
 
-    `issuers`: further ones that share `issuer`'s keys and rules, each written out: the tenants of one provider. Its keys are
-    found by discovery, or are at `jwks_uri`; `discovery` is another URL than the usual one. `keys`: they are given, and nothing
-    is fetched: whatever `StaticKeys` takes, a `Secret` say. `token_type`: the `typ` header that its access tokens have, by
-    default RFC 9068's "at+jwt"; "JWT" for providers that mark them by none, whose ID tokens are then told by their claims and
-    audience: give the API an audience of its own. `profile` says more. No URL, key or rule is ever taken from a token.
+    `issuers`: further ones that share `issuer`'s keys and rules, each written out: the tenants of one provider; a dict: other
+    spellings of one, each with the one that principals get. Its keys are found by discovery, or are at `jwks_uri`; `discovery`
+    is another URL than the usual one. `keys`: they are given, and nothing is fetched: whatever `StaticKeys` takes, a `Secret`
+    say. `token_type`: the `typ` header that its access tokens have, by default RFC 9068's "at+jwt"; "JWT" for providers that
+    mark them by none, whose ID tokens are then told by their claims and audience: give the API an audience of its own.
+    `profile` says more. No URL, key or rule is ever taken from a token.
 
     Times are in seconds. `leeway`: how far clocks may differ, 0 to 300. `ttl`, `stale`, `cooldown`, `timeout`, `background`: of
     `JWKS`. `cache_size`: how many verified tokens are remembered. `provider_name`: the name by which a client may choose it.
@@ -69,7 +70,7 @@ class OIDCProvider:
         issuer: str,
         *,
         audience: str | Iterable[str],
-        issuers: Iterable[str] | None = None,
+        issuers: Iterable[str] | dict[str, str] | None = None,
         keys: Given | None = None,
         token_type: str | None = None,
         profile: TokenProfile | None = None,
@@ -91,7 +92,10 @@ class OIDCProvider:
         if type(issuer) is not str or not issuer:
             raise ConfigurationError("issuer is text, and not empty")
         self.issuer = issuer
+        self._spelled = issuers.copy() if isinstance(issuers, dict) else None
         self.issuers = frozenset((issuer, *_texts("issuers", issuers)))
+        if self._spelled and not self.issuers.issuperset(self._spelled.values()):
+            raise ConfigurationError("issuers: a spelling is of the issuer, or of another one of them")
         self.provider_name = provider_name
         self.profile = _profile(token_type, profile)
         self._audiences = frozenset((audience,) if isinstance(audience, str) else _texts("audience", audience))
@@ -226,7 +230,7 @@ class OIDCProvider:
         found = remembered.recall(token, now)
         if found is None:
             claims, key = state.signed.claims(token)
-            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now, bound)
+            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now, bound, self._spelled)
             found = (*validated, state.version_of.get(id(key)), None)
             remembered.keep(token, found)
         if found[3] is not None:
