@@ -72,7 +72,7 @@ def _told(request: pytest.FixtureRequest, known: tuple[str, ...]) -> dict[str, A
     for mark in request.node.iter_markers("authkit"):
         if mark.args or set(mark.kwargs) - {*_OF_MINT, *_OF_ISSUER}:
             raise pytest.UsageError(
-                "pytest.mark.authkit takes only " + ", ".join(sorted({*_OF_MINT, *_OF_ISSUER})) + ", by name"
+                f"pytest.mark.authkit takes {', '.join(sorted({*_OF_MINT, *_OF_ISSUER}))}, each by its name"
             )
         told = {**mark.kwargs, **told}
     return {name: value for name, value in told.items() if name in known}
