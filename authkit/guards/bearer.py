@@ -8,6 +8,7 @@ from .. import _credential, _verifiers
 from .._guard import Guard
 from ..decision import ALLOW, Allow, Challenge, Deny, Principal, identified
 from ..errors import ConfigurationError, InvalidToken
+from . import _offered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..decision import Decision
     from ..http import Request
     from ._resource import Described
+    from ._step_up import StepUp
 
     H = TypeVar("H", bound=Callable[..., Any])
 
@@ -30,12 +32,12 @@ if TYPE_CHECKING:
         def verify(self, token: str, /) -> Principal: ...
 
     class Authenticator(Protocol):
-        """A credential that is more than a bearer string. None: no such credential was sent."""
+        """A credential that is more than a bearer string. None: no such credential was sent. `Allow`: a principal, and headers
+        for the response. Optional: `challenges`, what refusals offer; `beside`, who judges bearer tokens sent instead."""
 
-        async def authenticate(self, request: Request, /) -> Principal | Deny | None: ...
+        async def authenticate(self, request: Request, /) -> Principal | Allow | Deny | None: ...
 
 
-_SKEW = 30  # seconds by which the clocks of whoever logged the user in and ours may differ
 INVALID_TOKEN = Challenge(error="invalid_token")
 _NOT_PLAIN = Deny(401, "invalid_token", reason="token_malformed", challenge=INVALID_TOKEN)
 BROKEN_CSRF = Deny(403, "csrf_failed", reason="csrf_failed")
@@ -63,24 +65,22 @@ class RequireAuth(Guard):
         realm: str | None = None,
         max_age: int | None = None,
         amr: str | Iterable[str] | None = None,
+        acr: str | Iterable[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._clock = clock
         self._from_settings = not verifiers
-        if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, (int, float)) or max_age < 0):
-            raise ConfigurationError("require_auth: max_age is a number of seconds")
-        self._max_age = max_age
-        self._amr = frozenset((amr,) if isinstance(amr, str) else amr or ())
-        if amr is not None and not (self._amr and all(isinstance(method, str) and method for method in self._amr)):
-            raise ConfigurationError("require_auth: amr names at least one authentication method")
+        self._step_up: StepUp | None = None
+        if not (max_age is None and amr is None and acr is None):
+            from ._step_up import StepUp
+
+            self._step_up = StepUp(max_age, amr, acr, clock)
         self._cookie = _name("cookie", cookie)
         self._protocol = _name("websocket_protocol", websocket_protocol)
         self._trusted = _origins(csrf)
         self._optional = optional
         self._preflight = preflight
         self._elsewhere = cookie is not None or websocket_protocol is not None
-        challenge = Challenge(realm=realm or "api")
-        self._missing = Deny(401, "unauthorized", reason="no_credential", challenge=challenge, no_credential=True)
+        self._realm = realm or "api"
         self._take(verifiers)
 
     def _take(self, verifiers: tuple[Any, ...]) -> None:
@@ -89,7 +89,7 @@ class RequireAuth(Guard):
         self._by_issuer: dict[str, Any] = {}
         self._without_issuer: Any = None
         self._asked: dict[int, Asked] = {}  # by the id of the verifier, which `_plain` holds
-        for verifier in verifiers:
+        for verifier in _offered.with_beside(verifiers):
             if hasattr(verifier, "authenticate") and not isinstance(verifier, type):  # it judges more than the bearer string
                 self._authenticators.append(verifier)
                 continue
@@ -108,8 +108,14 @@ class RequireAuth(Guard):
             plain.append(verifier)
             self._asked[id(verifier)] = _verifiers.asked(verifier)
         self._plain = plain
+        offered = _offered.challenges_of(self._authenticators)
+        self._offers = offered, bool(plain) or self._from_settings or not offered
+        missing = Challenge(realm=self._realm)
+        nobody = Deny(401, "unauthorized", reason="no_credential", challenge=missing, no_credential=True)
+        self._missing = _offered.offering(nobody, *self._offers)
         # What more than a bearer string is judged by may be anything in the request: a signature over method and path, say.
         whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
+        whole = whole or any(hasattr(item, "judging") for item in plain)
         self.reads_request = self._elsewhere or self._preflight or whole
         reading = [item for item in self._authenticators if getattr(item, "needs_body", False)]
         self.needs_body = bool(reading)  # a signature covers it
@@ -125,7 +131,7 @@ class RequireAuth(Guard):
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):
             self._only = _verifiers.in_place(plain[0])
-            if not self._elsewhere and self._max_age is None and not self._amr:
+            if not self._elsewhere and self._step_up is None:
                 self._recall = _verifiers.recalled(plain[0])
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
@@ -166,12 +172,14 @@ class RequireAuth(Guard):
                     return self._nobody(request)
                 if isinstance(found, Deny):
                     return found
+                if isinstance(found, Allow):
+                    return self._weak(found.principal) or found
                 principal = found
         except InvalidToken as error:
-            return _invalid(error.reason)
+            return _offered.offering(_invalid(error.reason), *self._offers)
         if not isinstance(principal, Principal):
             raise _no_principal()
-        return identified(principal) if self._max_age is None and not self._amr else self._fresh_and_strong(principal)
+        return identified(principal) if self._step_up is None else self._weak(principal) or identified(principal)
 
     def _nobody(self, request: Request) -> Decision:
         if self._optional:
@@ -210,9 +218,9 @@ class RequireAuth(Guard):
                 token = found
         return token if token is None or _credential.is_plain(token) else _NOT_PLAIN
 
-    async def _identify(self, request: Request, token: str | None) -> Principal | Deny | None:
+    async def _identify(self, request: Request, token: str | None) -> Principal | Allow | Deny | None:
         """Who the one credential belongs to; a second one is refused, whatever it is worth."""
-        found: Principal | Deny | None = None
+        found: Principal | Allow | Deny | None = None
         for authenticator in self._authenticators:
             answer = await authenticator.authenticate(request)
             if answer is None:
@@ -227,7 +235,8 @@ class RequireAuth(Guard):
         if found is not None:
             return _credential.TWO_CREDENTIALS
         verifier = self._chosen(request, token)
-        found = await self._asked[id(verifier)](token)
+        judging = getattr(verifier, "judging", None)  # by more than the token: the client's certificate, say
+        found = await (self._asked[id(verifier)](token) if judging is None else judging(request, token))
         if not isinstance(found, Principal):  # None would be taken for "no credential was sent"
             raise _no_principal()
         return found
@@ -249,25 +258,11 @@ class RequireAuth(Guard):
                 raise InvalidToken("other_provider")
         return chosen
 
-    def _fresh_and_strong(self, principal: Principal) -> Decision:
-        """Step-up (RFC 9470 section 3): the login is recent enough, and by the methods asked for."""
-        parameters: dict[str, str] = {}
-        if self._max_age is not None:
-            at = principal.claims.get("auth_time")
-            if (
-                isinstance(at, bool)
-                or not isinstance(at, (int, float))
-                or not -_SKEW <= self._clock() - at <= self._max_age + _SKEW
-            ):
-                parameters["max_age"] = str(int(self._max_age))
-        if self._amr:
-            methods = principal.claims.get("amr")
-            if not isinstance(methods, list) or not self._amr.issubset(item for item in methods if isinstance(item, str)):
-                parameters["error_description"] = "another authentication method is required"
-        if not parameters:
-            return Allow(principal)
-        challenge = Challenge(error="insufficient_user_authentication", **parameters)
-        return Deny(401, "insufficient_user_authentication", reason="step_up_needed", challenge=challenge)
+    def _weak(self, principal: Principal | None) -> Deny | None:
+        """The refusal of a login that is too old or too weak; None: it is enough."""
+        if principal is None:
+            raise _no_principal()
+        return None if self._step_up is None else self._step_up.refusal(principal)
 
 
 def _no_principal() -> TypeError:
@@ -300,8 +295,8 @@ class _RequireAuth:
     anonymous; a bad one is still refused. `cookie`: the token may also stand in that cookie, then with a CSRF check on unsafe
     methods and websockets (`csrf`: "origin", or further trusted origins). `websocket_protocol`: it may follow that entry of
     `Sec-WebSocket-Protocol`. `preflight`: a genuine CORS preflight passes to a guarded app; a guarded handler is not entered.
-    `max_age` (seconds since login) and `amr` (methods): step-up, RFC 9470. `resource`: an `authkit.oidc.ProtectedResource`,
-    whose metadata every 401 then names (RFC 9728). Never from the query.
+    `max_age` (seconds since login), `amr` (methods, all of them) and `acr` (classes, one of them): step-up, RFC 9470.
+    `resource`: an `authkit.oidc.ProtectedResource`, whose metadata every 401 then names (RFC 9728). Never from the query.
 
     Answers: RFC 6750 section 3. Raises: `ConfigurationError` for what is no verifier, or two of one issuer.
     """
@@ -315,7 +310,7 @@ class _RequireAuth:
             self, *verifiers: Verifier | Authenticator, optional: bool = ..., cookie: str | None = ...,
             csrf: str | Iterable[str] = ..., websocket_protocol: str | None = ..., preflight: bool = ...,
             realm: str | None = ..., max_age: int | None = ..., amr: str | Iterable[str] | None = ...,
-            resource: Described | None = ...,
+            acr: str | Iterable[str] | None = ..., resource: Described | None = ...,
         ) -> RequireAuth: ...  # fmt: skip
 
     def __call__(self, *verifiers: Any, **settings: Any) -> Any:
