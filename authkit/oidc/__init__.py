@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .allowed import Allowed as Allowed
     from .asking import Asking as Asking
     from .by_name import named as named
     from .by_name import named_class as named_class
@@ -42,6 +43,7 @@ _PLACES = {
     "named": "by_name",
     "named_class": "by_name",
     # for whoever writes a provider
+    "Allowed": "allowed",
     "ConfigurationError": "given",
     "Deny": "given",
     "InvalidToken": "given",
@@ -69,6 +71,7 @@ __all__ = [
     "TokenProfile",
     "named",
     "named_class",
+    "Allowed",
     "ConfigurationError",
     "Deny",
     "InvalidToken",
