@@ -24,14 +24,14 @@ class ProtectedResource(Endpoint):
     """The metadata of the API at `resource`, as an endpoint for any host; serve it at `path`, which is open to everybody.
 
     `resource`: the API's own URL, which clients compare with the one that they called, and ask for a token for.
-    `authorization_servers`: who issues its tokens: an `OIDCProvider`, an issuer's URL, or several of these. `scopes`: those that
-    the API knows. `initial_scopes`: what a client without a token is told to ask for, in the challenge (RFC 6750 section 3).
+    `authorization_servers`: who issues its tokens: an `OIDCProvider`, an issuer's URL, or several of these. `scopes`: what the
+    API knows. `initial_scopes`: what a client without a token is told to ask for, in the challenge (RFC 6750 section 3).
     `dpop`, `mtls`: whether tokens may be bound so: True, or the `DPoP` and `MutualTLS` of the guard, which say whether they
     must be. `name`, `documentation`, `policy`, `terms`: for people. `extra`: further members of the document. `max_age`:
     seconds for which it may be cached.
 
-    `metadata_url`: where it is, by the configured `resource` and nothing that a request says; `require_auth(..., resource=this)`
-    names it in its challenges. `path`: the path of that URL. `document`: what is served. Nobody is let in or kept out by it.
+    `metadata_url`: where it is, by the configured `resource` and nothing that a request says; `require_auth(...,
+    resource=this)` names it in its challenges. `path`: the path of that URL. `document`: what is served.
     Raises: `ConfigurationError`.
     """
 

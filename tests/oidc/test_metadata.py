@@ -52,7 +52,8 @@ def bearer(token):
 def test_the_document_is_exactly_what_was_configured():
     metadata = ProtectedResource(
         MCP, ISSUER, scopes=["mcp:read", "mcp:write"], name="Orders", documentation="https://docs.example.com/orders",
-        policy="https://example.com/policy", terms="https://example.com/terms", extra={"authorization_details_types_supported": ["x"]},
+        policy="https://example.com/policy", terms="https://example.com/terms",
+        extra={"authorization_details_types_supported": ["x"]},
     )  # fmt: skip
     served = metadata.aws_lambda(lambda_event("v2", path=metadata.path), None)
     assert served["statusCode"] == 200
