@@ -111,7 +111,9 @@ def _servers(given: Any) -> list[str]:
     several = (given,) if isinstance(given, str) or not hasattr(given, "__iter__") else tuple(given)
     found: dict[str, None] = {}
     for one in several:
-        issuers = (one,) if isinstance(one, str) else sorted(getattr(one, "issuers", None) or (getattr(one, "issuer", None),))
+        issuers = (
+            (one,) if isinstance(one, str) else sorted(getattr(one, "issuers", None) or ()) or (getattr(one, "issuer", None),)
+        )
         for issuer in issuers:
             found[checked_url("ProtectedResource: authorization_servers", issuer)] = None
     if not found:
