@@ -64,6 +64,7 @@ def fetch(
     max_bytes: int,
     seconds: float,
     headers: Mapping[str, str] | None = None,
+    form: bytes | None = None,
     redirects: int = 0,
     transport: Any = None,
     trust_env: bool = True,
@@ -71,27 +72,40 @@ def fetch(
 ) -> Answer:
     """What `url` answers with GET. It blocks, for at most `seconds` from the first to the last byte.
 
+    `form`: what is sent with POST instead (application/x-www-form-urlencoded), and then no redirect is followed.
     `redirects`: how many are followed, all to the same origin. `transport`: of httpx, closed by its owner. `trust_env`:
     whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
 
-    Raises: `Unfetched` for whatever is no answer, or one that is too large, too slow, encoded, or a redirect elsewhere.
+    Raises: `Unfetched` for whatever is no answer, or one that is too large, too slow, encoded, or a redirect elsewhere;
+    `ConfigurationError` if a proxy or the certificates that the environment names cannot be used.
     """
     httpx = needs("httpx")
     end = monotonic() + seconds
     asking = {"accept-encoding": "identity", **(headers or {})}
+    method = "GET" if form is None else "POST"
+    if form is not None:
+        redirects = 0  # what is sent is for nobody else
+        asking["content-type"] = "application/x-www-form-urlencoded"
     target = httpx.URL(url)
     proxied = trust_env and target.host not in LOOPBACK
+    try:
+        client = httpx.Client(
+            transport=transport,
+            timeout=seconds,
+            follow_redirects=False,
+            trust_env=proxied,
+            verify=_verifying(httpx, target.scheme, trust_env),
+        )
+    except Exception as error:  # its words may hold the proxy's password
+        unusable = type(error).__name__
+    else:
+        unusable = None
+    if unusable is not None:
+        raise ConfigurationError(f"a proxy or SSL_CERT_FILE of the environment cannot be used: {unusable}")
     watch = _Watch(seconds)
-    client = httpx.Client(
-        transport=transport,
-        timeout=seconds,
-        follow_redirects=False,
-        trust_env=proxied,
-        verify=_verifying(httpx, target.scheme, trust_env),
-    )
     try:
         for _ in range(1 + redirects):
-            with client.stream("GET", target, headers=asking, extensions={"trace": watch.saw}) as answer:
+            with client.stream(method, target, content=form, headers=asking, extensions={"trace": watch.saw}) as answer:
                 if answer.next_request is None:
                     content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code == 200 else b""
                     if watch.barked:  # a connection that is shut looks like the end of an answer that names no length

@@ -190,3 +190,97 @@ def tls(folder: Path, days: int) -> Iterator[tuple[str, Path]]:
     finally:
         listening.close()
         serving.join(5)
+
+
+class TestTheEnvironment:
+    """Nothing that it says leads to this machine's own addresses being asked elsewhere, and what is wrong there is told."""
+
+    NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+    @pytest.fixture(autouse=True)
+    def clean(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in self.NAMES:
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+
+    def test_no_proxy_is_asked_for_a_loopback_address(self, raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+        proxy = Raw()
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        raw.answers("HTTP/1.1 200 OK", "Content-Length: 2", body=b"{}")
+        assert fetch(raw.url, max_bytes=100, seconds=30).content == b"{}"
+        assert proxy.asked == 0
+        proxy.close()
+
+    def test_a_proxy_is_asked_for_anything_else_and_sees_no_more_than_the_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        proxy = Raw()
+        proxy.answers("HTTP/1.1 403 Forbidden", "Content-Length: 0")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(Unfetched, match="ProxyError"):
+            fetch("https://issuer.example/keys", max_bytes=100, seconds=30)
+        assert proxy.asked == 1
+        proxy.close()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("HTTPS_PROXY", "ftp://user:pass-4711@127.0.0.1:1"), ("SSL_CERT_FILE", "/nowhere/4711.pem")],
+    )
+    def test_what_cannot_be_used_is_a_wrong_configuration(self, name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(name, value)
+        threads = threading.active_count()
+        with pytest.raises(ConfigurationError, match="cannot be used") as caught:
+            fetch("https://issuer.example/keys", max_bytes=100, seconds=30)
+        assert "4711" not in str(caught.value)
+        assert caught.value.__cause__ is caught.value.__context__ is None
+        assert threading.active_count() <= threads
+
+
+def test_an_answer_in_parts_is_bounded_as_a_whole(raw: Raw) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for _ in range(100):
+            yield b"400\r\n" + b"x" * 1024 + b"\r\n"
+
+    raw.pieces = pieces
+    with pytest.raises(Unfetched, match="larger than 4 KiB"):
+        fetch(raw.url, max_bytes=4096, seconds=30)
+
+
+def test_an_answer_that_breaks_off_is_none(raw: Raw) -> None:
+    raw.answers("HTTP/1.1 200 OK", "Content-Length: 100", body=b"{}")
+    with pytest.raises(Unfetched, match="RemoteProtocolError"):
+        fetch(raw.url, max_bytes=4096, seconds=30)
+
+
+@pytest.mark.parametrize("line", ["HTTP/1.1 200 OK\r\nX: " + "x" * 200_000, "\0\1\2\3", "SSH-2.0-x", ""])
+def test_what_is_no_http_is_no_answer(raw: Raw, line: str) -> None:
+    raw.answers(line)
+    with pytest.raises(Unfetched):
+        fetch(raw.url, max_bytes=4096, seconds=30)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://127.0.0.1:{port}/", "http://127.0.0.1:1/", "http://localhost:{port}/", "//other.example/", "http://[::1]:{port}/",
+     "http://127.0.0.1.example:{port}/", "file:///etc/passwd", "http://127.0.0.1:{port}@other.example/", "\\\\other.example\\"],
+)  # fmt: skip
+def test_a_redirect_that_only_looks_like_the_same_origin_is_not_followed(raw: Raw, location: str) -> None:
+    port = raw.url.rsplit(":", 1)[1].rstrip("/")
+    raw.answers("HTTP/1.1 302 Found", f"Location: {location.format(port=port)}", "Content-Length: 0", "Connection: close")
+    with pytest.raises(Unfetched):
+        fetch(raw.url, max_bytes=4096, seconds=30, redirects=1)
+    assert raw.asked <= 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost./", "http://0.0.0.0/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://[::]/",
+     "http://[::ffff:127.0.0.1]/", "http://127.0.0.2/", "http://xlocalhost/", "http://localhost%2eevil.example/",
+     "http://\u24c1ocalhost/", "http://localhost\\@evil.example/", "http://127.0.0.1@evil.example/",
+     "http://127.0.0.1:80@evil.example/", "http:localhost/",
+     "http:///localhost/", "HTTP://evil.example/", "http://[::1%25eth0]/", "http://local host/", "http://localhost;evil.example/",
+     "https://issuer.example:99999/", "https://issuer.example:-1/", "https://:443/", "https://@issuer.example/", " https://x.example/"],
+)  # fmt: skip
+def test_what_resembles_this_machine_or_an_url_is_neither(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^jwks_uri is an https URL"):
+        checked_url("jwks_uri", url)
