@@ -139,7 +139,7 @@ def _target(request: Request) -> str:
 
 
 def verify_webhook(
-    scheme: str | Scheme,
+    scheme: str | Scheme | list[str | Scheme] | tuple[str | Scheme, ...],
     *,
     secret: Any,
     tolerance: float | None = None,
@@ -164,6 +164,9 @@ def verify_webhook(
     again at once, one whose process was killed when its claim has run out. A store that does not answer is 503. None: not
     checked; the handler looks at `webhook.id` itself.
 
+    Several schemes, for a sender that moves from one to the next: `verify_webhook(["gitlab-signed", "gitlab"], secret={...})`,
+    the better one first, with a secret for each by name, or one for all. The first whose header was sent judges alone.
+
     `handshake`: what a sender asks to see whose endpoint this is. None: answered, where it needs nothing more than the secret
     and the options. A callable is asked where it does: with the secret that a sender hands over (Asana, Notion; only while
     there is none), or the `WebhookEvent` (SNS; its SubscribeURL is never fetched here); it agrees by returning True. False: no
@@ -173,6 +176,21 @@ def verify_webhook(
 
     Raises: `ConfigurationError` for an unknown scheme or option, and a secret, option or `max_body` that is missing or wrong.
     """
+    if isinstance(scheme, (list, tuple)):
+        from functools import partial
+
+        from ._webhook_several import Each, one_of
+
+        each = Each(secret)
+        del secret
+        settings: dict[str, Any] = {
+            "tolerance": tolerance,
+            "replay": replay,
+            "url": url,
+            "max_body": max_body,
+            "handshake": handshake,
+        }
+        return one_of(tuple(scheme), each, options, partial(verify_webhook, **settings))
     sealed = Sealed(secret)
     token = None
     if "verify_token" in options:
