@@ -21,7 +21,7 @@ class Unfetched(Exception):
 
 
 class Answer:
-    """What was answered. `headers`: by their names in lower case; `content`: the body of a 200, as it was sent."""
+    """What was answered. `headers`: by their names in lower case; `content`: the body of a 200, or of a 400 to a form."""
 
     __slots__ = ("status", "headers", "content")
 
@@ -82,7 +82,7 @@ def fetch(
     httpx = needs("httpx")
     end = monotonic() + seconds
     asking = {"accept-encoding": "identity", **(headers or {})}
-    method = "GET" if form is None else "POST"
+    method, told = ("GET", (200,)) if form is None else ("POST", (200, 400))
     if form is not None:
         redirects = 0  # what is sent is for nobody else
         asking["content-type"] = "application/x-www-form-urlencoded"
@@ -107,7 +107,7 @@ def fetch(
         for _ in range(1 + redirects):
             with client.stream(method, target, content=form, headers=asking, extensions={"trace": watch.saw}) as answer:
                 if answer.next_request is None:
-                    content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code == 200 else b""
+                    content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code in told else b""
                     if watch.barked:  # a connection that is shut looks like the end of an answer that names no length
                         raise Unfetched(f"it took more than {seconds:g} seconds")
                     return Answer(answer.status_code, dict(answer.headers.items()), content)

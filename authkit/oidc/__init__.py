@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .given import setting as setting
     from .given import settings_list as settings_list
     from .identity import Identity as Identity
+    from .introspection import Introspection as Introspection
     from .jwks import JWKS as JWKS
     from .keyset import KeySet as KeySet
     from .metadata import ProtectedResource as ProtectedResource
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .provider import OIDCProvider as OIDCProvider
 
 _PLACES = {
+    "Introspection": "introspection",
     "ApiGateway": "gateway",
     "Asking": "asking",
     "Discovery": "discovery",
@@ -60,6 +62,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Introspection",
     "ApiGateway",
     "Asking",
     "Discovery",

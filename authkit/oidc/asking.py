@@ -7,10 +7,11 @@ import time
 from _weakrefset import WeakSet  # what `weakref` and `threading` import as well
 from functools import partial
 
+from .._fetch import Unfetched
 from .._outage import Outage
 from .._run import SingleFlight, arun, blocking, run
 from ..decision import FrozenDict, Principal, frozen
-from ..errors import ConfigurationError, InvalidToken, Unavailable
+from ..errors import ConfigurationError, InvalidToken, SecretNotFound, Unavailable
 from ..tokens.claims import MAX_TIME, names_of, scopes_of
 from ..tokens.verify import MAX_TOKEN
 from ._asked import Asked, Bad, Good
@@ -184,10 +185,12 @@ class Asking:
         except InvalidToken as error:
             self._outage.ended()
             return Bad(error.reason, self._now())
-        except ConfigurationError:
+        except (ConfigurationError, SecretNotFound):
             raise
         except Unavailable as error:
             failure, retry = str(error), error.retry_after
+        except Unfetched as error:
+            failure = str(error)
         except Exception as error:  # of this not even the message is repeated: it may hold the token
             failure = type(error).__name__
         if failure is not None:

@@ -64,7 +64,7 @@ class JWKS:
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._discovery = url if isinstance(url, Discovery) else None
+        self.discovery = url if isinstance(url, Discovery) else None
         self._url = "" if isinstance(url, Discovery) else checked_url("jwks_uri", url)
         self.name = name or (url.issuer if isinstance(url, Discovery) else self._url)
         self._ttl = seconds_of("ttl", ttl, 1, 86_400)
@@ -148,7 +148,7 @@ class JWKS:
         """
         with self._lock:
             held, now = self._held, self._now()
-            if held is not None and held.keys is not seen:
+            if held is not None and held.keys is not seen and self._usable(now):
                 return held.keys
             leads = self._looking != self._round
             if leads:
@@ -194,7 +194,7 @@ class JWKS:
         thread = threading.Thread(target=self._refreshed, args=(round,), name="authkit-jwks", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # no thread to be had, or the interpreter is closing: a later caller tries again
+        except (RuntimeError, MemoryError):  # no thread to be had, or the interpreter is closing: a later caller tries again
             self._background = None
 
     def _refreshed(self, round: int) -> None:
@@ -250,7 +250,7 @@ class JWKS:
         return keys
 
     def _fetched(self) -> tuple[KeySet, float]:
-        discovery = self._discovery
+        discovery = self.discovery
         try:
             url = self._url if discovery is None else discovery.jwks_uri()
             answer = fetch(

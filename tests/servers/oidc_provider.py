@@ -67,10 +67,10 @@ class OidcProviderServer:
         self.audience = told["audience"]
         self._control = told["control"]
 
-    def access_token(self, client: str = "m2m", **form: str) -> str:
+    def access_token(self, client: str = "m2m", headers: dict[str, str] | None = None, **form: str) -> str:
         secret = base64.b64encode(f"{client}:{client}-secret-0123456789abcdef0123456789abcdef".encode()).decode()
         data = urllib.parse.urlencode({"grant_type": "client_credentials", **form}).encode()
-        asked = urllib.request.Request(self.issuer + "/token", data, {"Authorization": f"Basic {secret}"})
+        asked = urllib.request.Request(self.issuer + "/token", data, {"Authorization": f"Basic {secret}", **(headers or {})})
         found: str = _json(asked)["access_token"]
         return found
 
@@ -88,6 +88,9 @@ class OidcProviderServer:
 
     def replace_keys(self) -> None:
         self._order("/keys/replace")
+
+    def add_clients(self, *clients: dict[str, Any]) -> None:
+        self._order("/clients", clients)
 
     def _order(self, path: str, body: Any = None) -> None:
         _json(urllib.request.Request(self._control + path, json.dumps(body or []).encode()))
