@@ -30,6 +30,8 @@ BODY_IN_HEX = (
     entry(
         "pagerduty", signature="X-PagerDuty-Signature", separator=",", prefix="v1=", idempotency="body:event.id", verified=True
     ),
+    # https://docs.saleor.io/developer/extending/webhooks/payload-signature; where a secretKey is set: deprecated
+    entry("saleor-secret", signature="Saleor-Signature", verified=True),
     # https://linear.app/developers/webhooks; the time is in the body, in milliseconds
     entry(
         "linear",
@@ -51,6 +53,8 @@ BODY_IN_BASE64 = (
     entry("xero", signature="x-xero-signature", encoding="base64", handshake="xero", verified=True),
     # https://woocommerce.com/document/webhooks/
     entry("woocommerce", signature="X-WC-Webhook-Signature", encoding="base64", id="X-WC-Webhook-Delivery-ID", verified=True),
+    # https://developer.fastspring.com/docs/message-security; one body has several events
+    entry("fastspring", signature="X-FS-Signature", encoding="base64", verified=True),
     # https://hookdeck.com/docs/authentication#hookdeck-webhook-signature-verification; the second while a secret is rotated
     entry(
         "hookdeck",
@@ -93,4 +97,7 @@ UNVERIFIED = (
     entry("jira", signature="X-Hub-Signature", prefix="sha256="),
     entry("mollie", signature="X-Mollie-Signature", prefix="sha256="),
     entry("sentry", signature="Sentry-Hook-Signature"),
+    entry("pusher", signature="X-Pusher-Signature"),
+    entry("smartsheet", signature="Smartsheet-Hmac-SHA256"),
+    entry("help-scout", signature="X-HelpScout-Signature", hash="sha1", encoding="base64"),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from .entry import entry
 
 INSIDE = (
-    # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the event itself is not signed
+    # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the event itself is not signed.
+    # Of a subaccount's event the second is made with the key of the account that it belongs to: either key will do
     entry(
         "mailgun",
         signature="body:signature.signature",
+        also="body:signature.parent-signature",
         timestamp="body:signature.timestamp",
         signed="{timestamp}{body:signature.token}",
         idempotency="body:signature.token",

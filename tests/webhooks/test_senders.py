@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import Request, Response, verify_webhook, webhooks
+from authkit import Request, Response, chain, verify_webhook, webhooks
 from authkit.errors import ConfigurationError, InvalidSignature, Unavailable
 from authkit.testing import Clock, WebhookSender
 from authkit.tokens import Key, base64url
@@ -192,6 +192,53 @@ def test_adyens_amount_cannot_be_read_out_of_a_reference_with_colons() -> None:
     proof = json.loads(sent.body)["notificationItems"][0]["NotificationRequestItem"]["additionalData"]
     read_otherwise = whole("R", 500, "AUTHORISATION", "true:9:EUR:CANCELLATION:false", additionalData=proof)
     assert refused(verifier, {}, read_otherwise) == "field_malformed"
+
+
+def test_an_event_of_a_subaccount_of_mailgun_is_read_with_its_own_key_or_its_parents() -> None:
+    """`parent-signature` is made as the other one is, with the key of the account above."""
+    stamp, token = str(NOW), "e0b5477167110d68991efc6b9f89f0a11066af27834600e123"
+    keys = {"signature": "the key of the subaccount", "parent-signature": "the key of its parent"}
+    made = {name: hmac.new(key.encode(), f"{stamp}{token}".encode(), "sha256").hexdigest() for name, key in keys.items()}
+    body = json.dumps({"signature": {"timestamp": stamp, "token": token, **made}, "event-data": {}}).encode()
+    events = [webhooks.verify("mailgun", key, {}, body, now=NOW) for key in keys.values()]
+    assert {event.replay_key for event in events} == {events[0].replay_key}
+    with pytest.raises(InvalidSignature, match="signature_mismatch"):
+        webhooks.verify("mailgun", "the key of somebody else", {}, body, now=NOW)
+    both = {"timestamp": stamp, "token": token, "signature": "0" * 64, "parent-signature": ["no text"]}
+    with pytest.raises(InvalidSignature, match="signature_mismatch"):
+        webhooks.verify("mailgun", keys["signature"], {}, json.dumps({"signature": both}).encode(), now=NOW)
+
+
+def test_saleor_signs_with_a_secret_or_with_its_key_and_neither_is_taken_for_the_other() -> None:
+    sent = {"Saleor-Signature": hmac.new(b"s3cret of the webhook", b"{}", "sha256").hexdigest()}
+    assert webhooks.verify("saleor-secret", "s3cret of the webhook", sent, b"{}").covers_body
+    sender = WebhookSender("saleor", clock=Clock(NOW))
+    jws = sender.deliver(b"{}")
+    with pytest.raises(InvalidSignature, match="signature_mismatch"):
+        webhooks.verify("saleor-secret", "s3cret of the webhook", jws.headers, jws.body)
+    with pytest.raises(InvalidSignature, match="signature_malformed"):
+        sender.verifier().verify(sent, b"{}")
+
+
+def test_adyens_password_and_signature_are_both_asked_for_by_two_guards() -> None:
+    """`chain(verify_webhook("adyen-basic"), verify_webhook("adyen"))`: one says who sends, the other what."""
+    sender = WebhookSender("adyen", clock=Clock(NOW))
+    sent = sender.deliver()
+    signature, password = verify_webhook("adyen", secret=sender.known), verify_webhook("adyen-basic", secret="user:pass word")
+    handler = chain(password, signature)(lambda request, webhook: Response(200, body=webhook.scheme))
+    basic = {"Authorization": "Basic " + base64.b64encode(b"user:pass word").decode()}
+    wrong = {"Authorization": "Basic " + base64.b64encode(b"user:other").decode()}
+    answers = [
+        handler(Request.build("POST", "/", headers, body))
+        for headers, body in (
+            (basic, sent.body),
+            (wrong, sent.body),
+            ({}, sent.body),
+            (basic, sent.body.replace(b'"success"', b'"failure"')),
+        )
+    ]
+    assert [answer.status for answer in answers] == [200, 401, 401, 401]
+    assert answers[0].body == b"adyen"
 
 
 @pytest.mark.parametrize("scheme", ["mailgun", "mailgun-form"])

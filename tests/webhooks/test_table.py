@@ -33,6 +33,31 @@ def test_what_leaves_the_body_open_says_so() -> None:
             assert "**not" in row(scheme)[3] or "{params}" in row(scheme)[3]
 
 
+# Every sender whose documents or code say how it signs, by whatever names its ways have here.
+READ = {
+    "Standard Webhooks": "standard-webhooks standard-webhooks-v1a", "Svix": "svix", "Stripe": "stripe", "GitHub": "github",
+    "Slack": "slack", "Shopify": "shopify", "Twilio": "twilio", "SendGrid": "sendgrid", "Discord": "discord",
+    "Square": "square", "Paddle Billing": "paddle", "HubSpot": "hubspot-v1 hubspot-v2 hubspot-v3",
+    "Amazon SNS": "aws-sns aws-sns-v1", "Zoom": "zoom", "GitLab": "gitlab gitlab-signed", "Mailgun": "mailgun mailgun-form",
+    "Adyen": "adyen adyen-basic", "PayPal": "paypal paypal-sandbox", "Plaid": "plaid", "Netlify": "netlify",
+    "FusionAuth": "fusionauth fusionauth-keys", "Box": "box", "Zendesk": "zendesk", "Notion": "notion", "Trello": "trello",
+    "Asana": "asana", "Okta": "okta", "Auth0": "auth0", "Meta": "meta", "X": "x", "Twitch": "twitch", "Calendly": "calendly",
+    "Mux": "mux", "ElevenLabs": "elevenlabs", "Webflow": "webflow", "Contentful": "contentful", "PagerDuty": "pagerduty",
+    "Xero": "xero", "Mandrill": "mandrill", "Linear": "linear", "Vercel": "vercel", "WooCommerce": "woocommerce",
+    "Hookdeck": "hookdeck", "Cursor": "cursor", "ClickUp": "clickup", "Razorpay": "razorpay",
+    "Coinbase Commerce": "coinbase-commerce", "Cashfree": "cashfree", "Constant Contact": "constant-contact",
+    "Saleor": "saleor saleor-secret", "Coinify": "coinify", "Deepgram": "deepgram deepgram-basic", "Chargebee": "chargebee",
+    "Postmark": "postmark", "Gumroad": "gumroad", "FastSpring": "fastspring",
+    "kinds of other frameworks": "secret-key sha1-hex sha1-base64 sha256-hex sha256-base64 timestamped timestamped-ms jwt",
+}  # fmt: skip
+
+
+def test_every_sender_whose_documents_were_read_is_built_in_and_no_other_says_so() -> None:
+    read = [name for names in READ.values() for name in names.split()]
+    assert len(read) == len(set(read))
+    assert set(read) == {name for name, scheme in webhooks.schemes().items() if scheme.verified}
+
+
 def rewrite() -> None:
     """Put the tables where the document has them."""
     parts = DOCUMENT.read_text(encoding="utf-8").split(f"| {' | '.join(HEAD)} |\n")
