@@ -76,7 +76,8 @@ class KeySet:
 
     def same_as(self, other: KeySet) -> bool:
         """Whether they are the same keys, in whatever order."""
-        return len(self.members) == len(other.members) and all(member in other.members for member in self.members)
+        mine, theirs = self.members, other.members  # one that is there twice counts once, and hides none that is gone
+        return all(member in theirs for member in mine) and all(member in mine for member in theirs)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -27,6 +27,11 @@ class TokenProfile(_Value):
     first that is there is the subject's. `scopes`, `roles`: places whose names are put together; one that is not there adds
     none. `role`: the place of one further role, as text. To have groups as roles, name their place in `roles`.
 
+    `check`: a further rule of the provider's, asked with the claims of a token that holds otherwise: it returns True, or
+    refuses. It does no I/O, and the claims alone decide: its answer is remembered. `groups`, `tenant`, `email`, `name`: where
+    `Identity` finds each. `email_verified`: the place of the mark that the address was verified, true or the text "true"; None:
+    no address of this provider is.
+
     A place is "a", a nested "a.b", or a tuple for names that hold dots: ("https://example.com/roles",). It never leads through
     arrays. Raises: `ConfigurationError`.
     """

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .static_keys import Given, StaticSet
 
 MAX_LEEWAY = 300  # seconds
+_CHECKS = ("verify", "averify", "verifying")  # what a subclass overrides that checks more
 _ROTATED = ("token_key", "token_signature")  # what a token under a key looks like that was published since
 
 
@@ -155,7 +156,12 @@ class OIDCProvider:
         return await self._verifying(token)
 
     async def verifying_bound(self, token: str) -> Principal:
-        """`verifying` for who checks the proof that a bound token (`cnf`) wants: `DPoP`, `MutualTLS`."""
+        """`verifying` for who checks the proof that a bound token (`cnf`) wants: `DPoP`, `MutualTLS`.
+
+        Raises: `ConfigurationError` for a subclass whose own check it would pass by.
+        """
+        if any(getattr(type(self), name) is not getattr(OIDCProvider, name) or name in vars(self) for name in _CHECKS):
+            raise ConfigurationError(f"{type(self).__name__} checks more than OIDCProvider does: override verifying_bound too")
         return await self._verifying(token, True)
 
     async def _verifying(self, token: str, bound: bool = False) -> Principal:
@@ -258,10 +264,11 @@ def _check_form(token: object) -> None:
 
 
 def _texts(setting: str, values: Iterable[str] | None) -> tuple[str, ...]:
-    found = () if isinstance(values, str) else tuple(values or ())
-    if isinstance(values, str) or not all(type(one) is str and one for one in found):
+    listed = values is None or (hasattr(values, "__iter__") and not isinstance(values, (str, bytes)))
+    found = tuple(values or ()) if listed else (None,)
+    if not all(type(one) is str and one for one in found):
         raise ConfigurationError(f"{setting} is a list of text, none of it empty")
-    return found
+    return found  # type: ignore[return-value]
 
 
 def _profile(token_type: str | None, profile: TokenProfile | None) -> TokenProfile:
