@@ -9,6 +9,7 @@ from _operator import _compare_digest as compare_digest  # what `hmac` gives, wh
 from .._run import arun, run
 from ..errors import ConfigurationError, SecretNotFound
 from ._literal import LITERAL
+from .slot import EVER, NEVER
 from .versions import Masked, SecretVersions, as_bytes, is_blank, sealed
 
 TYPE_CHECKING = False
@@ -51,6 +52,12 @@ class Secret(Masked):
         if versions is None:
             raise ConfigurationError("a secret is empty, blank, or not text or bytes")
         return cls(LITERAL.slot(versions, clock))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether its versions are the same for ever: a literal of which nothing ends."""
+        entry = self._slot.full
+        return entry.since == NEVER and entry.until == EVER and entry.ticks == EVER
 
     def fresh(self) -> SecretVersions | None:
         """The versions, if they are at hand and still good; None if they would have to be fetched.
@@ -125,9 +132,10 @@ class Secret(Masked):
         """Count one use of that version ("current", "previous", "pending"): something was verified with it."""
         slot = self._slot
         usage = slot.usage
-        if version not in usage.steps:
+        step = usage.steps.get(version)
+        if step is None:
             raise ConfigurationError("a secret's version is current, previous or pending")
-        usage.steps[version]()
+        step()
         usage.last[version] = slot.clock()
 
     def recheck(self, seen: SecretVersions | None = None) -> bool:

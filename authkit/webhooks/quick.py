@@ -34,7 +34,7 @@ def reader(
     """
     rows = [(row[0].name, row[1].name if row[1] else None, row[2].name if row[2] else None) for row in scheme.rows]
     at = next(index for index, (field, _) in enumerate(scheme.segments) if field == "body")
-    before_of, after_of = _written(scheme.segments[:at], scheme.segments[at][1]), _written(scheme.segments[at + 1 :], "")
+    before_of, after_of = written(scheme.segments[:at], scheme.segments[at][1]), written(scheme.segments[at + 1 :], "")
     separator, prefix, mark, lowers = scheme.separator, str(scheme.prefix), scheme.timestamp_item, scheme.encoding == "hex"
     length = len(prefix)
     timed, unit, needs = scheme.timed, scheme.unit, scheme.needs
@@ -106,7 +106,7 @@ def reader(
     return read
 
 
-def _written(segments: Any, last: str) -> Written | None:
+def written(segments: Any, last: str) -> Written | None:
     """The function that writes these fields and the text before each, and `last`; None if there is nothing to write."""
     fields = [_FIELDS.index(field) for field, _ in segments if field]
     pattern = "".join(text.replace("%", "%%") + ("%s" if field else "") for field, text in segments) + last.replace("%", "%%")

@@ -15,6 +15,7 @@ from .fetched import Fetched
 from .keys import Sealed, keys_of
 from .mac import encoder
 from .options import settled
+from .ordinary import acceptor
 from .quick import reader
 from .reading import told
 from .scheme import checked_tolerance
@@ -51,7 +52,10 @@ class Verifier(Masked):
     one here, any other when it is first read), an option that is missing, and a tolerance that is no positive number.
     """
 
-    __slots__ = ("scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_read", "_same")
+    __slots__ = (
+        "scheme", "tolerance", "_sealed", "_clock", "_encode", "_held", "_options", "_fetched", "_read", "_accept",
+        "_same", "_fixed",
+    )  # fmt: skip
     scheme: Scheme
     tolerance: float
 
@@ -77,6 +81,7 @@ class Verifier(Masked):
         # of every event
         self._same = self.scheme.name, self.scheme.signed_id, self.scheme.event_places, self.scheme.covers_body
         self._read: Callable[..., _Delivery] = reader(self.scheme, self.tolerance, clock) if self.scheme.plain else self._told
+        self._accept = acceptor(self.scheme, self.tolerance, clock)
         if fetch is not None and not self.scheme.keyless:
             raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
         self._fetched = Fetched(self.scheme, fetch, clock) if self.scheme.keyless else None
@@ -84,6 +89,7 @@ class Verifier(Masked):
         versions = tuple(found for one in hidden.secrets if (found := one.fresh()) is not None)
         if len(versions) == len(hidden.secrets):
             self._keys(versions)
+        self._fixed = self._held[1] if all(secret.is_fixed for secret in hidden.secrets) else ()
 
     @property
     def keep(self) -> int:
@@ -133,6 +139,10 @@ class Verifier(Masked):
         `signature_mismatch`, `key_unknown`. `Unavailable` where a key that the delivery names cannot be had. A body that is not
         bytes is the program's mistake: `TypeError`. Without `keys`, secrets are fetched in place, and may raise as `load` does.
         """
+        if self._accept is not None:
+            at_hand = (self._fixed or self._at_hand()) if keys is None else keys
+            if (event := self._accept(headers, body, now, url, method, at_hand)) is not None:
+                return event
         delivery = self._read(headers, body, now, url, method)
         if self._fetched is not None:
             return self._judge(delivery, run(self._named(delivery)))
@@ -158,6 +168,9 @@ class Verifier(Masked):
         self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
     ) -> WebhookEvent:
         """`verify` for a guard's own coroutine, whether the host is sync or async."""
+        event = self.at_once(headers, body, now, url, method)
+        if event is not None:
+            return event
         delivery = self._read(headers, body, now, url, method)
         if self._fetched is not None:
             return self._judge(delivery, await self._named(delivery))
@@ -170,6 +183,21 @@ class Verifier(Masked):
             if not any(news):
                 raise
         return self._judge(delivery, await self.load())
+
+    def at_once(
+        self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
+    ) -> WebhookEvent | None:
+        """What `verify` gives, where nothing is out of the ordinary and no secret has to be fetched; None: ask `verify`."""
+        accept = self._accept
+        return None if accept is None else accept(headers, body, now, url, method, self._fixed or self._at_hand())
+
+    def _at_hand(self) -> Keys:
+        """The keys, if they are those in force and no secret has to be fetched for that; else none."""
+        seen, keys = self._held
+        for secret, versions in zip(self._sealed.secrets, seen, strict=False):  # where none were seen there are no keys
+            if secret.fresh() is not versions:
+                return ()
+        return keys
 
     def _told(self, headers: AnyHeaders, body: bytes, now: float | None, url: str | None, method: str) -> Told:
         """What was sent, if it is well-formed and its time is right. Nothing has been verified, and no key was needed."""

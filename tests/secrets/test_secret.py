@@ -29,6 +29,16 @@ def test_a_literal_reveals_what_it_was_made_of() -> None:
     assert asyncio.run(Secret.of("a").aversions()).current == "a"
 
 
+def test_a_literal_of_which_nothing_ends_is_the_same_for_ever_and_no_other_secret_is() -> None:
+    assert Secret.of("a-1").is_fixed
+    assert Secret.of(SecretVersions("a-1", previous="a-0", pending="a-2")).is_fixed
+    assert not Secret.of(SecretVersions("a-1", previous="a-0", previous_until=4_000_000_000)).is_fixed
+    fetched = Secrets(Environment({"A": "a-1"}))["A"]
+    assert not fetched.is_fixed
+    assert fetched.versions().current == "a-1"
+    assert not fetched.is_fixed
+
+
 @pytest.mark.parametrize(
     "value", [None, "", " \t\n", b"", b"  ", "\ufeff", "\u200b \ufeff", "\0", b"\0" * 64, b"\xef\xbb\xbf\r\n", 5, object()]
 )

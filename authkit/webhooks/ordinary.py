@@ -1,0 +1,127 @@
+"""The ordinary delivery, verified in one go: small, of a plain scheme, and written as its sender writes it every day.
+
+What is out of the ordinary in any way, or wrong, is left to `quick.reader` and what follows there: that says why. So nothing
+is accepted here that would be refused there, and the tests hold the two to it.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from operator import itemgetter
+
+from ..http import Headers
+from .delivery import MAX_ID
+from .event import WebhookEvent
+from .mac import encoder
+from .quick import written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .keys import Keys
+    from .scheme import Scheme
+
+    Ordinary: TypeAlias = Callable[[Any, bytes, float | None, str | None, str, Keys], WebhookEvent | None]
+
+MAX_ORDINARY = 16_384  # bytes of body: a larger one shall not be hashed twice because it is refused
+_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_")
+
+_new = object.__new__
+_set_parts = vars(WebhookEvent)["_parts"].__set__
+
+
+def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Ordinary | None:
+    """The function that gives the event of an ordinary delivery, or None: headers, body, now, URL, method and keys.
+
+    It raises nothing of the delivery's. None in its place for a scheme whose deliveries are never ordinary.
+    """
+    if not scheme.plain or (scheme.timed and scheme.unit != "s") or not _stands_apart(scheme):
+        return None
+    timed, signed_id, after_id, needs_url = scheme.timed, scheme.signed_id, scheme.after_id or "\0", scheme.needs is not None
+    prefix, separator, mark = str(scheme.prefix), scheme.separator or "", scheme.timestamp_item
+    encode, length = encoder(scheme.encoding), len(mark or "")
+    has_id, has_timestamp = scheme.rows[0][1] is not None, scheme.rows[0][2] is not None
+    first = scheme.places[0]  # of several spellings of these names it is the one that the sender documents
+    as_written = tuple(first[0] if name is None else name for name in first)
+    as_lowered = tuple(name.lower() for name in as_written)
+    lengths = frozenset(map(len, as_written))
+    in_order, in_order_lowered = itemgetter(*as_written), itemgetter(*as_lowered)
+    at = next(index for index, (field, _) in enumerate(scheme.segments) if field == "body")
+    start, stop = scheme.segments[0][1], scheme.segments[at][1]
+    after_time = [field for field, _ in scheme.segments[:at]] == ["timestamp"]  # and nothing else, as most have it
+    before_of, after_of = written(scheme.segments[:at], stop), written(scheme.segments[at + 1 :], "")
+    called, places, covers_body = scheme.name, scheme.event_places, scheme.covers_body
+
+    def accept(headers: Any, body: bytes, now: float | None, url: str | None, method: str, keys: Keys) -> WebhookEvent | None:
+        if type(body) is not bytes or len(body) > MAX_ORDINARY or (needs_url and url is None):
+            return None
+        kind = type(headers)
+        try:
+            if kind is Headers:
+                (signature,), (id,), (timestamp,) = in_order_lowered(headers._map)
+            elif kind is dict:
+                names, pick = (as_written, in_order) if as_written[0] in headers else (as_lowered, in_order_lowered)
+                for name in headers:
+                    if len(name) in lengths and name not in names and name.lower() in as_lowered:
+                        return None  # spelled otherwise, and perhaps the second time
+                signature, id, timestamp = pick(headers)
+            elif isinstance(headers, Headers):
+                (signature,), (id,), (timestamp,) = map(headers.get_all, as_lowered)
+            else:
+                return None
+        except (KeyError, ValueError, TypeError):  # missing, repeated, or no name at all
+            return None
+
+        if type(signature) is not str or not signature.isascii():
+            return None
+        seconds = None
+        if timed:
+            if not has_timestamp:
+                item, _, signature = signature.partition(separator)
+                if item[:length] != mark:
+                    return None
+                timestamp = item[length:]
+            elif type(timestamp) is not str or not timestamp.isascii():
+                return None
+            if len(timestamp) > 15 or not timestamp.isdigit():
+                return None
+            seconds = int(timestamp)
+            if not -tolerance <= int(clock() if now is None else now) - seconds <= tolerance:
+                return None
+        if separator and separator in signature:  # several: no key is tried twice on them
+            return None
+        if not has_id:
+            id = None
+        elif type(id) is not str or not 0 < len(id) <= MAX_ID or not (id.isascii() and id.isprintable()) or after_id in id:
+            return None
+
+        if after_time:
+            before = f"{start}{timestamp}{stop}".encode()
+        else:
+            before = b"" if before_of is None else before_of((id, timestamp, method, url))
+        after = b"" if after_of is None else after_of((id, timestamp, method, url))
+        matched = None
+        for key in keys:  # every one of them, so that time does not tell which matched; nothing is raised from here on
+            if compare_digest(prefix + encode(key[0].digest(before, body, after)), signature) and matched is None:
+                matched = key
+        if matched is None:
+            return None
+        _, secret, version, index = matched
+        secret.note_use(version)  # type: ignore[union-attr]  # no plain scheme fetches keys
+        event = _new(WebhookEvent)
+        _set_parts(event, (called, body, id, seconds, index, signed_id, before, after, places, covers_body))
+        return event
+
+    return accept
+
+
+def _stands_apart(scheme: Scheme) -> bool:
+    """Whether one text and one item are one signature: nothing in it can be read as two, or as the timestamp."""
+    prefix, separator, mark = str(scheme.prefix), scheme.separator, scheme.timestamp_item
+    if separator is None:
+        return mark is None
+    if set(separator) <= _ENCODED | set(prefix):
+        return False
+    return mark is None or (not mark.startswith(prefix) and scheme.rows[0][2] is None)
