@@ -38,6 +38,7 @@ class RequireSignature(Guard):
         max_body: int,
     ) -> None:
         self._verifier = verifier
+        self.signed_in = getattr(verifier, "signed_in", None)  # a header, for OpenAPI
         self._base = base
         self._url = url
         self.body_limit = max_body

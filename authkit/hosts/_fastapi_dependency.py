@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .._state import State
     from ..decision import Decision, Principal
 
+# The headers that name a security scheme without saying so: that of API keys by default, and that of RFC 9421.
+_KEY, _SIGNED = "x-api-key", "signature"
+
 _SIGNATURE = Signature(
     [
         Parameter("connection", Parameter.KEYWORD_ONLY, annotation=HTTPConnection),
@@ -134,9 +137,7 @@ class BearerYielding(Yielding, Bearer):
 
 
 class Key(SecurityBase):
-    """The same of a guard that takes an API key. Which header, its own instance says."""
-
-    scheme_name = "APIKeyHeader"
+    """The same of a guard that takes an API key, or a signature. Which header, its own instance says."""
 
 
 class KeyDependency(Dependency, Key):
@@ -169,9 +170,15 @@ def make(guard: Any, visit: Callable[..., Any]) -> Dependency:
     headers = set(chain.sent_in)
     if "authorization" in headers:  # also beside API keys: a dependency has one scheme
         return (BearerYielding if early else BearerDependency)(chain, visit)
+    name, of, description = "APIKeyHeader", _KEY, "An API key."
+    if not headers:  # OpenAPI has no kind of its own for signatures
+        headers = {item.signed_in for item in chain.flat() if getattr(item, "signed_in", None)}
+        name, of, description = "RequestSignature", _SIGNED, "A signature over the request."
     if len(headers) == 1:
-        keyed = (KeyYielding if early else KeyDependency)(chain, visit)
-        fields: dict[str, Any] = {"in": APIKeyIn.header, "name": headers.pop(), "description": "An API key."}
+        keyed: Any = (KeyYielding if early else KeyDependency)(chain, visit)
+        header = headers.pop()
+        keyed.scheme_name = name if header == of else f"{name}-{header}"  # two headers are two schemes
+        fields: dict[str, Any] = {"in": APIKeyIn.header, "name": header, "description": description}
         keyed.model = APIKey(**fields)
-        return keyed
-    return (Yielding if early else Dependency)(chain, visit)  # a signature, say, of which OpenAPI knows nothing
+        return keyed  # type: ignore[no-any-return]
+    return (Yielding if early else Dependency)(chain, visit)

@@ -145,6 +145,11 @@ class HmacRequests(Masked):
         """Whether no signature can hold unless somebody says where the request was sent to."""
         return self.scheme.needs == "url"
 
+    @property
+    def signed_in(self) -> str:
+        """The header that has the signature."""
+        return self.scheme.signature[0].lower()
+
     def was_sent(self, headers: Headers) -> bool:
         """Whether the request claims to be signed, well or badly."""
         return any(headers.get_all(name) for name in (self._key_id, *self.scheme.signature))

@@ -130,6 +130,11 @@ class SignatureVerifier(Masked):
         """Whether no signature can hold unless somebody says where the request was sent to."""
         return self._only is None
 
+    @property
+    def signed_in(self) -> str:
+        """The header that has the signature."""
+        return "signature"
+
     def was_sent(self, headers: Headers) -> bool:
         """Whether the request claims to be signed, well or badly."""
         return bool(headers.get_all("signature-input") or headers.get_all("signature"))

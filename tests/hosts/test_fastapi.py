@@ -44,6 +44,7 @@ from authkit import (
 )
 from authkit import Request as Seen
 from authkit.apikeys import ApiKeys, MemoryKeys
+from authkit.signatures.gateway import REQUESTS
 from authkit.testing import TokenMint
 
 from .local_annotations import build
@@ -484,10 +485,10 @@ class TestDependencies:
         app.get("/either")(_says_who(Depends(either.dependency)))
         document = app.openapi()
         schemes = document["components"]["securitySchemes"]
-        assert schemes["APIKeyHeader"] == {
+        assert schemes["APIKeyHeader-x-service-key"] == {
             "type": "apiKey", "in": "header", "name": "x-service-key", "description": "An API key.",
         }  # fmt: skip
-        assert document["paths"]["/keyed"]["get"]["security"] == [{"APIKeyHeader": []}]
+        assert document["paths"]["/keyed"]["get"]["security"] == [{"APIKeyHeader-x-service-key": []}]
         assert document["paths"]["/either"]["get"]["security"] == [{"HTTPBearer": []}]
         sent = {"x-service-key": made.reveal()}
         assert asyncio.run(_get(app, "/keyed", headers=sent)).json() == "robot"
@@ -510,8 +511,29 @@ class TestDependencies:
         key, bearer = ("apiKey", "x-api-key"), ("http", None)
         assert found == {
             "key": [key], "at": [("apiKey", "x-own")], "tokens": [bearer], "any": [bearer], "chain": [bearer],
-            "signed": [], "alone": [],
+            "signed": [("apiKey", "signature")], "alone": [],
         }  # fmt: skip
+
+    def test_guards_of_several_headers_are_several_schemes(self) -> None:
+        keys, secrets = ApiKeys(MemoryKeys()), {"a": "s" * 32}
+        guards = {
+            "APIKeyHeader": require_api_key(keys), "APIKeyHeader-x-one": require_api_key(keys, header="X-One"),
+            "APIKeyHeader-x-two": require_auth(keys.at("x-two")), "RequestSignature": require_signature(secrets, authority="a"),
+            "RequestSignature-x-signature": chain(require_signature(secrets, scheme=REQUESTS)),
+        }  # fmt: skip
+        app = FastAPI()
+        for name, each in guards.items():
+            app.get(f"/{name}")(_says_who(Depends(each.dependency)))
+        document = app.openapi()
+        for name in guards:
+            assert document["paths"][f"/{name}"]["get"]["security"] == [{name: []}]
+        schemes = document["components"]["securitySchemes"]
+        named = {name: scheme["name"] for name, scheme in schemes.items()}
+        assert named == {
+            "APIKeyHeader": "x-api-key", "APIKeyHeader-x-one": "x-one", "APIKeyHeader-x-two": "x-two",
+            "RequestSignature": "signature", "RequestSignature-x-signature": "x-signature",
+        }  # fmt: skip
+        assert "signature over the request" in schemes["RequestSignature"]["description"]
 
     def test_a_guard_that_identifies_nobody_names_no_scheme(self) -> None:
         app = FastAPI(dependencies=[Depends(adds.dependency)])
