@@ -13,7 +13,7 @@ from authkit import ConfigurationError, InvalidToken, Unavailable
 from authkit.errors import SecretUnavailable
 from authkit.oidc import OIDCProvider
 from authkit.secrets import Secret, Secrets, SecretVersions
-from authkit.testing import Clock
+from authkit.testing import Clock, TokenMint
 from authkit.tokens import Key, KeyRing
 from tests.vault import Vault
 
@@ -272,3 +272,18 @@ def forged_hmac(material: str) -> str:
     text = token(Key(SECRET), kid="x")
     head = text.rpartition(".")[0]
     return f"{head}.{base64url.encode(hmac.digest(material.encode(), head.encode(), 'sha256')).decode()}"
+
+
+def test_every_bad_token_of_the_catalogue_is_refused() -> None:
+    """But for those that are bad only in what they call the key, which nobody has named here."""
+    mint = TokenMint(clock=Clock(NOW))
+    verifier = OIDCProvider(mint.issuer, audience=mint.audience, keys=mint.key, clock=mint.clock)
+    assert verifier.verify(mint.good()).subject == "alice"
+    passed = []
+    for name, text in mint.bad().items():
+        try:
+            verifier.verify(text)
+        except InvalidToken:
+            continue
+        passed.append(name)
+    assert sorted(passed) == ["kid_path", "kid_sql", "kid_unknown"]

@@ -31,6 +31,7 @@ from authkit import (
 )
 from authkit.access import role
 from authkit.address import ClientAddress, Networks
+from authkit.oidc import OIDCProvider, TokenProfile
 from authkit.stores import MemoryStore
 from tests.conformance import cases, frameworks
 from tests.conformance.exchange import Got, Handler, Sent
@@ -126,6 +127,14 @@ def behind_a_proxy() -> Guard:
     return allow_ips(Networks.call(lambda: ["198.51.100.0/24"]), client=proxies)
 
 
+def of_a_provider() -> Guard:
+    mint = cases.MINT
+    theirs = OIDCProvider(
+        mint.issuer, audience=mint.audience, keys=mint.key, clock=mint.clock, profile=TokenProfile(check=lambda claims: True)
+    )
+    return chain(require_auth(theirs), require_scopes("orders:read"))
+
+
 def hook() -> Guard:
     return verify_webhook("github", secret=cases.SECRET)
 
@@ -138,6 +147,9 @@ REFUSED: dict[str, tuple[Callable[[], Guard], Sent]] = {
     "a forged token": (signed_in, cases.bearer(BAD["other_key"])),
     "an expired token": (signed_in, cases.bearer(BAD["expired"])),
     "no scope": (signed_in, cases.bearer(cases.GRACE)),
+    "a forged token of a provider": (of_a_provider, cases.bearer(BAD["other_key"])),
+    "an ID token of a provider": (of_a_provider, cases.bearer(BAD["id_token"])),
+    "a provider's token for somebody else": (of_a_provider, cases.bearer(BAD["wrong_audience"])),
     "no role": (everything, cases.bearer(cases.ALICE)),
     "a request of another site": (everything, CSRF),
     "a denied address": (everything, cases.bearer(cases.GRACE, peer="127.0.113.66")),
