@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class ProcessLock:
-    """A mutual exclusion within one process."""
+    """A mutual exclusion within one process. `with lock.plain:` is the same, and quicker: for what is locked all the time."""
 
-    __slots__ = ("_lock", "__weakref__")
+    __slots__ = ("plain", "__weakref__")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.plain = threading.Lock()
         _all.add(self)
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        self.plain.acquire()
 
     def __exit__(self, *_: Any) -> None:
-        self._lock.release()
+        self.plain.release()
 
 
 _all: WeakSet[ProcessLock] = WeakSet()
@@ -32,7 +32,7 @@ _all: WeakSet[ProcessLock] = WeakSet()
 
 def _after_fork() -> None:
     for lock in list(_all):
-        lock._lock = threading.Lock()
+        lock.plain = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

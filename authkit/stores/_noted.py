@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     Note: TypeAlias = tuple[float, bytes]  # when its time is over, and the value
 
+_EVER = float("inf")
+
 
 class Noted:
-    """Keys with values and a time. Two dictionaries take turns, as in `MemoryLimiter`."""
+    """Keys with values and a time. Two dictionaries take turns, as in `MemoryLimiter`, once the first time is over."""
 
-    __slots__ = ("_clock", "_max_keys", "_lock", "_young", "_old")
+    __slots__ = ("_clock", "_max_keys", "_lock", "_young", "_old", "_young_due", "_old_due")
 
     def __init__(self, clock: Callable[[], float], max_keys: int) -> None:
         self._clock = clock
@@ -26,31 +28,31 @@ class Noted:
         self._lock = ProcessLock()
         self._young: dict[str, Note] = {}
         self._old: dict[str, Note] = {}
+        self._young_due = self._old_due = _EVER  # no note there is over before
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
     def get(self, key: str) -> bytes | None:
-        with self._lock:
+        with self._lock.plain:
             return self._find(key, self._clock())
 
     def several(self, keys: tuple[str, ...]) -> list[bytes | None]:
         """The values of keys, of one moment."""
-        with self._lock:
+        with self._lock.plain:
             now = self._clock()
             return [self._find(key, now) for key in keys]
 
     def add(self, key: str, ttl: float, value: bytes) -> bool:
-        with self._lock:
+        with self._lock.plain:
             now = self._clock()
-            if self._find(key, now) is not None:
+            if (key in self._young or key in self._old) and self._find(key, now) is not None:
                 return False
-            self._make_room(now)
-            self._young[key] = (now + ttl, value)
+            self._put(key, value, now, ttl)
             return True
 
     def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
-        with self._lock:
+        with self._lock.plain:
             now = self._clock()
             found = self._find(key, now)
             if found is None or old is None:
@@ -58,14 +60,16 @@ class Noted:
                     return False
             elif not same(found, old):
                 return False
-            if found is None and new is not None:
-                self._make_room(now)
-            elif found is not None and new is None:
+            if found is None:
+                if new is not None:
+                    self._put(key, new, now, ttl)
+                return True
+            self._old.pop(key, None)
+            if new is None:
                 self._young.pop(key, None)
-                self._old.pop(key, None)
-            if new is not None:
-                self._old.pop(key, None)
+            else:
                 self._young[key] = (now + ttl, new)
+                self._young_due = min(self._young_due, now + ttl)
             return True
 
     def _find(self, key: str, now: float) -> bytes | None:
@@ -77,17 +81,41 @@ class Noted:
                 del table[key]
         return None
 
-    def _make_room(self, now: float) -> None:
-        """Look at two old keys, and if that leaves no place at all of them. Raises: `StoreUnavailable`."""
+    def _put(self, key: str, value: bytes, now: float, ttl: float) -> None:
+        """Note what is not there. Raises: `StoreUnavailable`."""
+        if now >= self._young_due or now >= self._old_due:
+            self._sweep(now)
+        if len(self._young) + len(self._old) >= self._max_keys:
+            self._make_room(now)
+        end = now + ttl
+        self._young[key] = (end, value)
+        if end < self._young_due:
+            self._young_due = end
+
+    def _sweep(self, now: float) -> None:
+        """Look at two old keys."""
         for _ in range(2):
             if not self._old:
                 self._old, self._young = self._young, {}
+                self._old_due, self._young_due = self._young_due, _EVER
             if self._old:
                 key, note = self._old.popitem()
-                if note[0] > now:
-                    self._young[key] = note
-        if len(self) >= self._max_keys:
-            self._young = {key: note for key, note in (self._young | self._old).items() if note[0] > now}
-            self._old = {}
-            if len(self._young) >= self._max_keys:
-                raise StoreUnavailable("the memory store is full: raise max_keys")
+                self._keep(key, note, now)
+        if not self._old:
+            self._old_due = _EVER
+
+    def _make_room(self, now: float) -> None:
+        """Look at every key, if one may be over. Raises: `StoreUnavailable`."""
+        if now >= self._young_due or now >= self._old_due:
+            notes = self._young | self._old
+            self._young, self._old = {}, {}
+            self._young_due = self._old_due = _EVER
+            for key, note in notes.items():
+                self._keep(key, note, now)
+        if len(self._young) + len(self._old) >= self._max_keys:
+            raise StoreUnavailable("the memory store is full: raise max_keys")
+
+    def _keep(self, key: str, note: Note, now: float) -> None:
+        if note[0] > now:
+            self._young[key] = note
+            self._young_due = min(self._young_due, note[0])
