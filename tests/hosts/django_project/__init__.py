@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
+import tempfile
+from pathlib import Path
+
 import django
 from django.conf import settings
 
 if not settings.configured:
+    folder = tempfile.TemporaryDirectory()  # users, for those tests that migrate it
+    atexit.register(folder.cleanup)
     settings.configure(
         ROOT_URLCONF="tests.hosts.django_project.urls",
         ALLOWED_HOSTS=["*"],
         SECRET_KEY="only-for-the-tests-" * 3,
         MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
-        DATABASES={},
+        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(folder.name, "users.db")}},
         USE_TZ=True,
         LOGGING_CONFIG=None,
     )

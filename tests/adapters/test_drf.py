@@ -1,0 +1,163 @@
+"""Django REST framework with a guard as its authentication class: real views, real permissions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts import django_project  # noqa: F401  (first: it configures Django)
+
+from django.contrib.auth import get_user_model  # isort: skip
+from django.core.management import call_command  # isort: skip
+from django.db import connections  # isort: skip
+from django.test import Client, override_settings  # isort: skip
+from django.urls import path  # isort: skip
+from rest_framework.authentication import BaseAuthentication  # isort: skip
+from rest_framework.permissions import AllowAny, IsAuthenticated  # isort: skip
+from rest_framework.renderers import JSONRenderer  # isort: skip
+from rest_framework.response import Response  # isort: skip
+from rest_framework.views import APIView  # isort: skip
+
+from authkit import ConfigurationError, Principal, allow_ips, chain, require_auth, require_roles  # isort: skip
+from authkit.adapters.django import TokenBackend, username_of  # isort: skip
+from authkit.adapters.drf import GuardAuthentication, PrincipalUser  # isort: skip
+from authkit.oidc import ProtectedResource  # isort: skip
+
+from .parts import MALFORMED, MINT, TWO, Down, Named, bearer  # isort: skip
+
+METADATA = ProtectedResource("https://api.example.com/", "https://issuer.example")
+
+
+class Tokens(GuardAuthentication):
+    guard = require_auth(MINT.tokens, realm="orders", resource=METADATA)
+
+
+class Admins(GuardAuthentication):
+    guard = chain(require_auth(MINT.tokens), require_roles("admin"))
+
+
+class Outage(GuardAuthentication):
+    guard = Down()
+
+
+class People(TokenBackend):
+    guard = Named()
+
+
+class OfPeople(GuardAuthentication):
+    guard = Named()
+    users = People
+
+
+class Nobody(BaseAuthentication):
+    """Another class, which has no challenge: alone the framework would answer 403."""
+
+    def authenticate(self, request):
+        return None
+
+
+def view(*classes, permission=IsAuthenticated):
+    class View(APIView):
+        authentication_classes = classes
+        permission_classes = [permission]
+        renderer_classes = [JSONRenderer]
+
+        def get(self, request):
+            user, principal = request.user, request.auth
+            return Response({"user": user.username, "subject": None if principal is None else principal.subject})
+
+        def post(self, request):
+            return Response({"sent": request.data})
+
+    return View.as_view()
+
+
+urlpatterns = [
+    path("tokens", view(Tokens)),
+    path("open", view(Tokens, permission=AllowAny)),
+    path("admins", view(Admins)),
+    path("outage", view(Outage)),
+    path("people", view(OfPeople)),
+    path("second", view(Nobody, Tokens)),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database():
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    with override_settings(ROOT_URLCONF=__name__):
+        yield
+    connections.close_all()
+
+
+def ask(place, headers=None, method="GET", data=b""):
+    return Client().generic(method, place, data, "application/json", headers=headers or {})
+
+
+def test_a_good_token_is_a_user_and_its_principal():
+    answer = ask("/tokens", bearer(MINT.good("alice")))
+    assert (answer.status_code, answer.json()) == (200, {"user": "alice", "subject": "alice"})
+
+
+def test_nothing_sent_is_401_with_the_guards_challenge_and_not_403():
+    answer = ask("/tokens")
+    assert answer.status_code == 401
+    assert answer["www-authenticate"] == f'Bearer realm="orders", resource_metadata="{METADATA.metadata_url}"'
+    assert ask("/open").status_code == 200
+
+
+def test_every_bad_token_is_401_wherever_the_class_stands_and_if_nobody_need_be_known():
+    for place in ("/tokens", "/open", "/second"):
+        for name, token in MINT.bad().items():
+            answer = ask(place, bearer(token))
+            assert answer.status_code == 401, name
+            expected = f'Bearer error="invalid_token", resource_metadata="{METADATA.metadata_url}"'
+            assert answer["www-authenticate"] == expected
+            assert token not in answer.content.decode()
+
+
+@pytest.mark.parametrize("line", [*MALFORMED, TWO["authorization"]])
+def test_the_header_is_read_as_the_guard_reads_it(line):
+    answer = ask("/open", {"authorization": line})
+    assert (answer.status_code, answer["www-authenticate"]) == (400, 'Bearer error="invalid_request"')
+
+
+def test_a_token_that_cannot_be_judged_is_503():
+    answer = ask("/outage", bearer("abc"))
+    assert (answer.status_code, answer["retry-after"]) == (503, "7")
+
+
+def test_what_a_chain_refuses_is_refused_as_by_the_chain():
+    assert ask("/admins", bearer(MINT.good(roles=["staff"]))).status_code == 403
+    assert ask("/admins", bearer(MINT.good(roles=["admin"]))).status_code == 200
+
+
+def test_a_body_is_there_after_the_guard_has_looked():
+    answer = ask("/tokens", bearer(MINT.good()), "POST", b'{"a":1}')
+    assert answer.json() == {"sent": {"a": 1}}
+
+
+def test_people_are_found_by_issuer_and_subject():
+    users = get_user_model()._default_manager
+    alice = users.create_user(username_of(Principal("alice", issuer="https://issuer.example")))
+    users.create_user("bob", email="admin@example.com")
+    try:
+        assert ask("/people", bearer("alice")).json() == {"user": alice.username, "subject": "alice"}
+        unknown = ask("/people", bearer("bob"))
+        assert (unknown.status_code, unknown["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+        assert unknown.content == ask("/people", bearer("a.b")).content
+    finally:
+        users.all().delete()
+
+
+def test_who_is_no_row_has_no_rights_of_one():
+    user = PrincipalUser(Principal("alice"))
+    assert user.is_authenticated
+    assert (user.is_staff, user.is_superuser, user.is_anonymous) == (False, False, False)
+    assert (user.pk, str(user)) == (None, "alice")
+
+
+def test_what_is_wrong_is_told_when_it_is_built():
+    with pytest.raises(ConfigurationError):
+        type("Wrong", (GuardAuthentication,), {"guard": allow_ips("10.0.0.0/8")})
+    with pytest.raises(ConfigurationError, match="guard ="):
+        GuardAuthentication()
