@@ -72,7 +72,8 @@ def fetch(
 ) -> Answer:
     """What `url` answers with GET. It blocks, for at most `seconds` from the first to the last byte.
 
-    `form`: what is sent with POST instead (application/x-www-form-urlencoded), and then no redirect is followed.
+    `form`: what is sent with POST instead (application/x-www-form-urlencoded unless `headers` have another content-type), and
+    then no redirect is followed.
     `redirects`: how many are followed, all to the same origin. `transport`: of httpx, closed by its owner. `trust_env`:
     whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
 
@@ -85,7 +86,7 @@ def fetch(
     method, told = ("GET", (200,)) if form is None else ("POST", (200, 400))
     if form is not None:
         redirects = 0  # what is sent is for nobody else
-        asking["content-type"] = "application/x-www-form-urlencoded"
+        asking.setdefault("content-type", "application/x-www-form-urlencoded")
     target = httpx.URL(url)
     proxied = trust_env and target.host not in LOOPBACK
     try:
