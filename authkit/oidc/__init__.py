@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .allowed import Allowed as Allowed
     from .asking import Asking as Asking
+    from .asking_json import AskingJSON as AskingJSON
     from .by_name import named as named
     from .by_name import named_class as named_class
     from .discovery import Discovery as Discovery
@@ -46,6 +47,7 @@ _PLACES = {
     "named_class": "by_name",
     # for whoever writes a provider
     "Allowed": "allowed",
+    "AskingJSON": "asking_json",
     "ConfigurationError": "given",
     "Deny": "given",
     "InvalidToken": "given",
@@ -75,6 +77,7 @@ __all__ = [
     "named",
     "named_class",
     "Allowed",
+    "AskingJSON",
     "ConfigurationError",
     "Deny",
     "InvalidToken",
