@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .._guard import Guard
 from ..decision import Deny, Principal, identified
 from ..errors import ConfigurationError, InvalidSignature
 from ..http import MAX_BODY
 from ..signatures import SignatureVerifier
+from ..signatures.digest import FIELD
 from ..signatures.keybook import KeyBook
 from ..signatures.message import Message, target_at, target_of
 
@@ -27,7 +30,7 @@ class RequireSignature(Guard):
     name = "require_signature"
     identifies = True
     needs_body = True
-    loads_body = True  # of a request that claims to be signed
+    loads_body = True  # of a request that is signed, as far as that can be told without it
     sent_in = ()
 
     def __init__(
@@ -56,10 +59,9 @@ class RequireSignature(Guard):
         """Who signed; None if the request does not claim to be signed."""
         if not self._verifier.was_sent(request.headers):
             return None
-        body = await request.load_body(self.body_limit)
         try:
             message = Message(request.method, self._target(request), request.headers)
-            return (await self._verifier.verifying(message, body)).principal
+            return (await self._verifier.verifying(message, partial(request.load_body, self.body_limit))).principal
         except InvalidSignature as error:
             return self._refused(request, "invalid_signature", error.reason)
 
@@ -78,10 +80,11 @@ class RequireSignature(Guard):
 
 
 def _has_body(request: Request) -> bool:
-    """Whether there is a body, also where nobody has read it."""
+    """Whether there is a body, also where nobody has read it. HTTP/2 and Lambda need say nothing of its length."""
     if request._body is not None:
         return bool(request._body)
-    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers or FIELD in headers
 
 
 def require_signature(
@@ -97,7 +100,8 @@ def require_signature(
     `verifier`: a `SignatureVerifier` (RFC 9421), an `HmacRequests` (the HMAC of gateways), or the keys of one by their ids;
     `settings` are then that one's: with `scheme=` of an `HmacRequests`, else of a `SignatureVerifier`. `authority`: the host
     name (and port) that clients send to, with https. `url`: instead, the URL at which the host's paths begin, or a function of
-    the request that gives the whole URL. Neither is ever taken from a Host or forwarded header. `max_body`: bytes, else 413.
+    the request that gives the whole URL, and is not shown the body. Neither is ever taken from a Host or forwarded header.
+    `max_body`: bytes, else 413. The body is read once the signature holds; with `HmacRequests`, once the headers may be right.
 
     Refused: 401, the same bytes for every cause, with `Accept-Signature` for RFC 9421. Beside bearer tokens:
     `require_auth(tokens, require_signature(...))`.

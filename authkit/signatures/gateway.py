@@ -10,10 +10,11 @@ from ..secrets.versions import Masked, as_bytes
 from ..webhooks import Scheme, Verifier
 from ..webhooks import asign as asign_by_scheme
 from ..webhooks import sign as sign_by_scheme
+from ..webhooks.early import early
 from .holder import SharedSecret
 from .message import Message, target_of
 from .signed import MAX_NAME, Signed
-from .verifier import note
+from .verifier import NO_BYTES, note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..secrets.versions import SecretVersions
     from ..stores import Store
     from .message import AnyHeaders
+    from .verifier import Body
 
 KEY_ID = "x-key-id"
 SHORTEST = 32  # bytes of a secret: as long as SHA-256 (RFC 2104 section 3), for longer hashes too
@@ -51,7 +53,7 @@ class HmacRequests(Masked):
     `Secret`, when it is first read.
     """
 
-    __slots__ = ("scheme", "_verifiers", "_holders", "_key_id", "_replay", "_clock", "_shortest", "_fit")
+    __slots__ = ("scheme", "_verifiers", "_early", "_holders", "_key_id", "_replay", "_clock", "_shortest", "_fit")
     scheme: Scheme
 
     def __init__(
@@ -85,6 +87,7 @@ class HmacRequests(Masked):
         self._verifiers = {
             keyid: Verifier(scheme, holder.secret, tolerance=tolerance, clock=clock) for keyid, holder in holders.items()
         }
+        self._early = {keyid: early(verifier) for keyid, verifier in self._verifiers.items()}
         self._key_id = key_id.lower()
         self._replay = replay
         self._clock = clock
@@ -114,8 +117,11 @@ class HmacRequests(Masked):
         """`verify` on an event loop, which it does not block."""
         return await arun(self.verifying(Message(method, target_of(url), headers), body, now))
 
-    async def verifying(self, message: Message, body: bytes, now: float | None = None) -> Signed:
-        """`verify` for a guard's own coroutine, whether the host is sync or async."""
+    async def verifying(self, message: Message, body: Body, now: float | None = None) -> Signed:
+        """`verify` for a guard's own coroutine, whether the host is sync or async. `body`: or what reads it, which is asked for
+        it where the headers may be right."""
+        if not isinstance(body, bytes) and not callable(body):
+            raise TypeError(NO_BYTES)
         now = self._clock() if now is None else now
         lines = message.headers.get_all(self._key_id)
         if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_NAME:
@@ -127,6 +133,11 @@ class HmacRequests(Masked):
         if self.scheme.needs == "url" and message.target.authority is None:
             raise InvalidSignature("authority_not_configured")
         await self._load(keyid)
+        if not isinstance(body, bytes):
+            look = self._early[keyid]
+            if look is not None:
+                look(message.headers, message.target.url(), message.method)
+            body = await body()
         event = await verifier.verifying(message.headers, body, now, message.target.url(), message.method)
         await self._load(keyid)  # it may have been read again meanwhile
         if self._replay is not None:

@@ -19,8 +19,8 @@ from .structured import InnerList, Item, dictionary_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Awaitable, Callable, Iterable
+    from typing import Any, TypeAlias
 
     from ..http import Headers
     from ..stores import Store
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from .message import AnyHeaders
     from .signed import Claimed
 
+    Body: TypeAlias = bytes | Callable[[], Awaitable[bytes]]
+
 TOLERANCE = 300.0  # seconds, both ways
 MAX_ASKED = 8  # signatures of one request whose key is looked for at most: that may be a question to a database
 MAX_TRIED = 4  # of these, how many are verified at most
+NO_BYTES = "the body is the bytes as they were received; one that was parsed or decoded cannot be verified"
 
 
 class SignatureVerifier(Masked):
@@ -100,10 +103,11 @@ class SignatureVerifier(Masked):
         """`verify` on an event loop, which it does not block."""
         return await arun(self.verifying(Message(method, target_of(url), headers), body, now))
 
-    async def verifying(self, message: Message, body: bytes, now: float | None = None) -> Signed:
-        """`verify` for a guard's own coroutine, whether the host is sync or async."""
-        if not isinstance(body, bytes):
-            raise TypeError("the body is the bytes as they were received; one that was parsed or decoded cannot be verified")
+    async def verifying(self, message: Message, body: Body, now: float | None = None) -> Signed:
+        """`verify` for a guard's own coroutine, whether the host is sync or async. `body`: or what reads it, which is asked for
+        it once a signature holds, and for no other request: what is signed is the digest of the body, not the body."""
+        if not isinstance(body, bytes) and not callable(body):
+            raise TypeError(NO_BYTES)
         now = self._clock() if now is None else now
         refused = InvalidSignature("unknown_key")
         tried = 0
@@ -154,7 +158,7 @@ class SignatureVerifier(Masked):
                 raise InvalidSignature("no_such_signature")
         return found
 
-    async def _judge(self, one: Claimed, key: SignatureKey, message: Message, body: bytes, now: float) -> Signed:
+    async def _judge(self, one: Claimed, key: SignatureKey, message: Message, unread: Body, now: float) -> Signed:
         one.check_time(now, self.tolerance)
         if self._replay is not None and one.nonce is None:
             raise InvalidSignature("nonce_missing")
@@ -164,6 +168,7 @@ class SignatureVerifier(Masked):
         check_components(components, (*self._more, *(self._only or ())))
         base = signature_base(message, one.covered, components)
         version = await _held(key, one, base)
+        body = unread if isinstance(unread, bytes) else await unread()
         if FIELD in message.headers or (body and not self._any_body) or any(item.name == FIELD for item in components):
             compared = check_digest(message.headers, body)
             if body and not self._any_body:

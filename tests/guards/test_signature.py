@@ -309,10 +309,66 @@ def test_a_signed_body_is_read_up_to_the_limit() -> None:
         require_auth(guarding(max_body=1000)),
         any_of(require_auth(MINT.tokens), guarding(max_body=1000)),
     ):
-        sent = upload(5000, {"signature": "sig1=:AAAA:"})
+        sent = upload(5000, SIGNER.sign("POST", "https://api.example.com/", (), bytes(5000)))
         refused = each.decide(sent)
         assert isinstance(refused, Deny)
         assert (refused.status, sent.limits) == (413, [1000])
+
+
+GATEWAY = HmacRequests({"client-a": SECRET}, clock=CLOCK)
+GATEWAYS = {key.lower(): value for key, value in GATEWAY.sign("client-a", "POST", "/", bytes(10)).items()}
+SENT: Any = ("POST", "https://api.example.com/", (), bytes(10))
+RFC = {key.lower(): value for key, value in SIGNER.sign(*SENT).items()}
+LATER = Signer(SECRET, keyid="client-a", clock=Clock(NOW + 3600))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"signature": "other=:AAAA:"}, "labels_differ"), ({"signature-input": "non sense"}, "signature_malformed"),
+        ({"signature": "sig1=:" + "A" * 43 + "=:"}, "signature_mismatch"),
+        (LATER.sign(*SENT), "created_in_future"), (SIGNER.sign("GET", *SENT[1:]), "signature_mismatch"),
+        (Signer(SECRET, keyid="nobody", clock=CLOCK).sign(*SENT), "unknown_key"),
+        (Signer("o" * 32, keyid="client-a", clock=CLOCK).sign(*SENT), "signature_mismatch"),
+    ],
+)  # fmt: skip
+def test_a_body_is_read_once_the_signature_holds_and_not_before(changed: dict[str, str], reason: str) -> None:
+    """Signed is the digest of a body: whoever has no key makes nobody read one."""
+    sent = upload(10, {**RFC, **{key.lower(): value for key, value in changed.items()}})
+    refused = guarding().decide(sent)
+    assert isinstance(refused, Deny)
+    assert (refused.status, refused.reason, sent.limits) == (401, reason, [])
+    good = upload(10, RFC)
+    assert isinstance(guarding().decide(good), Allow)
+    assert good.limits == [1_048_576]
+    other = upload(11, RFC)
+    refused = guarding().decide(other)
+    assert isinstance(refused, Deny)
+    assert (refused.reason, other.limits) == ("digest_mismatch", [1_048_576])
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"x-signature": ""}, "signature_missing"), ({"x-key-id": "nobody"}, "unknown_key"),
+        ({"x-key-id": ""}, "keyid_malformed"),
+        ({"x-timestamp": str(int(NOW) - 3600)}, "timestamp_too_old"), ({"x-timestamp": "now"}, "timestamp_malformed"),
+        ({"x-nonce": ""}, None), ({"x-signature": "0" * 64}, None),
+    ],
+)  # fmt: skip
+def test_a_gateways_hmac_needs_the_body_where_the_headers_may_be_right(changed: dict[str, str], reason: str | None) -> None:
+    sent = upload(10, {**GATEWAYS, **changed})
+    refused = require_signature(GATEWAY).decide(sent)
+    assert isinstance(refused, Deny)
+    assert refused.status == 401
+    assert sent.limits == ([1_048_576] if reason is None else [])
+    assert reason in (None, refused.reason)
+
+
+@pytest.mark.parametrize("verifier", [SignatureVerifier(KEYS, clock=CLOCK), GATEWAY])
+def test_a_body_that_is_no_bytes_is_a_mistake(verifier: Any) -> None:
+    with pytest.raises(TypeError, match="bytes as they were received"):
+        verifier.verify("POST", "https://api.example.com/", {**RFC, **GATEWAYS}, "text")
 
 
 def test_a_body_that_was_read_for_its_signature_is_read_once() -> None:
