@@ -34,7 +34,8 @@ class FakeIssuer:
 
     `url`: the issuer, with `path` behind its port. `audience`: of its access tokens; `client_id`: of its ID tokens. `alg`:
     RS256, PS256, ES256, ES384, EdDSA and so on; `key` is what it signs with. `token_type`: the `typ` of its access tokens,
-    "at+jwt" or "JWT". `clock`: seconds since the epoch, which its tokens go by. Any thread may use it while it answers.
+    "at+jwt" or "JWT". `clock`: seconds since the epoch, which its tokens and its `Date` go by. Any thread may use it while it
+    answers.
 
     What it says can be changed at any time: `keys` (what it publishes, as JWKs), `says` (members of its metadata; None takes
     one away), `headers` (of all its answers), `pages` (more paths, each with a JSON document, or with a callable that is given
@@ -51,7 +52,7 @@ class FakeIssuer:
         token_type: str = "at+jwt",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._server = IssuerServer(self._said)
+        self._server = IssuerServer(self._said, lambda: self.clock())
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = self.base + path
         self.root = path.removesuffix("/")
@@ -243,8 +244,9 @@ class FakeIssuer:
     def _page(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         page = self.pages.get(path.removeprefix(self.root))
         if page is not None:
-            told: tuple[int, Any] = page(method, headers, body) if callable(page) else (200, page)
-            return told
+            told: Any = page(method, headers, body) if callable(page) else (200, page)
+            status, document = told
+            return status, document
         if path == self.root + DISCOVERY:
             return 200, self.metadata()
         if path == self.root + KEYS:

@@ -27,9 +27,10 @@ class IssuerServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, clock: Callable[[], float]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.say = say
+        self.clock = clock
         self.stopping = threading.Event()
         self._serving: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -91,8 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(fault.delay)
         if fault is not None and fault.drop:
             return
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
+        self.send_response_only(status)
+        usual = {"date": self.date_time_string(self.server.clock()), "content-type": "application/json"}
+        own = {name.lower(): value for name, value in headers.items()}
+        for name, value in {**usual, "content-length": str(len(content)), **own}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
