@@ -1,4 +1,4 @@
-"""`authkit doctor`: what is wrong with the secrets of this service, and how to mend it."""
+"""`authkit doctor`: what is wrong with the secrets of this service and with its issuer, and how to mend it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def doctor(sources: tuple[str, ...], max_age: int, ignored: tuple[str, ...], str
     """Say what is wrong with the secrets, and how to mend it.
 
     Looks for sample and weak values, keys that cannot sign, a file that git or other users have, a place that does not answer,
-    a clock that is wrong, and rotations that are due, interrupted or not cleared up. Exits with 1 for an error.
+    a clock that is wrong, and rotations that are due, interrupted or not cleared up; and asks the issuer that
+    AUTHKIT_OIDC_ISSUER or AUTHKIT_PROVIDER names. Exits with 1 for an error.
     """
+    from ._doctor_issuer import issuer
     from ._finding import plain, tell, worst
 
     out = Output(as_json)
@@ -45,6 +47,8 @@ def doctor(sources: tuple[str, ...], max_age: int, ignored: tuple[str, ...], str
     for source in sources or (DEFAULT, "env"):
         with out.progress(f"looking at {source}"):
             found += _examined(source, max_age, ignored, given=bool(sources))
+    with out.progress("asking the issuer"):
+        found += issuer()
     grave = worst(found)
     tell(out, found)
     if not found:

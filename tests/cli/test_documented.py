@@ -17,6 +17,7 @@ from authkit.apikeys import ApiKey, SqliteKeys
 from authkit.cli._exits import EXITS
 from authkit.secrets.rotation.generate import generate
 from authkit.stores import open_store
+from authkit.testing import FakeIssuer
 from authkit.tokens.why import REASONS
 from authkit.webhooks import sign
 from authkit.webhooks.why import REASONS as WEBHOOK_REASONS
@@ -90,6 +91,9 @@ def place(tmp_path: Path) -> Path:
         ("token issue", "token issue alice --key RING --issuer i --audience a"),
         ("token inspect", "token inspect --value-from token"),
         ("token verify", "token verify --value-from token --key RING --issuer i --audience a"),
+        ("oidc discover", "oidc discover ISSUER/"),
+        ("oidc keys", "oidc keys ISSUER"),
+        ("oidc verify", "oidc verify --value-from token --issuer ISSUER --audience a"),
         ("password hash", "password hash --value-from password"),
         ("password check", "password check --hash-from hash --value-from password"),
         ("users list", "users list --users sqlite:///users.db"),
@@ -120,7 +124,8 @@ def place(tmp_path: Path) -> Path:
     ],
 )
 def test_the_json_is_what_the_page_promises(documented: str, words: str, place: Path) -> None:
-    document: dict[str, Any] = run(*words.split(), "--json", cwd=place).json
+    with FakeIssuer() as issuer:
+        document: dict[str, Any] = run(*words.replace("ISSUER", issuer.url).split(), "--json", cwd=place).json
     whole, each = members(documented)
     assert set(document) == whole - {"value"}
     entries = next((value for value in document.values() if each and isinstance(value, list) and value), [])

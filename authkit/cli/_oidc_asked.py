@@ -1,0 +1,57 @@
+"""What an issuer answers when it is asked as `OIDCProvider` asks: its metadata and its keys, and when it says that is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._fetch import Unfetched, checked_url, fetch
+from ..errors import Unavailable
+from ..oidc.discovery import JSON, MAX_BYTES, REDIRECTS
+from ..tokens.strict_json import parse_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+SECONDS = 5.0
+
+
+class Asked(NamedTuple):
+    """`url`: what was asked; `said`: the JSON object; `skew`: seconds that our clock is ahead of its `Date`, or None."""
+
+    url: str
+    said: Mapping[str, Any]
+    headers: Mapping[str, str]
+    skew: float | None
+
+
+def metadata_url(issuer: str) -> str:
+    """Where the metadata of `issuer` is. Raises: `ConfigurationError`."""
+    return checked_url("issuer", issuer).removesuffix("/") + WELL_KNOWN
+
+
+def asked(url: str, what: str) -> Asked:
+    """The JSON object at `url`, within the bounds of a service. Raises: `Unavailable`, which says why and repeats nothing."""
+    began = time.time()
+    try:
+        answer = fetch(url, max_bytes=MAX_BYTES, seconds=SECONDS, headers=JSON, redirects=REDIRECTS)
+    except Unfetched as error:
+        raise Unavailable(f"{what} cannot be had from {url}: {error}") from None
+    if answer.status != 200:
+        raise Unavailable(f"{what} cannot be had from {url}: it answered {answer.status}")
+    try:
+        said = parse_object(answer.content)
+    except ValueError:
+        raise Unavailable(f"{what} cannot be had from {url}: what it answered is not JSON with one reading") from None
+    return Asked(url, said, answer.headers, _skew(answer.headers.get("date"), began, time.time()))
+
+
+def _skew(date: str | None, began: float, ended: float) -> float | None:
+    """By the Date header (RFC 9110 section 6.6.1), which is cut to whole seconds."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return (began + ended) / 2 - parsedate_to_datetime(date or "").timestamp() - 0.5
+    except ValueError:
+        return None

@@ -1,0 +1,154 @@
+"""`authkit oidc verify`: whether a provider's token is valid here, and if not, which check refused it. It never prints it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigurationError
+from ._ages import moment
+from ._exits import EXITS, Wrong
+from ._frame import Command
+from ._options import json_option
+from ._output import Output
+from ._token import token_of, token_options
+
+if TYPE_CHECKING:
+    from ..decision import Principal
+    from ..secrets.versions import Sealed
+    from ..tokens.why import Why
+
+
+def _reads_token(command: Any) -> Any:
+    for option in reversed(token_options):
+        command = option(command)
+    return command
+
+
+@click.command(cls=Command)
+@_reads_token
+@click.option("--issuer", metavar="URL", help="As its tokens write it in iss. Default: AUTHKIT_OIDC_ISSUER.")
+@click.option("--audience", "audiences", metavar="TEXT", multiple=True, help="Default: AUTHKIT_AUDIENCE.")
+@click.option("--token-type", metavar="TYP", help="Of its access tokens: at+jwt (default), or JWT. AUTHKIT_OIDC_TOKEN_TYPE.")
+@click.option("--provider", "name", metavar="NAME", help="auth0, okta, cognito, ... with its settings. AUTHKIT_PROVIDER.")
+@click.option("--setting", "told", metavar="NAME=TEXT", multiple=True, help="A setting of the provider's, for this run.")
+@json_option
+def verify(
+    value_from: str | None,
+    token_env: str | None,
+    issuer: str | None,
+    audiences: tuple[str, ...],
+    token_type: str | None,
+    name: str | None,
+    told: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Say whether a provider's token is valid, and if not, why.
+
+    As a service with these settings does it. The token is asked for, or read from a pipe, from --value-from or --token-env; it
+    is never an argument, because other users see those. Exits with 1 if it is refused, with 5 if the issuer does not answer.
+    """
+    out = Output(as_json)
+    token = token_of(value_from, token_env)
+    provider = _provider(issuer, audiences, token_type, name, told)
+    with out.progress("asking the issuer"):
+        principal, refused = judged(provider, token)
+    if principal is not None:
+        _tell(out, principal, provider)
+    elif refused is not None:
+        out.line(f"refused by the check of the {refused.check} ({refused.reason})", "bad")
+        for heading, text in (("found", refused.says), ("likely", refused.cause), ("mend", refused.mend)):
+            out.line(f"  {heading + ':':8}{text}")
+    out.document(_document(principal, refused, provider))
+    return EXITS["ok" if refused is None else "failed"][0]
+
+
+def judged(provider: Any, token: Sealed) -> tuple[Principal | None, Why | None]:
+    """Who it is for, or why not. Its locals hold the token, so what it raises has no traceback through it that is shown."""
+    from ..errors import InvalidToken
+    from ._oidc_why import why_refused
+
+    try:
+        return provider.verify(str(token())), None
+    except InvalidToken as error:
+        return None, why_refused(error.reason, str(token()), provider, time.time())
+
+
+def _provider(
+    issuer: str | None, audiences: tuple[str, ...], token_type: str | None, name: str | None, told: tuple[str, ...]
+) -> Any:
+    from .. import settings
+    from ..guards._configured import _discovered, _named
+
+    given = _pairs(told)
+    if issuer is not None and name is not None:
+        raise Wrong("--issuer and --provider: which is meant?")
+    given.update({"AUTHKIT_AUDIENCE": ",".join(audiences)} if audiences else {})
+    given.update({"AUTHKIT_OIDC_TOKEN_TYPE": token_type} if token_type else {})
+
+    def get(setting: str) -> str | None:
+        return given[setting] if setting in given else settings.get(setting)
+
+    name = name or (None if issuer is not None else get("AUTHKIT_PROVIDER"))
+    if name is not None:
+        return _named(lambda setting: name if setting == "AUTHKIT_PROVIDER" else get(setting))
+    issuer = issuer or get("AUTHKIT_OIDC_ISSUER")
+    if issuer is None:
+        raise Wrong("no issuer is named: give --issuer or --provider, or set AUTHKIT_OIDC_ISSUER or AUTHKIT_PROVIDER")
+    if len(audiences) > 1:
+        from ..oidc import OIDCProvider
+
+        return OIDCProvider(issuer, audience=audiences, token_type=get("AUTHKIT_OIDC_TOKEN_TYPE"))
+    try:
+        return _discovered(lambda setting: issuer if setting == "AUTHKIT_OIDC_ISSUER" else get(setting))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error} (--audience)" if "AUTHKIT_AUDIENCE" in str(error) else str(error)) from None
+
+
+def _pairs(told: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for each in told:
+        name, equals, text = each.partition("=")
+        if not equals or not name.startswith("AUTHKIT_"):
+            raise Wrong("--setting is NAME=TEXT, with a name like AUTHKIT_AUTH0_DOMAIN")
+        found[name] = text
+    return found
+
+
+def _tell(out: Output, principal: Principal, provider: Any) -> None:
+    claims, now = principal.claims, time.time()
+    expires = claims.get("exp")
+    rows = [
+        ("subject", principal.subject),
+        ("issuer", principal.issuer or ""),
+        ("audience", " ".join(_audiences(provider)) or "-"),
+        ("scopes", " ".join(sorted(principal.scopes)) or "-"),
+        ("roles", " ".join(sorted(principal.roles)) or "-"),
+        ("expires", moment(expires, now) if isinstance(expires, (int, float)) else "-"),
+        ("revocation", "not looked up: only the issuer knows"),
+    ]
+    out.line("valid", "good")
+    out.table(("what", "value"), rows)
+
+
+def _audiences(provider: Any) -> list[str]:
+    return sorted(getattr(provider, "_audiences", ()))
+
+
+def _document(principal: Principal | None, refused: Why | None, provider: Any) -> dict[str, Any]:
+    return {
+        "valid": refused is None,
+        "reason": refused and refused.reason,
+        "check": refused and refused.check,
+        "found": refused and refused.says,
+        "likely": refused and refused.cause,
+        "mend": refused and refused.mend,
+        "subject": principal and principal.subject,
+        "issuer": provider.issuer,
+        "audience": _audiences(provider),
+        "scopes": sorted(principal.scopes) if principal else None,
+        "roles": sorted(principal.roles) if principal else None,
+        "expires_at": principal and principal.claims.get("exp"),
+    }
