@@ -105,7 +105,7 @@ class TokenBackend:
 
 
 class UserMiddleware:
-    """For MIDDLEWARE, as a class of your own with `backend`, a `TokenBackend`; below `AuthenticationMiddleware`, if there is one.
+    """For MIDDLEWARE, as a class of your own with `backend`, a `TokenBackend`; below `AuthenticationMiddleware`, if used.
 
     A good credential: `request.user` is the user whom it is for, whoever a session says it is, and `request.principal` the
     principal. None was sent: `request.user` stays, and `request.principal` is None. Everything else is refused as by the guard,

@@ -60,7 +60,7 @@ class RefusedRequest(APIException):  # type: ignore[misc]
 
 
 class GuardAuthentication(BaseAuthentication):  # type: ignore[misc]
-    """A class of your own with `guard`, a guard that identifies or a verifier; and `users`, a `TokenBackend`, if people are kept.
+    """A class of your own with `guard`, a guard that identifies or a verifier; perhaps with `users`, a `TokenBackend`.
 
     `request.user` is the user, or a `PrincipalUser` without `users`; `request.auth` is the `Principal`. Nothing was sent: the
     next class is asked. Everything else is refused with the guard's status: 401 for a bad credential, and for somebody who is

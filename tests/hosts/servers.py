@@ -43,11 +43,20 @@ class Served:
         return f"ws://127.0.0.1:{self.port}{path}"
 
 
-@contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[Served]:
-    """`app` behind uvicorn. The peer is the socket's: uvicorn would otherwise take it from `X-Forwarded-For` on loopback."""
+def listening() -> socket.socket:
+    """A socket on a loopback port of the system's choice."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+@contextmanager
+def serving(app: Any, listener: socket.socket | None = None, **settings: Any) -> Iterator[Served]:
+    """`app` behind uvicorn. The peer is the socket's: uvicorn would otherwise take it from `X-Forwarded-For` on loopback.
+
+    `listener`: a bound socket, for an app that must know its own port when it is built.
+    """
+    listener = listening() if listener is None else listener
     server = uvicorn.Server(
         uvicorn.Config(app, **{"log_level": "critical", "proxy_headers": False, "access_log": False, **settings})
     )
