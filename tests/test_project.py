@@ -51,7 +51,7 @@ def test_the_wheel_holds_the_two_packages_with_their_types_and_nothing_else(whee
     info = [name for name in names if re.fullmatch(r"authkit_middleware-[^/]+\.dist-info/.+", name)]
     assert {name.split("/")[0] for name in names if name not in info} == {"authkit", "authkit_providers"}
     assert {"authkit/py.typed", "authkit_providers/py.typed", "authkit_providers/__init__.py"} <= set(names)
-    assert [name for name in names if name.endswith(".pth") or "test_" in name or name.startswith("tests/")] == []
+    assert [name for name in names if name.endswith(".pth") or "/test_" in name or name.startswith("tests/")] == []
     assert any(name.endswith("/licenses/LICENSE") for name in info)
 
 
