@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .guess import Case
 
 SAYS = {
+    "signed_as_handshake": "the body is nothing but a token, as one that a stranger may have had signed by asking for it",
     "timestamp_missing": "there is no signed time",
     "id_missing": "there is no signed id",
     "id_malformed": "the signed id is no plain text of at most 256 characters, or is there twice",
@@ -28,6 +29,7 @@ SAYS = {
 }
 CAUSES = {
     "key_refused": ("somebody pretends to be the sender", "refuse it; nothing is to be mended"),
+    "signed_as_handshake": ("somebody sends the answer to a question as a delivery", "refuse it; nothing is to be mended"),
     "key_unknown": ("it is old, or made up", "refuse it; nothing is to be mended"),
     "body_malformed": ("the body is empty, was parsed before, or is another sender's", RAW),
     "unexpected_value": (

@@ -6,14 +6,15 @@ What is echoed is short plain text, sent as what it is and never as a page: whoe
 from __future__ import annotations
 
 from ..decision import _Value
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InvalidSignature
 from ..http import Response
 from .places import place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import MappingProxyType
+    from typing import Any
 
     from .mac import Mac
     from .places import Place
@@ -211,3 +212,18 @@ def handshake_of(name: str | None) -> Handshake | None:
     if found is None:
         raise ConfigurationError(f"unknown webhook handshake; known: {', '.join(sorted(_BY_NAME))}")
     return found
+
+
+def wary(name: str, read: Callable[..., Any], accept: Callable[..., Any] | None) -> tuple[Callable[..., Any], Any]:
+    """What reads deliveries, and what accepts them at once, of a scheme with this handshake. Whoever answers the question of
+    one that is keyed, here or at another endpoint, signs what a stranger sends: that is no delivery."""
+    asked_for = handshake_of(name)
+    if asked_for is None or asked_for.signed or not asked_for.keyed:
+        return read, accept
+
+    def warily(headers: Any, body: bytes, *said: Any) -> Any:
+        if isinstance(body, bytes) and asked_for.might_have_signed(body):
+            raise InvalidSignature("signed_as_handshake")
+        return read(headers, body, *said)
+
+    return warily, None

@@ -82,6 +82,10 @@ class Verifier(Masked):
         self._same = self.scheme.name, self.scheme.signed_id, self.scheme.event_places, self.scheme.covers_body
         self._read: Callable[..., _Delivery] = reader(self.scheme, self.tolerance, clock) if self.scheme.plain else self._told
         self._accept = acceptor(self.scheme, self.tolerance, clock)
+        if self.scheme.handshake is not None:
+            from .handshakes import wary
+
+            self._read, self._accept = wary(self.scheme.handshake, self._read, self._accept)
         if fetch is not None and not self.scheme.keyless:
             raise ConfigurationError(f"webhook scheme {self.scheme.name} fetches no keys: fetch is not used")
         self._fetched = Fetched(self.scheme, fetch, clock) if self.scheme.keyless else None
@@ -136,8 +140,9 @@ class Verifier(Masked):
         rotated. With `keys` from `load`, those decide and there is no I/O.
 
         Raises: `InvalidSignature` with a stable reason, whatever was sent: those of `quick.reader` and `reading.told`,
-        `signature_mismatch`, `key_unknown`. `Unavailable` where a key that the delivery names cannot be had. A body that is not
-        bytes is the program's mistake: `TypeError`. Without `keys`, secrets are fetched in place, and may raise as `load` does.
+        `signature_mismatch`, `signed_as_handshake`, `key_unknown`. `Unavailable` where a key that the delivery names cannot be
+        had. A body that is not bytes is the program's mistake: `TypeError`. Without `keys`, secrets are fetched in place, and
+        may raise as `load` does.
         """
         if self._accept is not None:
             at_hand = (self._fixed or self._at_hand()) if keys is None else keys

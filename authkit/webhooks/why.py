@@ -285,6 +285,7 @@ CHECKS: dict[str, tuple[str, Callable[[Case, str, str, Tries], Why]]] = {
     "body_hash_mismatch": ("body", _mismatch),
     "body_hash_missing": ("body", _malformed),
     "body_malformed": ("body", _malformed),
+    "signed_as_handshake": ("body", _malformed),
     "timestamp_missing": ("time", _malformed),
     "timestamp_malformed": ("time", _unreadable_time),
     "timestamp_too_old": ("time", _time),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -19,6 +20,7 @@ from authkit.errors import ConfigurationError, InvalidSignature, Unavailable
 from authkit.testing import Clock, WebhookSender
 from authkit.tokens import Key, base64url
 from authkit.webhooks import Scheme, Verifier
+from authkit.webhooks.why import why
 
 NOW = 1_800_000_000
 
@@ -192,6 +194,19 @@ def test_adyens_amount_cannot_be_read_out_of_a_reference_with_colons() -> None:
     proof = json.loads(sent.body)["notificationItems"][0]["NotificationRequestItem"]["additionalData"]
     read_otherwise = whole("R", 500, "AUTHORISATION", "true:9:EUR:CANCELLATION:false", additionalData=proof)
     assert refused(verifier, {}, read_otherwise) == "field_malformed"
+
+
+@pytest.mark.parametrize("body", [b"7", b"true", b"null", b"OTk0ZmE5Yjct", b"x" * 512])
+def test_what_x_may_have_been_asked_for_is_no_delivery_without_a_guard_either(body: bytes) -> None:
+    """Its question is answered with an HMAC under the key of the deliveries, whoever asks."""
+    secret = "the consumer secret of X"
+    headers = webhooks.sign("x", secret, body)
+    for verify in (webhooks.verify, lambda *given: asyncio.run(webhooks.averify(*given))):
+        with pytest.raises(InvalidSignature, match="signed_as_handshake"):
+            verify("x", secret, headers, body)
+    assert why("x", secret, headers, body) is not None
+    whole = b'{"for_user_id": "7"}'
+    assert webhooks.verify("x", secret, webhooks.sign("x", secret, whole), whole).body == whole
 
 
 def test_an_event_of_a_subaccount_of_mailgun_is_read_with_its_own_key_or_its_parents() -> None:
