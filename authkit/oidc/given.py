@@ -50,6 +50,13 @@ def checked_texts(name: str, values: object, pattern: str, shape: str) -> tuple[
     return tuple(checked_text(name, value, pattern, shape) for value in values)
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """`value`, if it is True or False: 0, None and "false" are neither. Raises: `ConfigurationError`."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is True or False")
+    return value
+
+
 def checked_host(name: str, value: object) -> str:
     """`value` in lower case, if it is the bare name of a host: no scheme, port or path. Raises: `ConfigurationError`."""
     if not isinstance(value, str) or _HOST.fullmatch(value) is None:
