@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .given import Principal as Principal
     from .given import Unavailable as Unavailable
     from .given import checked_base as checked_base
+    from .given import checked_flag as checked_flag
     from .given import checked_host as checked_host
     from .given import checked_text as checked_text
     from .given import checked_texts as checked_texts
@@ -54,6 +55,7 @@ _PLACES = {
     "Principal": "given",
     "Unavailable": "given",
     "checked_base": "given",
+    "checked_flag": "given",
     "checked_host": "given",
     "checked_text": "given",
     "checked_texts": "given",
@@ -84,6 +86,7 @@ __all__ = [
     "Principal",
     "Unavailable",
     "checked_base",
+    "checked_flag",
     "checked_host",
     "checked_text",
     "checked_texts",
