@@ -54,10 +54,13 @@ class Auth0(OIDCProvider):
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
-        """From AUTHKIT_AUTH0_DOMAIN and AUTHKIT_AUDIENCE; AUTHKIT_AUTH0_ORGANIZATIONS, AUTHKIT_AUTH0_ROLES."""
+        """From AUTHKIT_AUTH0_DOMAIN and AUTHKIT_AUDIENCE; AUTHKIT_AUTH0_ORGANIZATIONS, AUTHKIT_AUTH0_ROLES: all but the domain
+        may be several, parted by commas.
+        """
+        setting(get, "AUTHKIT_AUDIENCE")
         return cls(
             setting(get, "AUTHKIT_AUTH0_DOMAIN"),
-            audience=setting(get, "AUTHKIT_AUDIENCE"),
+            audience=settings_list(get, "AUTHKIT_AUDIENCE"),
             organizations=settings_list(get, "AUTHKIT_AUTH0_ORGANIZATIONS"),
             roles=settings_list(get, "AUTHKIT_AUTH0_ROLES"),
         )

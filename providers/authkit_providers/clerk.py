@@ -7,6 +7,7 @@ from authkit.oidc import (
     OIDCProvider,
     TokenProfile,
     checked_base,
+    checked_flag,
     checked_texts,
     keys_at,
     setting,
@@ -51,7 +52,7 @@ class Clerk(OIDCProvider):
             raise ConfigurationError("Clerk: frontend_api is a URL without a path, like 'https://clerk.example.com'")
         shape = "an origin, like 'https://app.example.com', with no slash at its end"
         parties = checked_texts("Clerk: authorized_parties", authorized_parties, ORIGIN, shape)
-        without = insecure_without_party is True
+        without = checked_flag("Clerk: insecure_without_party", insecure_without_party)
         profile = TokenProfile(
             types=("JWT",),
             forbidden=TokenProfile.OTHER_KINDS,

@@ -6,6 +6,7 @@ from authkit.oidc import (
     ConfigurationError,
     OIDCProvider,
     TokenProfile,
+    checked_flag,
     checked_text,
     checked_texts,
     keys_at,
@@ -66,9 +67,10 @@ class Cognito(OIDCProvider):
             tenant=tenant,
             check=None if audience is None else _for(audience),
         )
+        updated = checked_flag("Cognito: updated_issuer", updated_issuer)
         # The China partition has a suffix of its own.
         domain = "amazonaws.com.cn" if place.startswith("cn-") else "amazonaws.com"
-        issuer = f"https://{'issuer-' if updated_issuer else ''}cognito-idp.{place}.{domain}/{pool_id}"
+        issuer = f"https://{'issuer-' if updated else ''}cognito-idp.{place}.{domain}/{pool_id}"
         super().__init__(
             issuer,
             audience=checked_texts("Cognito: client_id", client_id, r"[\w+]{1,128}", "an app client's id"),
@@ -85,7 +87,7 @@ class Cognito(OIDCProvider):
         return cls(
             pool_id,
             client_id=settings_list(get, "AUTHKIT_COGNITO_CLIENT_ID"),
-            audience=get("AUTHKIT_COGNITO_RESOURCE"),
+            audience=(get("AUTHKIT_COGNITO_RESOURCE") or "").strip() or None,
             roles=settings_list(get, "AUTHKIT_COGNITO_ROLES"),
         )
 

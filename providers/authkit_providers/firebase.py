@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile, checked_text, checked_texts, keys_at, setting, settings_list
+from authkit.oidc import OIDCProvider, TokenProfile, checked_flag, checked_text, checked_texts, keys_at, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Firebase(OIDCProvider):
             required["firebase.tenant"] = checked_texts("Firebase: tenants", tenants, r"[\w-]+", "a tenant's id")
         else:
             forbidden.append("firebase.tenant")
+        checked_flag("Firebase: anonymous", anonymous)
         profile = TokenProfile(
             types=("JWT",),
             required=required,
@@ -53,7 +54,7 @@ class Firebase(OIDCProvider):
             roles=roles,
             groups=groups,
             tenant="firebase.tenant",
-            check=lambda claims: _signed_in(claims, anonymous is True),
+            check=lambda claims: _signed_in(claims, anonymous),
         )
         issuer = f"https://securetoken.google.com/{project_id}"
         super().__init__(issuer, audience=project_id, profile=profile, **keys_at(KEYS, settings))

@@ -56,11 +56,14 @@ class Keycloak(OIDCProvider):
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
-        """From AUTHKIT_KEYCLOAK_REALM_URL and AUTHKIT_AUDIENCE; AUTHKIT_KEYCLOAK_CLIENT, AUTHKIT_KEYCLOAK_GROUPS."""
+        """From AUTHKIT_KEYCLOAK_REALM_URL and AUTHKIT_AUDIENCE (several: parted by commas); AUTHKIT_KEYCLOAK_CLIENT,
+        AUTHKIT_KEYCLOAK_GROUPS.
+        """
+        setting(get, "AUTHKIT_AUDIENCE")
         return cls(
             setting(get, "AUTHKIT_KEYCLOAK_REALM_URL"),
-            audience=setting(get, "AUTHKIT_AUDIENCE"),
-            client=get("AUTHKIT_KEYCLOAK_CLIENT"),
+            audience=settings_list(get, "AUTHKIT_AUDIENCE"),
+            client=(get("AUTHKIT_KEYCLOAK_CLIENT") or "").strip() or None,
             groups=settings_list(get, "AUTHKIT_KEYCLOAK_GROUPS") or ("groups",),
         )
 

@@ -60,11 +60,14 @@ class Okta(OIDCProvider):
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
-        """From AUTHKIT_OKTA_DOMAIN and AUTHKIT_AUDIENCE; AUTHKIT_OKTA_SERVER, AUTHKIT_OKTA_GROUPS, AUTHKIT_OKTA_ROLES."""
+        """From AUTHKIT_OKTA_DOMAIN and AUTHKIT_AUDIENCE (several: parted by commas); AUTHKIT_OKTA_SERVER, AUTHKIT_OKTA_GROUPS,
+        AUTHKIT_OKTA_ROLES.
+        """
+        setting(get, "AUTHKIT_AUDIENCE")
         return cls(
             setting(get, "AUTHKIT_OKTA_DOMAIN"),
-            audience=setting(get, "AUTHKIT_AUDIENCE"),
-            server=get("AUTHKIT_OKTA_SERVER") or "default",
+            audience=settings_list(get, "AUTHKIT_AUDIENCE"),
+            server=(get("AUTHKIT_OKTA_SERVER") or "default").strip(),
             groups=settings_list(get, "AUTHKIT_OKTA_GROUPS") or ("groups",),
             roles=settings_list(get, "AUTHKIT_OKTA_ROLES") or ("roles",),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile, checked_base, checked_texts, keys_at, setting, settings_list
+from authkit.oidc import OIDCProvider, TokenProfile, checked_base, checked_flag, checked_texts, keys_at, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Supabase(OIDCProvider):
     ) -> None:
         issuer = checked_base("Supabase: url", url).removesuffix("/auth/v1") + "/auth/v1"
         named = frozenset(checked_texts("Supabase: clients", clients, r"[\w-]+", "an OAuth client's id") if clients else ())
+        checked_flag("Supabase: anonymous", anonymous)
         profile = TokenProfile(
             types=("JWT",),
             required={"role": checked_texts("Supabase: database_roles", database_roles, r"\w+", "a name of a database role")},
@@ -50,7 +51,7 @@ class Supabase(OIDCProvider):
             groups=groups,
             email_verified=None,
             name=None,
-            check=lambda claims: _of_a_user(claims, anonymous is True, named),
+            check=lambda claims: _of_a_user(claims, anonymous, named),
         )
         if jwt_secret is not None:
             settings["keys"] = jwt_secret

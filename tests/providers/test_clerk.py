@@ -146,6 +146,7 @@ def test_who_impersonates_stands_in_the_claims(clerk: Signer, provider: Clerk) -
         ({"authorized_parties": f"{APP}/"}, "authorized_parties"),
         ({"authorized_parties": "app.example.com"}, "authorized_parties"),
         ({"authorized_parties": "*"}, "authorized_parties"),
+        ({"insecure_without_party": "false"}, "insecure_without_party"),
     ],
 )
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any], named: str) -> None:

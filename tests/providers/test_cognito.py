@@ -173,6 +173,7 @@ def test_the_updated_issuer_is_another_one(clock: Clock) -> None:
         ({"client_id": []}, "client_id"),
         ({"client_id": None}, "client_id"),
         ({"token_use": "both"}, "token_use"),
+        ({"updated_issuer": "false"}, "updated_issuer"),
         ({"audience": ""}, "audience"),
         ({"audience": "https://api.example.com", "token_use": "id"}, "audience"),
     ],

@@ -138,6 +138,12 @@ def test_a_project_is_named_by_its_id(project: Any) -> None:
         Firebase(project)
 
 
+@pytest.mark.parametrize("anonymous", ["false", 1, None])
+def test_a_switch_is_true_or_false(anonymous: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Firebase: anonymous"):
+        Firebase(PROJECT, anonymous=anonymous)
+
+
 @pytest.mark.parametrize("tenants", [["a b"], [""], 7])
 def test_a_wrong_tenant_is_refused(tenants: Any) -> None:
     with pytest.raises(ConfigurationError, match="Firebase: tenants"):

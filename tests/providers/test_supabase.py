@@ -160,7 +160,9 @@ def test_the_issuer_is_the_projects_auth_service(url: str) -> None:
     assert Supabase(url).issuer == ISSUER
 
 
-@pytest.mark.parametrize("settings", [{"clients": [""]}, {"database_roles": []}, {"database_roles": "a b"}])
+@pytest.mark.parametrize(
+    "settings", [{"clients": [""]}, {"database_roles": []}, {"database_roles": "a b"}, {"anonymous": "no"}]
+)
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         Supabase(URL, **settings)
