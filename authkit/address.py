@@ -223,6 +223,14 @@ class ClientAddress:
                 state.client = ""  # the peer is a proxy: the audit names nobody
         return found
 
+    def is_trusted_peer(self, request: Request) -> bool:
+        """Whether the other end of the socket is one of the trusted proxies: then what it says of its client in a header may be
+        believed. Raises: `Unavailable` as `locate`."""
+        if not self._settled:
+            self.settle()
+        peer = parse(request.peer) if request.peer is not None and request.peer_is_socket else None
+        return self._proxies is not None and peer is not None and self._trusts(peer)
+
     def suspects_proxy(self, request: Request) -> bool:
         """Whether the peer is probably a proxy that nobody has told us about: address rules on it would be wrong."""
         if not self._settled:

@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from .asking_json import AskingJSON as AskingJSON
     from .by_name import named as named
     from .by_name import named_class as named_class
+    from .client_certificate import ClientCertificate as ClientCertificate
     from .discovery import Discovery as Discovery
+    from .dpop import DPoP as DPoP
+    from .dpop_key import DPoPKey as DPoPKey
     from .gateway import ApiGateway as ApiGateway
     from .given import ConfigurationError as ConfigurationError
     from .given import Deny as Deny
@@ -30,10 +33,15 @@ if TYPE_CHECKING:
     from .jwks import JWKS as JWKS
     from .keyset import KeySet as KeySet
     from .metadata import ProtectedResource as ProtectedResource
+    from .mtls import MutualTLS as MutualTLS
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
 
 _PLACES = {
+    "ClientCertificate": "client_certificate",
+    "MutualTLS": "mtls",
+    "DPoPKey": "dpop_key",
+    "DPoP": "dpop",
     "Introspection": "introspection",
     "ApiGateway": "gateway",
     "Asking": "asking",
@@ -66,6 +74,10 @@ _PLACES = {
 }
 
 __all__ = [
+    "ClientCertificate",
+    "MutualTLS",
+    "DPoPKey",
+    "DPoP",
     "Introspection",
     "ApiGateway",
     "Asking",

@@ -61,7 +61,7 @@ class Introspection(Asking):
         insecure_any_kind: bool = False,
         **settings: Any,
     ) -> None:
-        shown = {name: settings[name] for name in ("clock", "random") if name in settings}
+        shown: dict[str, Any] = {name: settings[name] for name in ("clock", "random") if name in settings}
         wrong, client = _client(client_id, client_secret, key, bearer, send, shown)
         del client_secret, key, bearer  # what is raised below may be shown with its locals
         if wrong is not None or client is None:

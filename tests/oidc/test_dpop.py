@@ -1,0 +1,237 @@
+"""DPoP (RFC 9449): a token that is bound to a key, with a proof of this request, once. Published examples are known answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authkit import ConfigurationError, InvalidSignature, Request, Response, Unavailable, require_auth
+from authkit.oidc import DPoP, DPoPKey, OIDCProvider
+from authkit.oidc._proof import Proofs
+from authkit.signatures.message import target_of
+from authkit.stores import MemoryStore, RedisStore, SqliteStore
+from authkit.tokens import Tokens
+from tests.oidc.dpop_parts import API, OURS, Scene, error
+from tests.oidc.issuer import ec_key, ed_key, rsa_pem
+from tests.servers.redis import redis_server
+
+if TYPE_CHECKING:
+    from authkit.stores import Store
+    from authkit.testing import Clock
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "oauth" / "oauth.json").read_text())["dpop"]
+BOTH = 'Bearer realm="api", DPoP algs="ES256 ES384 ES512 EdDSA Ed25519 PS256 RS256"'
+ALONE = 'DPoP algs="ES256 ES384 ES512 EdDSA Ed25519 PS256 RS256"'
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["id"])
+def test_published_proofs_and_those_made_of_them(case: dict[str, Any]) -> None:
+    arguments = case["proof"], case["method"], target_of(case["url"]), case.get("access_token"), case["now"]
+    if case["expect"] == "accept":
+        assert Proofs(60).read(*arguments).jkt == VECTORS["thumbprint"]
+    else:
+        with pytest.raises(InvalidSignature):
+            Proofs(60).read(*arguments)
+
+
+def test_a_bound_token_with_its_proof_is_accepted(scene: Scene) -> None:
+    answer = scene.ask()
+    assert (answer.status, answer.body) == (200, b"alice by dpop")
+
+
+@pytest.mark.parametrize("kind", ["ES256", "EdDSA", "RS256", "made"])
+def test_keys_of_each_kind_make_proofs(kind: str) -> None:
+    scene = Scene()
+    key = {"ES256": ec_key, "EdDSA": ed_key, "RS256": rsa_pem, "made": lambda: None}[kind]()
+    scene.key = DPoPKey(key, clock=scene.clock)  # type: ignore[arg-type]
+    token = scene.bound(jkt=scene.key.thumbprint)
+    assert [scene.ask(token=token).status for _ in range(2)] == [200, 200]
+
+
+def test_the_scheme_is_read_without_case(scene: Scene) -> None:
+    assert scene.ask(authorization=f"dpop {scene.token}").status == 200
+
+
+def test_a_proof_counts_once(scene: Scene) -> None:
+    proof = scene.key.proof("GET", API + "/orders", scene.token)
+    assert scene.ask(proof).status == 200
+    again = scene.ask(proof)
+    assert (again.status, error(again)) == (401, "invalid_dpop_proof")
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+def test_of_many_parallel_replays_exactly_one_passes(kind: str, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as open_until_the_end:
+        if kind == "redis":
+            store: Store = RedisStore(open_until_the_end.enter_context(redis_server()).url)
+        else:
+            store = MemoryStore() if kind == "memory" else SqliteStore(str(tmp_path / "replays.db"))
+        open_until_the_end.callback(store.close)
+        scene = Scene(store=store)
+        proof = scene.key.proof("GET", API + "/orders", scene.token)
+        with ThreadPoolExecutor(16) as pool:
+            found = [answer.status for answer in pool.map(lambda _: scene.ask(proof), range(50))]
+        assert (found.count(200), found.count(401)) == (1, 49)
+
+
+def test_the_same_on_an_event_loop(scene: Scene) -> None:
+    @require_auth(scene.dpop)
+    async def handler(request: Request) -> Response:
+        return Response(200)
+
+    async def ask_all() -> list[int]:
+        proof = scene.key.proof("GET", API + "/orders", scene.token)
+        sent = {"authorization": f"DPoP {scene.token}", "dpop": proof}
+        return [a.status for a in await asyncio.gather(*(handler(Request.build("GET", "/orders", sent)) for _ in range(50)))]
+
+    found = asyncio.run(ask_all())
+    assert (found.count(200), found.count(401)) == (1, 49)
+
+
+class _Down(MemoryStore):
+    def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
+        raise Unavailable("the store is down")
+
+
+def test_a_store_that_does_not_answer_is_503() -> None:
+    assert Scene(store=_Down()).ask().status == 503
+
+
+def test_a_proof_of_a_bad_token_is_not_noted(scene: Scene) -> None:
+    """Strangers can make any number of proofs: none of theirs fills the store."""
+    proof = scene.key.proof("GET", API + "/orders", scene.token)
+    assert scene.ask(proof, token=scene.token[:-4] + "AAAA").status == 401
+    assert scene.ask(proof).status == 200
+
+
+# Which token with which scheme
+
+
+def test_a_bound_token_as_plain_bearer_is_refused_and_both_schemes_are_offered(scene: Scene) -> None:
+    answer = scene.ask(authorization=f"Bearer {scene.token}")
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == BOTH.replace('realm="api"', 'error="invalid_token"')
+
+
+def test_a_token_that_is_not_bound_is_a_bearer_token_and_no_other(scene: Scene) -> None:
+    token = scene.tokens.issue("bob")
+    assert scene.ask(authorization=f"Bearer {token}").body == b"bob by bearer"
+    refused = scene.ask(token=token)
+    assert (refused.status, error(refused)) == (401, "invalid_token")
+
+
+def test_required_leaves_dpop_alone() -> None:
+    scene = Scene(required=True)
+    assert scene.ask().status == 200
+    nobody = scene.handler(Request.build("GET", "/orders"))
+    assert (nobody.status, nobody.headers["www-authenticate"]) == (401, ALONE)
+    bearer = scene.ask(authorization=f"Bearer {scene.tokens.issue('bob')}")
+    assert (bearer.status, bearer.headers["www-authenticate"]) == (401, ALONE)
+
+
+def test_who_sends_nothing_is_offered_both(scene: Scene) -> None:
+    nobody = scene.handler(Request.build("GET", "/orders"))
+    assert (nobody.status, nobody.headers["www-authenticate"]) == (401, BOTH)
+
+
+@pytest.mark.parametrize("cnf", [{}, {"jkt": "x"}, {"jkt": None}, {"jkt": ["x"]}, {"x5t#S256": "x"}, {"jwk": {}}, {"jkt": "ä"}])
+def test_a_token_of_another_key_is_refused(scene: Scene, cnf: dict[str, Any]) -> None:
+    refused = scene.ask(token=scene.bound(**cnf))
+    assert (refused.status, error(refused)) == (401, "invalid_token")
+
+
+def test_a_binding_that_nobody_can_judge_is_not_met(scene: Scene) -> None:
+    assert scene.ask(token=scene.bound(jkt=scene.key.thumbprint)).status == 200
+    both = scene.bound(jkt=scene.key.thumbprint, **{"x5t#S256": "x"})
+    assert scene.ask(token=both).status == 401
+    assert scene.ask(token=scene.bound(jkt=scene.key.thumbprint, kid="1")).status == 401
+
+
+@pytest.mark.parametrize(("authorization", "status"), [
+    ("DPoP", 400), ("DPoP ", 400), ("DPoP  {0}", 400), ("DPoP {0} {0}", 400), ("DPoP {0}, DPoP {0}", 400),
+    ("DPoP {0},Bearer {0}", 400),
+    ("Bearer {0}, DPoP {0}", 400), ("DPoP\t{0}", 401), ("DPoPX {0}", 401), ("Basic {0}", 401), ("DPoP é", 400),
+])  # fmt: skip
+def test_what_is_not_one_credential_is_refused(scene: Scene, authorization: str, status: int) -> None:
+    assert scene.ask(authorization=authorization.format(scene.token)).status == status
+
+
+def test_two_authorization_lines_are_refused(scene: Scene) -> None:
+    assert scene.ask(headers=[("authorization", f"DPoP {scene.token}")]).status == 400
+    assert scene.ask(headers=[("authorization", f"Bearer {scene.tokens.issue('bob')}")]).status == 400
+
+
+def test_a_token_that_is_over_is_a_bad_token(scene: Scene) -> None:
+    scene.clock.advance(100_000)
+    refused = scene.ask()
+    assert (refused.status, error(refused)) == (401, "invalid_token")
+
+
+def test_step_up_speaks_of_the_scheme_that_was_used(scene: Scene) -> None:
+    handler = require_auth(scene.dpop, acr="phr")(lambda request: Response(200))
+    sent = scene.key.headers("GET", API + "/orders", scene.token)
+    answer = handler(Request.build("GET", "/orders", sent))
+    assert answer.headers["www-authenticate"] == 'DPoP error="insufficient_user_authentication", acr_values="phr"'
+
+
+def test_several_verifiers_are_chosen_by_issuer(clock: Clock) -> None:
+    scene = Scene(clock)
+    others = Tokens(OURS.replace("k", "o"), issuer="them", audience=API, clock=clock, monotonic=clock)
+    dpop = DPoP(scene.tokens, others, url=API, replay=scene.store, clock=clock)
+    handler = require_auth(dpop)(lambda request: Response(200, {}, request.principal.issuer))
+    cnf = {"cnf": {"jkt": scene.key.thumbprint}}
+    strangers = Tokens(OURS.replace("k", "s"), issuer="stranger", audience=API, clock=clock, monotonic=clock)
+    for tokens, expected in ((scene.tokens, b"us"), (others, b"them"), (strangers, None)):
+        token = tokens.issue("alice", claims=cnf)
+        answer = handler(Request.build("GET", "/", scene.key.headers("GET", API + "/", token)))
+        assert (answer.body if answer.status == 200 else None) == expected
+
+
+def test_a_subclass_whose_check_would_be_passed_by_is_refused() -> None:
+    class Stricter(OIDCProvider):
+        def verify(self, token: str) -> Any:
+            raise NotImplementedError
+
+    with pytest.raises(ConfigurationError, match="verifying_bound"):
+        DPoP(Stricter("https://as.example", audience=API), url=API, replay=MemoryStore())
+
+
+class _Bare:
+    def verify(self, token: str) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("settings", "named"), [
+    ({"url": "api.example.com"}, "url"), ({"url": None}, "url"), ({"url": "https://u@api.example.com"}, "url"),
+    ({"url": "https://api.example.com/?q=1"}, "url"), ({"url": ""}, "url"),
+    ({"replay": None}, "replay"), ({"replay": MemoryStore}, "replay"),
+    ({"tolerance": 0}, "tolerance"), ({"tolerance": 301}, "tolerance"), ({"nonce_ttl": 5, "nonce": "n" * 40}, "nonce_ttl"),
+    ({"nonce": "short"}, "nonce"), ({"nonce": 7}, "nonce"), ({"nonce": ""}, "nonce"), ({"required": 1}, "required"),
+])  # fmt: skip
+def test_a_wrong_setting_is_refused_by_name(scene: Scene, settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        DPoP(scene.tokens, **{"url": API, "replay": MemoryStore(), **settings})
+
+
+def test_what_cannot_verify_bound_tokens_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="verifying_bound"):
+        DPoP(_Bare(), url=API, replay=MemoryStore())
+    with pytest.raises(ConfigurationError, match="verifier"):
+        DPoP(url=API, replay=MemoryStore())
+
+
+@pytest.mark.parametrize("key", ["k" * 40, b"", ec_key().public_jwk(), 7])
+def test_a_key_that_makes_no_proofs_is_refused(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="DPoPKey"):
+        DPoPKey(key)
