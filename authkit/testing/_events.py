@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._calls import Headers
 
     Kind: TypeAlias = Literal[
-        "v1", "v2", "function_url", "alb", "alb_multi", "edge", "lattice", "lattice1", "websocket", "netlify"
+        "v1", "v2", "function_url", "alb", "alb_multi", "edge", "edge_origin", "lattice", "lattice1", "websocket", "netlify"
     ]
 
 _TIME = 1_800_000_000_000  # milliseconds since the epoch
@@ -211,6 +211,20 @@ def _edge(sent: _Sent) -> dict[str, Any]:
     return {"Records": [{"cf": {"config": config, "request": request}}]}
 
 
+def _edge_origin(sent: _Sent) -> dict[str, Any]:
+    """CloudFront, origin request: after its cache was asked, and with where it would go."""
+    event = _edge(sent)
+    cf = event["Records"][0]["cf"]
+    cf["config"]["eventType"] = "origin-request"
+    cf["request"]["origin"] = {
+        "custom": {
+            "customHeaders": {}, "domainName": "origin.example", "keepaliveTimeout": 5, "path": "", "port": 443,
+            "protocol": "https", "readTimeout": 30, "sslProtocols": ["TLSv1.2"],
+        }
+    }  # fmt: skip
+    return event
+
+
 def _lattice(sent: _Sent) -> dict[str, Any]:
     """VPC Lattice, event version 2.0."""
     return {
@@ -284,7 +298,7 @@ def _netlify(sent: _Sent) -> dict[str, Any]:
 
 _KINDS = {
     "v1": _v1, "v2": _v2, "function_url": _function_url, "alb": _alb, "alb_multi": _alb_multi, "edge": _edge,
-    "lattice": _lattice, "lattice1": _lattice1, "websocket": _websocket, "netlify": _netlify,
+    "edge_origin": _edge_origin, "lattice": _lattice, "lattice1": _lattice1, "websocket": _websocket, "netlify": _netlify,
 }  # fmt: skip
 
 
@@ -302,8 +316,9 @@ def lambda_event(
     """The event for this request. `path` is as a client sends it, and may carry the query; `params` are the path parameters.
 
     `kind`: API Gateway REST "v1", HTTP "v2" and "websocket" (its `$connect`), "function_url", a load balancer's "alb" and
-    "alb_multi", CloudFront's "edge", VPC Lattice's "lattice" (version 2.0) and "lattice1", or "netlify". A body that is no
-    UTF-8 is sent as base64, as the platforms do. `peer`: the client's address, where that kind of event tells it.
+    "alb_multi", CloudFront's "edge" (viewer request) and "edge_origin" (origin request), VPC Lattice's "lattice" (version 2.0)
+    and "lattice1", or "netlify". A body that is no UTF-8 is sent as base64, as the platforms do. `peer`: the client's address,
+    where that kind of event tells it.
     """
     build = _KINDS.get(kind)
     if build is None:

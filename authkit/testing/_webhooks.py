@@ -8,12 +8,14 @@ import os
 import time
 
 from ..webhooks import Verifier, schemes, signed
+from ._handshakes import answer, question
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from ..http import Response
     from ..webhooks import Scheme, SignedDelivery
 
 URL = "https://api.example.com/hooks/1?a=1"
@@ -69,6 +71,15 @@ class WebhookSender:
             headers={**self._listed(), **named, **(headers or {})},
             **self.options,
         )
+
+    def ask(self, value: str = "challenge-1", *, verify_token: str | None = None, url: str = URL) -> SignedDelivery:
+        """What it asks at registration, or now and then: its handshake. `value`: what is to be answered or, where the sender
+        tells its secret so, that. `verify_token`: what both have agreed on. Raises: `ValueError` if the scheme has none."""
+        return question(self, value, verify_token, url)
+
+    def expects(self, value: str = "challenge-1") -> Response | None:
+        """What it wants its endpoint to answer to `ask(value)`; None where that is the application's to say."""
+        return answer(self, value)
 
     def verifier(self, **changes: Any) -> Verifier:
         """A `Verifier` that was told what the receiver of this sender is told."""

@@ -10,7 +10,7 @@ import pytest
 from authkit import Allow, Deny, chain, guard, require_auth
 from authkit.testing import LambdaContext, TokenMint, asgi_scope, lambda_event, wsgi_environ
 
-KINDS = ("v1", "v2", "function_url", "alb", "alb_multi", "edge", "lattice", "lattice1", "websocket", "netlify")
+KINDS = ("v1", "v2", "function_url", "alb", "alb_multi", "edge", "edge_origin", "lattice", "lattice1", "websocket", "netlify")
 MINT = TokenMint()
 VECTORS = Path(__file__).parent.parent / "vectors" / "aws-events"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from authkit import verify_webhook, webhooks
-from authkit.errors import InvalidSignature
+from authkit.errors import InvalidSignature, SecretNotFound
 from authkit.http import Request, Response
+from authkit.secrets import Secrets, SecretSource
 from authkit.testing import Clock, LambdaContext, WebhookSender, lambda_event
 
 
@@ -75,3 +77,62 @@ def test_it_is_not_taken_for_a_request() -> None:
     answer = hook(Request.build("POST", sent.url, sent.headers, sent.body))  # type: ignore[call-arg]
     assert (answer.status, answer.body) == (200, b"sale-1")
     assert hook(Request.build("POST", "/hook?token=x", {}, sent.body)).status == 401  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", list(webhooks.schemes()))
+def test_every_scheme_that_is_built_in_has_a_sender_whose_guard_lets_it_in(name: str) -> None:
+    """Also those with key pairs, and those whose keys are fetched: what is wrong in one byte is refused."""
+    sender = WebhookSender(name)
+    sent = sender.deliver()
+    assert sender.verifier().verify(sent.headers, sent.body, url=sent.url, method=sent.method)
+    if sender.scheme.covers_body:
+        with pytest.raises(InvalidSignature):
+            sender.verifier().verify(sent.headers, sent.body + b"x", url=sent.url, method=sent.method)
+
+
+HANDSHAKING = [name for name, scheme in webhooks.schemes().items() if scheme.handshake is not None]
+
+
+@pytest.mark.parametrize("name", HANDSHAKING)
+def test_every_sender_that_asks_first_can_be_made_to_ask(name: str) -> None:
+    sender = WebhookSender(name)
+    handshake = sender.scheme.handshake
+    kept: list[object] = []
+    told: dict[str, Any] = {**sender.options}
+    if sender.fetch is not None:
+        told["fetch"] = sender.fetch
+    if sender.scheme.needs is not None:
+        told["url"] = "https://api.example.com/hooks/1?a=1"
+    if handshake == "meta":
+        told["verify_token"] = "agreed"
+    if handshake in ("asana", "notion", "sns"):  # these ask the application
+        told["handshake"] = lambda said: not kept.append(said)
+
+    @verify_webhook(sender.scheme, secret=_NONE_YET if handshake in ("asana", "notion") else sender.known, **told)
+    def hook(request: Request, webhook: webhooks.WebhookEvent) -> Response:
+        raise AssertionError("a handshake is no delivery")
+
+    asked, wanted = sender.ask(verify_token="agreed"), sender.expects()
+    assert asked.url is not None
+    path = asked.url.removeprefix("https://api.example.com")
+    answer = hook(Request.build(asked.method, path, asked.headers, asked.body))  # type: ignore[call-arg]
+    assert answer.status == 200
+    assert wanted is None or (answer.body, answer.headers.get("x-hook-secret")) == (
+        wanted.body,
+        wanted.headers.get("x-hook-secret"),
+    )
+    assert bool(kept) == (handshake in ("asana", "notion", "sns"))
+    assert (wanted is None) == (handshake == "sns")
+
+
+class _Vault(SecretSource):
+    def fetch(self, name: str) -> str:
+        raise SecretNotFound(name)
+
+
+_NONE_YET = Secrets(_Vault())["HOOK"]
+
+
+def test_a_sender_that_never_asks_says_so() -> None:
+    with pytest.raises(ValueError, match="github has no handshake"):
+        WebhookSender("github").ask()
