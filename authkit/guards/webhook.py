@@ -71,7 +71,8 @@ class VerifyWebhook(Guard):
     async def check(self, request: Request) -> Decision:
         if request.answered:
             raise ConfigurationError(
-                "verify_webhook guards a background function: its sender was told 202 before anything was verified"
+                "verify_webhook guards a background function: its sender was told 202 before anything was verified. "
+                "Verify in an ordinary function, and hand on what is verified"
             )
         answers = self._answers
         unsigned = None if answers is None or answers.signed else answers
