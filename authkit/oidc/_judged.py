@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..decision import FrozenDict, Principal
 from ..errors import InvalidToken, Unavailable
-from ..tokens.claims import lifetime, names_of, scopes_of
+from ..tokens.claims import as_principal, lifetime, names_of, scopes_of
 from ..tokens.verify import SignedBy
 from .keyset import OneIssuersKey
 from .profile import at, short_type
@@ -13,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from ..decision import FrozenDict
     from ..tokens.claims import Validated
     from ..tokens.keys import Key
     from .keyset import KeySet
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NOBODY: frozenset[str] = frozenset()
 _USUAL_SCOPES = (("scope",), ("scp",))
+_USUAL_ROLES = (("roles",),)
 
 
 class SignedByIssuer(SignedBy):
@@ -63,7 +64,8 @@ def judged(
 
     Raises: `InvalidToken`; `Unavailable` if the profile's rule does.
     """
-    issuer = claims.get("iss")
+    get = claims.get
+    issuer = get("iss")
     if type(issuer) is not str or issuer not in issuers:
         raise InvalidToken("token_issuer")
     for place, values in profile.required:
@@ -73,24 +75,31 @@ def judged(
     for place in profile.forbidden:
         if at(claims, place) is not None:
             raise InvalidToken("token_type")
-    aud = at(claims, profile.audience)
-    listed = names_of(aud)
-    if not ((type(aud) is str and aud in audiences) or (listed is not None and listed & audiences)):
+    place = profile.audience
+    aud = get(place[0]) if len(place) == 1 else at(claims, place)
+    if type(aud) is str:
+        if aud not in audiences:
+            raise InvalidToken("token_audience")
+    elif audiences.isdisjoint(names_of(aud) or ()):
         raise InvalidToken("token_audience")
-    subject = next((found for place in profile.subject if (found := at(claims, place)) is not None), None)
+    subject = None
+    for place in profile.subject:
+        subject = get(place[0]) if len(place) == 1 else at(claims, place)
+        if subject is not None:
+            break
     if type(subject) is not str or not subject:
         raise InvalidToken("token_claims")
     lower, upper = lifetime(claims, leeway, now)
     if "cnf" in claims and not bound:  # to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
         raise InvalidToken("token_bound")
     scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
-    roles = _names_at(claims, profile.roles, strict=False)
+    roles = _names_at(claims, profile.roles, strict=False) if profile.roles != _USUAL_ROLES or "roles" in claims else _NOBODY
     if profile.role is not None and type(role := at(claims, profile.role)) is str and role:
         roles |= {role}
     if profile.check is not None:
         _check(profile.check, claims)
     issuer = spelled.get(issuer, issuer) if spelled is not None else issuer
-    return Principal(subject, issuer=issuer, scopes=scopes, roles=roles, claims=claims), lower, upper
+    return as_principal(subject, issuer, scopes, roles, claims), lower, upper
 
 
 def _check(rule: Rule, claims: FrozenDict) -> None:

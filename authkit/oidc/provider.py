@@ -142,8 +142,14 @@ class OIDCProvider:
 
         Raises: `InvalidToken`, whatever is wrong with the token; `Unavailable` if the issuer's keys cannot be had.
         """
-        known = self.recall(token)
-        return run(self._verifying(token)) if known is None else known
+        keys: KeySet | StaticSet | None = self.keys.at_hand()
+        if keys is None:
+            return run(self._verifying(token))
+        try:  # without a coroutine, for what never waits
+            return self._judge(keys, token, False)[0]
+        except InvalidToken as error:
+            reason = self._rotated(error, keys, token)
+        return run(self._with_newer(keys, token, reason, False))
 
     async def averify(self, token: str) -> Principal:
         """`verify` on an event loop, which it does not block."""
@@ -165,14 +171,18 @@ class OIDCProvider:
         return await self._verifying(token, True)
 
     async def _verifying(self, token: str, bound: bool = False) -> Principal:
-        _check_form(token)
-        keys: KeySet | StaticSet = self.keys.at_hand() or await self.keys.load()
+        keys: KeySet | StaticSet | None = self.keys.at_hand()
+        if keys is None:
+            _check_form(token)
+            keys = await self.keys.load()
         try:
             return self._judge(keys, token, bound)[0]
         except InvalidToken as error:
-            reason = error.reason
-            if reason not in _ROTATED or not self._may_be_new(keys, token):
-                raise
+            reason = self._rotated(error, keys, token)
+        return await self._with_newer(keys, token, reason, bound)
+
+    async def _with_newer(self, keys: KeySet | StaticSet, token: str, reason: str, bound: bool) -> Principal:
+        """A token that did not hold under `keys`, for this reason, under those that there are since."""
         try:
             newer: KeySet | StaticSet | None = await self.keys.look(keys)  # type: ignore[arg-type]  # they are its own
         except Unavailable:
@@ -228,6 +238,10 @@ class OIDCProvider:
         return self.keys.restore(saved)
 
     def _judge(self, keys: KeySet | StaticSet, token: str, bound: bool) -> Verified:
+        if type(token) is not str:
+            raise InvalidToken("token_malformed")
+        if len(token) > MAX_TOKEN:  # before anything that would read or copy it
+            raise InvalidToken("token_too_large")
         state = self._state
         if state is None or state.keys is not keys:
             state = self._state = _State(keys, self.profile, self._cache_size)
@@ -243,12 +257,16 @@ class OIDCProvider:
             self._note_use(found[3])
         return found
 
-    def _may_be_new(self, keys: KeySet | StaticSet, token: str) -> bool:
-        """Whether a token could be of a key that its issuer has published since: what could not is worth no fetch."""
+    def _rotated(self, error: InvalidToken, keys: KeySet | StaticSet, token: str) -> str:
+        """Why a token was refused that may be of a key which its issuer has published since. Raises: what refuses another."""
+        if error.reason not in _ROTATED:
+            raise error
         if unverified_issuer(token) not in self.issuers:
-            raise InvalidToken("token_issuer")
+            raise InvalidToken("token_issuer") from None
         header: Mapping[str, Any] = parse_object(base64url.decode(token[: token.index(".")]))  # it was read before
-        return keys.may_be_new(header)
+        if not keys.may_be_new(header):
+            raise error
+        return error.reason
 
     def __repr__(self) -> str:
         return f"<OIDCProvider of {self.issuer!r}>"

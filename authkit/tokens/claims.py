@@ -41,14 +41,24 @@ def validate(claims: FrozenDict, issuer: str, audience: str, leeway: float, now:
         raise InvalidToken("token_claims")
 
     lower, upper = lifetime(claims, leeway, now)
-    principal = _new(Principal)  # its constructor would check and copy what is known to be right
+    scopes = scopes_of(claims) if "scope" in claims or "scp" in claims else _NOBODY
+    return (
+        as_principal(subject, issuer, scopes, _roles(claims["roles"]) if "roles" in claims else _NOBODY, claims),
+        lower,
+        upper,
+    )
+
+
+def as_principal(subject: str, issuer: str, scopes: frozenset[str], roles: frozenset[str], claims: FrozenDict) -> Principal:
+    """The principal of a bearer token, made without the constructor, which would check and copy what is known to be right."""
+    principal = _new(Principal)
     _set_subject(principal, subject)
     _set_issuer(principal, issuer)
-    _set_scopes(principal, scopes_of(claims) if "scope" in claims or "scp" in claims else _NOBODY)
-    _set_roles(principal, _roles(claims["roles"]) if "roles" in claims else _NOBODY)
+    _set_scopes(principal, scopes)
+    _set_roles(principal, roles)
     _set_claims(principal, claims)
     _set_method(principal, "bearer")
-    return principal, lower, upper
+    return principal
 
 
 def lifetime(claims: FrozenDict, leeway: float, now: float) -> tuple[float, float]:
