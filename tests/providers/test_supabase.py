@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +136,13 @@ class TestTheLegacySecret:
         assert SECRET not in repr(provider)
         supabase.key = Key(SECRET[::-1])
         assert reason(provider, supabase.token(ACCESS)) == "token_signature"
+
+    def test_may_stand_in_a_setting_and_is_shown_nowhere(self, supabase: Signer) -> None:
+        settings = {"AUTHKIT_SUPABASE_URL": URL, "AUTHKIT_SUPABASE_JWT_SECRET": SECRET, "AUTHKIT_SUPABASE_CLIENTS": f"{APP},b"}
+        provider = Supabase.from_settings(settings.get)
+        supabase.key, supabase.clock = Key(SECRET), time.time
+        assert provider.verify(supabase.token(ACCESS, client_id=APP)).subject == USER
+        assert SECRET not in repr(vars(provider))
 
     def test_lets_no_token_choose_how_it_is_verified(self, supabase: Signer, clock: Clock) -> None:
         """A public key is no secret: what is signed with its bytes is refused, and so is RS256 under the secret."""
