@@ -89,6 +89,8 @@ def fetch(
         asking.setdefault("content-type", "application/x-www-form-urlencoded")
     target = httpx.URL(url)
     proxied = trust_env and target.host not in LOOPBACK
+    client: Any = None
+    unusable = ""
     try:
         client = httpx.Client(
             transport=transport,
@@ -99,9 +101,7 @@ def fetch(
         )
     except Exception as error:  # its words may hold the proxy's password
         unusable = type(error).__name__
-    else:
-        unusable = None
-    if unusable is not None:
+    if client is None:
         raise ConfigurationError(f"a proxy or SSL_CERT_FILE of the environment cannot be used: {unusable}")
     watch = _Watch(seconds)
     try:
