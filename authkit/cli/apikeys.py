@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ._ages import moment
+from ._apikeys import keys_option, opened
 from ._exits import NotFound, Refused, Wrong
 from ._frame import Command, Lazy
 from ._options import GRACE, Duration, json_option
 from ._output import Output
-from ._store import shown
-from ._table import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..apikeys import ApiKey, ApiKeys, NewKey
-
-SETTING = "AUTHKIT_APIKEYS"
+    from ..apikeys import ApiKey, NewKey
 
 group = Lazy(
     "apikeys",
@@ -34,9 +28,8 @@ group = Lazy(
     },
 )
 
-keys_option = click.option("--keys", "url", metavar="URL", help=f"sqlite:///PATH or dynamodb://TABLE; default {SETTING}.")
 prefix_option = click.option(
-    "--prefix", default="ak", show_default=True, metavar="TEXT", help="The prefix of the service's keys."
+    "--prefix", metavar="TEXT", help="The prefix of the service's keys. Default: ak, or the program's."
 )
 expires_option = click.option("--expires", type=Duration(), help="How long it is valid. Default: until it is revoked.")
 
@@ -56,8 +49,9 @@ def new(
     scopes: tuple[str, ...],
     roles: tuple[str, ...],
     expires: int | None,
-    prefix: str,
+    prefix: str | None,
     url: str | None,
+    app: str | None,
     as_json: bool,
 ) -> None:
     """Make a key for a subject, and print it once.
@@ -66,7 +60,7 @@ def new(
     of keys that is not there is made.
     """
     out = Output(as_json)
-    with _opened(url, prefix, make=True) as (place, keys):
+    with opened(url, app, prefix, make=True) as (place, keys):
         try:
             made = keys.new(subject, name=name, scopes=scopes, roles=roles, ttl=expires)
         except ValueError as error:  # its words name the field, never a value
@@ -78,14 +72,14 @@ def new(
 @click.option("--subject", metavar="SUBJECT", help="Only keys of this subject.")
 @keys_option
 @json_option
-def list_(subject: str | None, url: str | None, as_json: bool) -> None:
+def list_(subject: str | None, url: str | None, app: str | None, as_json: bool) -> None:
     """List the keys there are.
 
     By id, which is no secret: it stands in the key, and in the log. A DynamoDB table is read whole, which wants dynamodb:Scan.
     No key and no hash is shown.
     """
     out = Output(as_json)
-    with _opened(url) as (place, keys), out.progress(f"asking {place}"):
+    with opened(url, app) as (place, keys), out.progress(f"asking {place}"):
         found = keys.list(subject)
     now = time.time()
     columns = ("id", "subject", "name", "state", "scopes", "roles", "expires", "last used")
@@ -99,7 +93,7 @@ def list_(subject: str | None, url: str | None, as_json: bool) -> None:
 @expires_option
 @keys_option
 @json_option
-def rotate(id: str, grace: int, expires: int | None, url: str | None, as_json: bool) -> None:
+def rotate(id: str, grace: int, expires: int | None, url: str | None, app: str | None, as_json: bool) -> None:
     """Make a new key beside one that ends, and print it once.
 
     It is for the same subject, name, scopes and roles, with the same prefix, and valid for as long as the old one was made for,
@@ -108,7 +102,7 @@ def rotate(id: str, grace: int, expires: int | None, url: str | None, as_json: b
     from ..apikeys import UnknownKey
 
     out = Output(as_json)
-    with _opened(url) as (place, keys):
+    with opened(url, app) as (place, keys):
         try:
             made = keys.rotate(_id(id), grace=grace, ttl=expires)
         except UnknownKey:
@@ -123,7 +117,7 @@ def rotate(id: str, grace: int, expires: int | None, url: str | None, as_json: b
 @click.option("--subject", metavar="SUBJECT", help="Instead of ID: all keys of this subject.")
 @keys_option
 @json_option
-def revoke(id: str | None, subject: str | None, url: str | None, as_json: bool) -> None:
+def revoke(id: str | None, subject: str | None, url: str | None, app: str | None, as_json: bool) -> None:
     """Refuse a key from now on, or all of a subject.
 
     For good, and everywhere within a second. It stays in the list.
@@ -133,7 +127,7 @@ def revoke(id: str | None, subject: str | None, url: str | None, as_json: bool) 
     if (id is None) == (subject is None):
         raise Wrong("say which keys end: ID or --subject")
     out = Output(as_json)
-    with _opened(url) as (place, keys):
+    with opened(url, app) as (place, keys):
         if subject is not None:
             with out.progress(f"asking {place}"):
                 count = keys.revoke_subject(subject)
@@ -151,20 +145,6 @@ def revoke(id: str | None, subject: str | None, url: str | None, as_json: bool) 
 
 
 _NONE = "there is no API key of that id: authkit apikeys list shows them"
-
-
-@contextmanager
-def _opened(url: str | None, prefix: str = "ak", *, make: bool = False) -> Iterator[tuple[str, ApiKeys]]:
-    """Where the keys are, and they. Raises: as `table_of`."""
-    from ..apikeys import ApiKeys, open_keys
-
-    stated, table = table_of(url, SETTING, "API keys", "--keys", open_keys, None if make else "authkit apikeys new")
-    try:
-        yield shown(stated), ApiKeys(table, prefix=prefix)
-    finally:
-        close = getattr(table, "close", None)
-        if close is not None:
-            close()
 
 
 def _id(typed: str) -> str:

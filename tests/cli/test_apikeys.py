@@ -143,3 +143,50 @@ def test_at_a_terminal_it_says_that_the_key_is_shown_once(tmp_path: Path) -> Non
     assert "once" in said.out
     [key] = [word for word in said.out.split() if word.startswith("ak_")]
     assert verdict(tmp_path, key) == "robot"
+
+
+PROGRAM = """
+from authkit import chain, require_api_key, require_auth
+from authkit.apikeys import ApiKeys, MemoryKeys, SqliteKeys
+from authkit.testing import TokenMint
+
+table = SqliteKeys("own.db")
+keys = ApiKeys(table, prefix="acme")
+guard = chain(require_api_key(keys, header="X-Acme-Key"))
+either = require_auth(TokenMint().tokens, keys.at("x-acme-key"))
+forgets = require_api_key(ApiKeys(MemoryKeys()))
+
+@guard
+def handler(request):
+    return None
+"""
+
+
+@pytest.mark.parametrize("name", ["program:keys", "program:guard", "program:handler", "program:either"])
+def test_a_program_says_its_own_keys(tmp_path: Path, name: str) -> None:
+    """Its table, and its prefix: named by its `ApiKeys`, or by what is guarded with them."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    ours = {"cwd": tmp_path, "AUTHKIT_APIKEYS": None}
+    key = apikeys("new", "robot", "--app", name, **ours).out.strip()
+    assert key.startswith("acme_")
+    listed = apikeys("list", "--app", name, "--json", **ours).json
+    assert (listed["place"], [one["subject"] for one in listed["keys"]]) == (name, ["robot"])
+    rotated = apikeys("rotate", listed["keys"][0]["id"], "--app", name, **ours).out.strip()
+    with_own = ApiKeys(SqliteKeys(tmp_path / "own.db"), prefix="acme")
+    assert {with_own.verify(one).subject for one in (key, rotated)} == {"robot"}
+    assert apikeys("revoke", "--subject", "robot", "--app", name, "--json", **ours).json["revoked"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--app", "program"), 2, "several ApiKeys"), (("--app", "program:forgets"), 2, "in memory"),
+        (("--app", "program:table"), 4, "no ApiKeys"), (("--app", "program:nothing"), 4, "nothing of the name"),
+        (("--app", "program:keys", "--keys", "sqlite:///keys.db"), 2, "without --app"),
+    ],
+)  # fmt: skip
+def test_a_program_that_does_not_say_which_is_told(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    found = apikeys("list", *words, cwd=tmp_path, AUTHKIT_APIKEYS=None)
+    assert (found.code, found.out) == (code, "")
+    assert said in found.err
