@@ -68,7 +68,8 @@ class Apple(OIDCProvider):
 
     def is_relay(self, principal: Principal) -> bool:
         """Whether the e-mail address is one of Apple's that forwards: it can be written to, and says nothing of its owner."""
-        return principal.claims.get("is_private_email") in (True, "true")
+        mark = principal.claims.get("is_private_email")
+        return mark is True or mark == "true"
 
 
 def _check_nonce(nonce: object) -> None:

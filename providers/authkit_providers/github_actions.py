@@ -108,7 +108,7 @@ class GitHubActions(OIDCProvider):
         listed = repository in self._repositories and self._repositories[repository] in (None, owner)
         if not listed and owner not in self._owners:
             return False
-        if self._protected and claims.get("ref_protected") not in ("true", True):
+        if self._protected and claims.get("ref_protected") != "true":
             return False
         return all(claims.get(claim) in allowed for claim, allowed in self._wanted.items())
 

@@ -107,7 +107,7 @@ class GitLab(OIDCProvider):
             return False
         if not self._merge_requests and (source in _MERGE_REQUESTS or claims.get("job_project_id", project) != project):
             return False
-        if self._protected and claims.get("ref_protected") not in ("true", True):
+        if self._protected and claims.get("ref_protected") != "true":
             return False
         if self._refs is not None and claims.get("ref_path") not in self._refs:
             return False

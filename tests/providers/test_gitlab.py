@@ -94,7 +94,7 @@ def test_unless_it_was_asked_for(gitlab: Signer) -> None:
         ({"refs": ["refs/heads/main"]}, {"ref_path": ...}, False),
         ({"refs": ["refs/tags/v*"]}, {"ref_path": "refs/tags/v1"}, True),
         ({"protected": True}, {}, True),
-        ({"protected": True}, {"ref_protected": True}, True),
+        ({"protected": True}, {"ref_protected": 1}, False),
         ({"protected": True}, {"ref_protected": "false"}, False),
         ({"protected": True}, {"ref_protected": ...}, False),
         ({"environments": ["production"]}, {}, True),
