@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from .given import settings_list as settings_list
     from .identity import Identity as Identity
     from .introspection import Introspection as Introspection
+    from .in_header import TokenInHeader as TokenInHeader
     from .jwks import JWKS as JWKS
+    from .key_by_id import KeysById as KeysById
     from .keyset import KeySet as KeySet
     from .metadata import ProtectedResource as ProtectedResource
     from .mtls import MutualTLS as MutualTLS
+    from .padded import PaddedToken as PaddedToken
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
 
@@ -57,6 +60,9 @@ _PLACES = {
     # for whoever writes a provider
     "Allowed": "allowed",
     "AskingJSON": "asking_json",
+    "KeysById": "key_by_id",
+    "PaddedToken": "padded",
+    "TokenInHeader": "in_header",
     "ConfigurationError": "given",
     "Deny": "given",
     "InvalidToken": "given",
@@ -92,6 +98,9 @@ __all__ = [
     "named_class",
     "Allowed",
     "AskingJSON",
+    "KeysById",
+    "PaddedToken",
+    "TokenInHeader",
     "ConfigurationError",
     "Deny",
     "InvalidToken",
