@@ -53,8 +53,8 @@ def test_a_bound_token_with_its_proof_is_accepted(scene: Scene) -> None:
 @pytest.mark.parametrize("kind", ["ES256", "EdDSA", "RS256", "made"])
 def test_keys_of_each_kind_make_proofs(kind: str) -> None:
     scene = Scene()
-    key = {"ES256": ec_key, "EdDSA": ed_key, "RS256": rsa_pem, "made": lambda: None}[kind]()
-    scene.key = DPoPKey(key, clock=scene.clock)  # type: ignore[arg-type]
+    key: Any = {"ES256": ec_key(), "EdDSA": ed_key(), "RS256": rsa_pem(), "made": None}[kind]
+    scene.key = DPoPKey(key, clock=scene.clock)
     token = scene.bound(jkt=scene.key.thumbprint)
     assert [scene.ask(token=token).status for _ in range(2)] == [200, 200]
 
@@ -97,6 +97,10 @@ def test_the_same_on_an_event_loop(scene: Scene) -> None:
 
     found = asyncio.run(ask_all())
     assert (found.count(200), found.count(401)) == (1, 49)
+
+
+def _handler(request: Request) -> Response:
+    return Response(200, {}, request.principal.issuer)
 
 
 class _Down(MemoryStore):
@@ -179,7 +183,7 @@ def test_a_token_that_is_over_is_a_bad_token(scene: Scene) -> None:
 
 
 def test_step_up_speaks_of_the_scheme_that_was_used(scene: Scene) -> None:
-    handler = require_auth(scene.dpop, acr="phr")(lambda request: Response(200))
+    handler = require_auth(scene.dpop, acr="phr")(_handler)
     sent = scene.key.headers("GET", API + "/orders", scene.token)
     answer = handler(Request.build("GET", "/orders", sent))
     assert answer.headers["www-authenticate"] == 'DPoP error="insufficient_user_authentication", acr_values="phr"'
@@ -189,7 +193,7 @@ def test_several_verifiers_are_chosen_by_issuer(clock: Clock) -> None:
     scene = Scene(clock)
     others = Tokens(OURS.replace("k", "o"), issuer="them", audience=API, clock=clock, monotonic=clock)
     dpop = DPoP(scene.tokens, others, url=API, replay=scene.store, clock=clock)
-    handler = require_auth(dpop)(lambda request: Response(200, {}, request.principal.issuer))
+    handler = require_auth(dpop)(_handler)
     cnf = {"cnf": {"jkt": scene.key.thumbprint}}
     strangers = Tokens(OURS.replace("k", "s"), issuer="stranger", audience=API, clock=clock, monotonic=clock)
     for tokens, expected in ((scene.tokens, b"us"), (others, b"them"), (strangers, None)):

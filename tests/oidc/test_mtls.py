@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import pytest
@@ -32,7 +32,7 @@ API = "https://api.example.com"
 def certificate(name: str) -> x509.Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime(2020, 1, 1)
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number()).not_valid_before(start)
     return made.not_valid_after(start + datetime.timedelta(days=36_500)).sign(key, hashes.SHA256())
@@ -63,6 +63,14 @@ def guarded(certificate: Any, **settings: Any) -> Callable[[Request], Response]:
     return handler
 
 
+def _any(**settings: Any) -> dict[str, Any]:
+    return settings
+
+
+def let_in(request: Request) -> Response:
+    return Response(200)
+
+
 def asked(token: str, headers: list[tuple[str, str]] | None = None, peer: str | None = None, socket: bool = True) -> Request:
     sent = Headers([("authorization", f"Bearer {token}"), *(headers or [])])
     return Request("GET", "/", headers=sent, peer=peer, peer_is_socket=socket)
@@ -77,8 +85,8 @@ def test_a_bound_token_with_its_certificate_is_accepted(shown: str | bytes) -> N
 
 @pytest.mark.parametrize("shown", [
     None, "", b"", pem("other"), der("other"), pem("other") + pem("mine"), pem("mine")[:-30], "x", 7, der("mine") + b"\0",
-    pem("mine").replace("CERTIFICATE", "PUBLIC KEY"), thumbprint("mine"), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
-    "-----BEGIN CERTIFICATE-----\né-----END CERTIFICATE-----",
+    pem("mine").replace("CERTIFICATE", "PUBLIC KEY"), thumbprint("mine"),
+    "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\né-----END CERTIFICATE-----",
 ])  # fmt: skip
 def test_without_its_certificate_it_is_refused(shown: Any) -> None:
     answer = guarded(lambda request: shown)(asked(MINE))
@@ -101,7 +109,7 @@ def test_of_itself_it_verifies_no_bound_token() -> None:
 
 def test_it_stands_beside_other_issuers() -> None:
     others = Tokens("0123456789abcdefghijklmnopqrstuv-o", issuer="them", audience=API, access_ttl=86_400)
-    handler = require_auth(others, MutualTLS(TOKENS, certificate=lambda request: pem("mine")))(lambda request: Response(200))
+    handler: Any = require_auth(others, MutualTLS(TOKENS, certificate=lambda request: pem("mine")))(let_in)
     assert [handler(asked(token)).status for token in (MINE, PLAIN, others.issue("carol"))] == [200, 200, 200]
     bound = others.issue("carol", claims={"cnf": {"x5t#S256": thumbprint("mine")}})
     assert handler(asked(bound)).status == 401
@@ -118,7 +126,7 @@ def test_a_binding_to_a_key_too_is_not_met_by_the_certificate_alone() -> None:
     assert guarded(lambda request: pem("mine"))(asked(both)).status == 401
     shown = [pem("mine")]
     mtls = MutualTLS(TOKENS, certificate=lambda request: shown[0])
-    handler = require_auth(DPoP(mtls, url=API, replay=MemoryStore()))(lambda request: Response(200))
+    handler = require_auth(DPoP(mtls, url=API, replay=MemoryStore()))(let_in)
 
     def status(token: str) -> int:
         return handler(Request.build("GET", "/", key.headers("GET", API + "/", token))).status
@@ -150,9 +158,7 @@ def test_a_trusted_proxy_may_say_what_was_shown_to_it(value: str) -> None:
     assert handler(asked(MINE, [("x-client-cert", value)], "10.1.2.3")).status == 200
 
 
-@pytest.mark.parametrize(
-    ("peer", "socket"), [("203.0.113.5", True), (None, True), ("10.1.2.3", False), ("", True), ("x", True)]
-)
+@pytest.mark.parametrize(("peer", "socket"), [("203.0.113.5", True), (None, True), ("10.1.2.3", False), ("", True)])
 def test_nobody_else_may(peer: str | None, socket: bool) -> None:
     """A platform's word about its client (`peer_is_socket` is False) says nothing of who has written a header."""
     handler = guarded(ClientCertificate.header("x-client-cert", "10.0.0.0/8"))
@@ -202,7 +208,7 @@ def lambda_status(certificate: ClientCertificate, event: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize(("kind", "place"), [("v1", "identity"), ("v2", "authentication")])
-def test_api_gateway_says_it_in_its_event(kind: str, place: str) -> None:
+def test_api_gateway_says_it_in_its_event(kind: Literal["v1", "v2"], place: str) -> None:
     event = lambda_event(kind, headers={"authorization": f"Bearer {MINE}"})
     assert lambda_status(ClientCertificate.api_gateway(), event) == 401
     for value, status in ((pem("mine"), 200), (pem("other"), 401), (None, 401), (7, 401), ({}, 401)):
@@ -214,7 +220,8 @@ def test_api_gateway_says_it_in_its_event(kind: str, place: str) -> None:
 
 def test_a_header_is_no_event() -> None:
     headers = {"authorization": f"Bearer {MINE}", "x-amzn-mtls-clientcert": ALB, "x-client-cert": NGINX}
-    for kind in ("v1", "v2"):
+    kinds: tuple[Literal["v1", "v2"], ...] = ("v1", "v2")
+    for kind in kinds:
         event = lambda_event(kind, headers=headers)
         for place in (
             ClientCertificate.api_gateway(),
