@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from authkit import Request, Tokens
-from authkit.testing import LambdaContext, lambda_event
+from authkit import Request
+from authkit.testing import BAD_TOKENS, LambdaContext, TokenMint, lambda_event
 from tests.conformance import asgi_client, wsgi_client
 from tests.conformance.exchange import Got, Sent
 
 SECRET = "examples, only here: 4b7d0e9a6f3c2158"
 ISSUER, AUDIENCE = "https://login.example.com", "https://api.example.com"
-TOKENS = Tokens(SECRET, issuer=ISSUER, audience=AUDIENCE)
+MINT = TokenMint(key=SECRET, issuer=ISSUER, audience=AUDIENCE)
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -36,7 +36,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bearer(subject: str = "alice", **granted: Any) -> tuple[str, str]:
-    return "Authorization", f"Bearer {TOKENS.issue(subject, **granted)}"
+    return "Authorization", f"Bearer {MINT.good(subject, **granted)}"
 
 
 def test_lambda_private_hello() -> None:
@@ -47,6 +47,14 @@ def test_lambda_private_hello() -> None:
         assert refused["statusCode"] == 401
         answer = handler(lambda_event(kind, headers=dict([bearer()])), LambdaContext())  # type: ignore[call-arg]
         assert (answer["statusCode"], answer["body"]) == (200, "Hello, alice.")
+
+
+@pytest.mark.parametrize("name", BAD_TOKENS)
+def test_lambda_private_hello_greets_nobody_with_a_bad_token(name: str) -> None:
+    from examples.lambda_private_hello import handler
+
+    event = lambda_event("v2", headers={"Authorization": f"Bearer {MINT.bad()[name]}"})
+    assert handler(event, LambdaContext())["statusCode"] == 401  # type: ignore[call-arg]
 
 
 def test_secret_rotation_lambda() -> None:
@@ -125,7 +133,7 @@ print(json.dumps([ask("/private"), ask("/private", **good), ask("/orders", **goo
                   ask("/users/grace", **good), ask("/health"),
                   asyncio.run(AsyncClient().get("/users/alice", headers=good)).status_code]))
 """
-    token = TOKENS.issue("alice", scopes=["orders:read"])
+    token = MINT.good("alice", scopes=["orders:read"])
     for where, health in (("views", 404), ("middleware", 404)):
         command = [sys.executable, "-c", program, token, where]
         found = subprocess.run(command, capture_output=True, text=True, cwd=EXAMPLES.parent, timeout=60)

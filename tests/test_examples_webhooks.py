@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authkit.testing import LambdaContext, lambda_event
+from authkit.testing import LambdaContext, WebhookSender, lambda_event
 from tests.conformance import asgi_client
 from tests.conformance.exchange import Got, Sent
 
@@ -30,11 +30,10 @@ def webhook_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
 
 def test_webhook_lambda(webhook_settings: dict[str, str]) -> None:
     import examples.webhook_lambda as example
-    from authkit.webhooks import sign
 
     def send(handler: Any, scheme: str, body: bytes, kind: str = "v2") -> int:
-        headers = sign(scheme, webhook_settings[f"{scheme.upper()}_WEBHOOK_SECRET"], body)
-        event = lambda_event(kind, "POST", headers=headers, body=body.decode())
+        sent = WebhookSender(scheme, webhook_settings[f"{scheme.upper()}_WEBHOOK_SECRET"]).deliver(body)
+        event = lambda_event(kind, "POST", headers=sent.headers, body=sent.body)
         return int(handler(event, LambdaContext())["statusCode"])
 
     payment = b'{"id": "evt_1", "type": "checkout.session.completed", "data": {"object": {"id": "cs_1"}}}'
@@ -50,20 +49,21 @@ def test_webhook_lambda(webhook_settings: dict[str, str]) -> None:
 
 
 def test_webhook_fastapi(webhook_settings: dict[str, str]) -> None:
-    from authkit.webhooks import sign
     from examples.webhook_fastapi import app, seen
 
     def send(path: str, scheme: str, secret: str, body: bytes) -> Got:
-        headers = (("Content-Type", "application/json"), *sign(scheme, webhook_settings[secret], body).items())
-        return asgi_client.call(app, Sent(method="POST", path=path, headers=headers, body=body))
+        sent = WebhookSender(scheme, webhook_settings[secret]).deliver(body)
+        headers = (("Content-Type", "application/json"), *sent.headers.items())
+        return asgi_client.call(app, Sent(method="POST", path=path, headers=headers, body=sent.body))
 
     stripe = b'{"id": "evt_1", "type": "invoice.paid"}'
     assert [send("/stripe", "stripe", "STRIPE_WEBHOOK_SECRET", stripe).status for _ in range(2)] == [204, 200]
     assert send("/stripe", "stripe", "GITHUB_WEBHOOK_SECRET", stripe).status == 401
     push = b'{"ref":  "refs/heads/main"}'
     assert [send("/github", "github", "GITHUB_WEBHOOK_SECRET", push).status for _ in range(2)] == [204, 200]
-    asked = send("/slack", "slack", "SLACK_SIGNING_SECRET", b'{"type": "url_verification", "challenge": "3eZbrw1aB"}')
-    assert (asked.status, asked.body) == (200, b"3eZbrw1aB")
+    asked = WebhookSender("slack", webhook_settings["SLACK_SIGNING_SECRET"]).ask("3eZbrw1aB")
+    answer = asgi_client.call(app, Sent(method="POST", path="/slack", headers=tuple(asked.headers.items()), body=asked.body))
+    assert (answer.status, answer.body) == (200, b"3eZbrw1aB")
     mention = b'{"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention"}}'
     assert send("/slack", "slack", "SLACK_SIGNING_SECRET", mention).status == 200
     assert seen == ["stripe invoice.paid", "github refs/heads/main", "slack app_mention"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from ..tokens import Tokens, base64url
+from ..tokens import Key, Tokens, base64url
 from ._bad_tokens import bad_tokens
 from ._forged import forged
 from ._keys import made_key
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..stores import Store
-    from ..tokens import Key
 
 
 class TokenMint:
-    """An issuer for tests, with a fresh random key of its own.
+    """An issuer for tests, with a fresh random key of its own, or with `key` of the program that is tested.
 
     `tokens`: the verifier, for `require_auth(mint.tokens)`. `clock`: what both issuing and verifying go by (seconds since the
-    epoch); pass a `Clock` to move it. `alg`: HS256/384/512, RS256, PS256, ES256, ES384 or EdDSA. `store`: where refresh tokens
-    and revocations are kept, if there are to be any: `MemoryStore()`, say.
+    epoch); pass a `Clock` to move it. `alg`: HS256/384/512, RS256, PS256, ES256, ES384 or EdDSA; of a `key`, the key's own.
+    `store`: where refresh tokens and revocations are kept, if there are to be any: `MemoryStore()`, say.
     """
 
     issuer: str
@@ -38,15 +37,16 @@ class TokenMint:
         audience: str = "https://api.example",
         clock: Callable[[], float] = time.time,
         alg: str = "HS256",
+        key: str | bytes | Key | None = None,
         random: Callable[[int], bytes] = os.urandom,
         store: Store | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self.clock = clock
-        self.alg = alg
         self.random = random
-        self.key = self.other_key()
+        self.key = made_key(alg, random=random) if key is None else key if isinstance(key, Key) else Key(key)
+        self.alg = self.key.alg
         self.tokens = Tokens(self.key, issuer=issuer, audience=audience, clock=clock, random=random, store=store)
 
     def other_key(self) -> Key:

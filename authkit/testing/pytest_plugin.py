@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from . import Clock, FakeIssuer, TokenMint, WebhookSender
 
 _MARK = "authkit(**settings): what authkit_issuer and authkit_mint are made with: audience=, alg=, issuer=, path=, ..."
-_OF_MINT = ("issuer", "audience", "alg", "store")
+_OF_MINT = ("issuer", "audience", "alg", "key", "store")
 _OF_ISSUER = ("path", "audience", "client_id", "alg", "token_type")
 
 

@@ -10,10 +10,10 @@ import pytest
 from joserfc import jwt as jose
 from joserfc.jwk import OctKey
 
-from authkit import Allow, Deny, InvalidToken, Request, require_auth
+from authkit import Allow, Deny, InvalidToken, Request, Tokens, require_auth
 from authkit.stores import MemoryStore
 from authkit.testing import BAD_TOKENS, Clock, TokenMint
-from authkit.tokens import base64url
+from authkit.tokens import Key, base64url
 from tests.parts import bearer
 
 ALGORITHMS = ["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA"]
@@ -123,6 +123,17 @@ def test_the_catalogue_holds_for_any_issuer_and_audience(issuer: str) -> None:
     for name, token in mint.bad().items():
         with pytest.raises(InvalidToken):
             pytest.fail(f"{name}: {mint.tokens.verify(token)!r}")
+
+
+def test_a_mint_may_have_the_key_of_the_program_that_is_tested() -> None:
+    secret = "of the program's settings: 7f3a94c21b"
+    tokens = Tokens(secret, issuer="https://login.example", audience="orders")
+    for key in (secret, secret.encode(), Key(secret)):
+        mint = TokenMint(key=key, issuer="https://login.example", audience="orders")
+        assert (mint.alg, tokens.verify(mint.good("bob")).subject) == ("HS256", "bob")
+        for name, token in mint.bad().items():
+            with pytest.raises(InvalidToken):
+                pytest.fail(f"{name}: {tokens.verify(token)!r}")
 
 
 def test_forge_puts_bytes_in_as_they_are() -> None:
