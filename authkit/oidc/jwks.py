@@ -166,8 +166,7 @@ class JWKS:
 
     async def _flown(self, round: int, forced: bool, follow: float | None) -> KeySet:
         """What the fetch of that round brings; it is begun if nobody has."""
-        wait = 2 * self._timeout + 1.0  # for the metadata and the keys
-        fly = partial(self._renewed, round, forced)
+        wait, fly = 2 * self._timeout + 1.0, partial(self._renewed, round, forced)  # to wait for: the metadata and the keys
         try:
             return await self._flights.do(round, fly, bounded=True, lead=wait, follow=follow or wait)
         except Unavailable:
@@ -199,6 +198,7 @@ class JWKS:
 
     def _refreshed(self, round: int) -> None:
         """One refresh, in a thread of its own that ends with it."""
+        time.sleep(0.001)  # whoever began it waits for this thread's start, and would wait for its turn after that
         try:
             run(self._flights.do(round, partial(self._renewed, round, False)))
         except BaseException:  # it was noted and told when it happened
