@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ISSUER = "https://accounts.google.com"
 CLIENT = r"[\w-]+\.apps\.googleusercontent\.com"
+ROBOT = r"\d{10,30}|[\w.-]+@[\w.-]+\.gserviceaccount\.com"
 
 
 class Google(OIDCProvider):
@@ -40,8 +41,8 @@ class Google(OIDCProvider):
         clients = checked_texts("Google: client_id", client_id, CLIENT, "like '1234-abcd.apps.googleusercontent.com'")
         known = frozenset(clients)
         if parties:
-            shape = "an OAuth client's id, or a service account's unique id"
-            known |= frozenset(checked_texts("Google: parties", parties, rf"{CLIENT}|\d{{10,30}}", shape))
+            shape = "an OAuth client's id, or a service account's unique id or address"
+            known |= frozenset(checked_texts("Google: parties", parties, rf"{CLIENT}|{ROBOT}", shape))
         required: dict[str | tuple[str, ...], Any] = {}
         if hosted_domain:
             domains = (hosted_domain,) if isinstance(hosted_domain, str) else tuple(hosted_domain)

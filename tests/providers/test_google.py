@@ -101,6 +101,8 @@ def test_another_client_of_ours_and_a_service_account_may_be_given_it_by_name(go
     assert provider.verify(google.token(ID, azp=ANDROID)).subject == ID["sub"]
     assert provider.verify(google.token(ROBOT)).subject == ROBOT["sub"]
     assert provider.verify(google.token({**ID, "azp": ...})).subject == ID["sub"]
+    named = Google(CLIENT, parties="reader@example.iam.gserviceaccount.com", **google.known)
+    assert named.verify(google.token(ROBOT, azp="reader@example.iam.gserviceaccount.com")).subject == ROBOT["sub"]
     assert reason(provider, google.token(ID, azp="113774264463038321965")) == "token_rule"
 
 
@@ -138,6 +140,7 @@ def test_an_audience_is_a_clients_id_and_nothing_else(client: Any) -> None:
         ({"hosted_domain": "https://example.com"}, "hosted_domain"),
         ({"hosted_domain": [""]}, "hosted_domain"),
         ({"parties": "alice"}, "parties"),
+        ({"parties": "alice@example.com"}, "parties"),
     ],
 )
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any], named: str) -> None:
