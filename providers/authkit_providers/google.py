@@ -45,7 +45,7 @@ class Google(OIDCProvider):
             known |= frozenset(checked_texts("Google: parties", parties, rf"{CLIENT}|{ROBOT}", shape))
         required: dict[str | tuple[str, ...], Any] = {}
         if hosted_domain:
-            domains = (hosted_domain,) if isinstance(hosted_domain, str) else tuple(hosted_domain)
+            domains = checked_texts("Google: hosted_domain", hosted_domain, r"\S+", "a domain, like 'example.com'")
             required["hd"] = tuple(checked_host("Google: hosted_domain", domain) for domain in domains)
         profile = TokenProfile(
             types=("", "JWT"),

@@ -78,4 +78,4 @@ def _is_access_token(claims: Mapping[str, Any]) -> bool:
     client, aud = claims.get("cid"), claims.get("aud")
     if type(client) is not str or not client or client in (aud if isinstance(aud, list) else [aud]):
         return False
-    return "uid" in claims or claims.get("sub") == client
+    return claims.get("uid") is not None or claims.get("sub") == client

@@ -139,6 +139,7 @@ def test_an_audience_is_a_clients_id_and_nothing_else(client: Any) -> None:
     [
         ({"hosted_domain": "https://example.com"}, "hosted_domain"),
         ({"hosted_domain": [""]}, "hosted_domain"),
+        ({"hosted_domain": 7}, "hosted_domain"),
         ({"parties": "alice"}, "parties"),
         ({"parties": "alice@example.com"}, "parties"),
     ],

@@ -75,6 +75,7 @@ def test_a_client_of_its_own_is_known_by_its_id(okta: Signer, provider: Okta) ->
         ({**ID, "at_hash": "fPlsvVszI29LU2UhDyJ9vg"}, "token_type"),
         ({**ACCESS, "events": {}}, "token_type"),
         ({**ACCESS, "uid": ...}, "token_rule"),  # of a user whose id is not told: `sub` is a name that anybody may have next
+        ({**ACCESS, "uid": None}, "token_rule"),
         ({**MACHINE, "sub": "0oaOther"}, "token_rule"),
         ({**ACCESS, "uid": 7}, "token_claims"),
         ({**ACCESS, "cid": ...}, "token_rule"),
