@@ -1,7 +1,7 @@
 """What runs inside real servers: every host's app behind a guard for one issuer's tokens, told by the environment.
 
 `X-Row: fastapi_async jwt` says which host's app a request is for and which guard stands before it; on Lambda the event's member
-`row` says the guard. `OIDC_ISSUER`, `OIDC_AUDIENCE`: of whom the tokens are.
+`row` says the guard. `OIDC_ISSUER`, `OIDC_AUDIENCE`: of whom the tokens are. `OIDC_REPLAY`: the URL of a store.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from authkit import chain, require_auth, require_scopes
-from authkit.oidc import OIDCProvider
+from authkit.oidc import DPoP, Introspection, OIDCProvider
+from authkit.stores import open_store
 from tests.conformance import frameworks as frameworks  # adds its hosts to the table
 from tests.conformance.exchange import Handler
 from tests.conformance.hosts import HOSTS
@@ -28,7 +29,21 @@ def jwt() -> Guard:
     return chain(require_auth(PROVIDER), require_scopes("read"))
 
 
-GUARDS: dict[str, Callable[[], Guard]] = {"jwt": jwt}
+def _introspection() -> Introspection:
+    return Introspection(PROVIDER, "rs", "rs-secret-0123456789abcdef0123456789abcdef", clients=["m2m-opaque"], timeout=30)
+
+
+def opaque() -> Guard:
+    return chain(require_auth(PROVIDER, _introspection()))
+
+
+def dpop() -> Guard:
+    store = open_store(os.environ["OIDC_REPLAY"])
+    return chain(require_auth(DPoP(PROVIDER, _introspection(), url=DPOP_URL, replay=store)))
+
+
+DPOP_URL = "https://api.example.test"
+GUARDS: dict[str, Callable[[], Guard]] = {"jwt": jwt, "opaque": opaque, "dpop": dpop}
 TURN = asyncio.Lock()
 _made: dict[tuple[str, str], Any] = {}
 

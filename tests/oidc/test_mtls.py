@@ -239,9 +239,9 @@ def test_a_lambda_target_of_a_load_balancer_reads_its_header() -> None:
 
 
 @pytest.mark.parametrize(("made", "named"), [
-    (lambda: MutualTLS(TOKENS, certificate=None), "certificate"),
-    (lambda: MutualTLS(TOKENS, certificate="x-client-cert"), "certificate"),
-    (lambda: MutualTLS(TOKENS, certificate=lambda request: None, required=None), "required"),
+    (lambda: MutualTLS(TOKENS, **_any(certificate=None)), "certificate"),
+    (lambda: MutualTLS(TOKENS, **_any(certificate="x-client-cert")), "certificate"),
+    (lambda: MutualTLS(TOKENS, **_any(certificate=lambda request: None, required=None)), "required"),
     (lambda: MutualTLS(Tokens, certificate=lambda request: None), "verifier"),
     (lambda: MutualTLS(object(), certificate=lambda request: None), "verifier"),
     (lambda: ClientCertificate.header("x-client-cert"), "proxies"),

@@ -68,11 +68,16 @@ class OidcProviderServer:
         self._control = told["control"]
 
     def access_token(self, client: str = "m2m", headers: dict[str, str] | None = None, **form: str) -> str:
-        secret = base64.b64encode(f"{client}:{client}-secret-0123456789abcdef0123456789abcdef".encode()).decode()
-        data = urllib.parse.urlencode({"grant_type": "client_credentials", **form}).encode()
-        asked = urllib.request.Request(self.issuer + "/token", data, {"Authorization": f"Basic {secret}", **(headers or {})})
-        found: str = _json(asked)["access_token"]
+        found: str = _json(self._as_client("/token", client, headers, grant_type="client_credentials", **form))["access_token"]
         return found
+
+    def revoke(self, token: str, client: str) -> None:
+        urllib.request.urlopen(self._as_client("/token/revocation", client, None, token=token), timeout=30).close()
+
+    def _as_client(self, path: str, client: str, headers: dict[str, str] | None, **form: str) -> urllib.request.Request:
+        secret = base64.b64encode(f"{client}:{client}-secret-0123456789abcdef0123456789abcdef".encode()).decode()
+        data = urllib.parse.urlencode(form).encode()
+        return urllib.request.Request(self.issuer + path, data, {"Authorization": f"Basic {secret}", **(headers or {})})
 
     def counts(self) -> dict[str, int]:
         """How often each was asked for: {"GET /jwks": 1}."""
