@@ -269,7 +269,7 @@ class OIDCProvider:
         return error.reason
 
     def __repr__(self) -> str:
-        return f"<OIDCProvider of {self.issuer!r}>"
+        return f"<{type(self).__name__} of {self.issuer!r}>"
 
 
 def _check_form(token: object) -> None:
