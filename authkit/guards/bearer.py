@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     H = TypeVar("H", bound=Callable[..., Any])
 
     class Verifier(Protocol):
-        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, `issuer`, and `issuers`.
+        """`verify(token)` returns the `Principal` or raises `InvalidToken`. Optional: `averify`, `issuer`, and `issuers`;
+        `unnamed`, if it judges tokens that name no issuer too.
 
         Of a subclass the method that it overrides is asked; one that overrides `averify` alone serves async handlers only.
         """
@@ -98,7 +99,7 @@ class RequireAuth(Guard):
                     f"require_auth takes verifiers (Tokens, OIDCProvider, ...), not {type(verifier).__name__}"
                 )
             issuers = _verifiers.issuers_of(verifier)
-            if not issuers:
+            if not issuers or getattr(verifier, "unnamed", False) is True:
                 if self._without_issuer is not None:
                     raise ConfigurationError("require_auth: at most one verifier may have issuer=None")
                 self._without_issuer = verifier
