@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .padded import PaddedToken as PaddedToken
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
+    from .shared_secret import SharedSecret as SharedSecret
 
 _PLACES = {
     "ClientCertificate": "client_certificate",
@@ -62,6 +63,7 @@ _PLACES = {
     "AskingJSON": "asking_json",
     "KeysById": "key_by_id",
     "PaddedToken": "padded",
+    "SharedSecret": "shared_secret",
     "TokenInHeader": "in_header",
     "ConfigurationError": "given",
     "Deny": "given",
@@ -100,6 +102,7 @@ __all__ = [
     "AskingJSON",
     "KeysById",
     "PaddedToken",
+    "SharedSecret",
     "TokenInHeader",
     "ConfigurationError",
     "Deny",

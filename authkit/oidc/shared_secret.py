@@ -1,0 +1,69 @@
+"""`SharedSecret`: tokens that a service signs with a secret which it shares with us, and which need not say whose they are."""
+
+from __future__ import annotations
+
+from ..decision import FrozenDict
+from ..errors import ConfigurationError, InvalidToken
+from ..tokens import unverified_issuer
+from ._judged import SignedByIssuer
+from .provider import OIDCProvider, _State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..tokens.keys import Key
+    from ..tokens.remembered import Verified
+    from .profile import TokenProfile
+
+
+class SharedSecret(OIDCProvider):
+    """Verifies tokens of `issuer` that are signed with `secret`, text or a `Secret` (HS256). Where a token names no issuer or
+    no audience, or an empty one, the secret has said so: it is one service's, for one audience. One that it does name is to be
+    right. Whoever has the secret can sign, who verifies included: it is no better kept than at the least of them.
+
+    `require_auth` gives it the tokens that name no issuer too, as if it were the one verifier that has none. `audience`,
+    `profile`, `settings`: of `OIDCProvider`. Raises: `ConfigurationError`.
+    """
+
+    unnamed = True
+
+    def __init__(self, issuer: str, secret: Any, *, audience: str, profile: TokenProfile, **settings: Any) -> None:
+        wrong = "secret is text, or a Secret" if secret is None or not (hasattr(secret, "versions") or _is_text(secret)) else ""
+        if wrong:
+            del secret  # what is raised may be shown with its locals
+            raise ConfigurationError(wrong)
+        super().__init__(issuer, audience=audience, keys=secret, profile=profile, **settings)
+        self._unsaid = {"iss": issuer, "aud": audience}
+
+    def _judge(self, keys: Any, token: str, bound: bool) -> Verified:
+        if self._state is None or self._state.keys is not keys:
+            state = _State(keys, self.profile, self._cache_size)
+            state.signed = _Unsaid(keys, self.profile, self._unsaid)
+            self._state = state
+        return super()._judge(keys, token, bound)
+
+    def _rotated(self, error: InvalidToken, keys: Any, token: str) -> str:
+        if unverified_issuer(token) is None and error.reason in ("token_key", "token_signature"):
+            return error.reason  # signed with the next secret, perhaps
+        return super()._rotated(error, keys, token)
+
+
+class _Unsaid(SignedByIssuer):
+    """Of claims that are left out or empty, what the secret says."""
+
+    __slots__ = ("_says",)
+
+    def __init__(self, keys: Any, profile: TokenProfile, says: Mapping[str, str]) -> None:
+        super().__init__(keys, profile)
+        self._says = says
+
+    def claims(self, token: str) -> tuple[FrozenDict, Key]:
+        claims, key = super().claims(token)
+        unsaid = {name: value for name, value in self._says.items() if claims.get(name) in (None, "", [])}
+        return (FrozenDict({**claims, **unsaid}) if unsaid else claims), key
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, (str, bytes)) and "BEGIN" not in str(value[:64])  # a public key is no secret
