@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .._fetch import Answer
     from ..decision import FrozenDict
 
 MAX_BYTES = 262_144  # of an answer
@@ -56,23 +57,17 @@ class AskingJSON(Asking):
         if json is not None:
             from ..tokens.issue import encoded
 
-            content = encoded(json)
+            content = encoded(dict(json))
             sent["content-type"] = "application/json"
         if bearer is not None:
             sent["authorization"] = f"Bearer {bearer}"
-        for again in (True, False):
-            seen = self._client.authenticate({}, sent, url) if self._client is not None else None
-            answer = fetch(
-                checked_url("url", url),
-                max_bytes=MAX_BYTES,
-                seconds=self._timeout,
-                headers=sent,
-                form=content,
-                transport=self._transport,
-            )
-            if not (again and answer.status == 401 and self._client is not None and self._client.recheck(seen)):
-                break  # else: our own secret has been rotated since it was read
-        if answer.status == 429 or answer.status >= 500 or (answer.status == 401 and self._client is not None):
+        client = self._client
+        seen = client.authenticate({}, sent, url) if client is not None else None
+        answer = self._answer(url, sent, content)
+        if answer.status == 401 and client is not None and client.recheck(seen):  # it has been rotated since it was read
+            client.authenticate({}, sent, url)
+            answer = self._answer(url, sent, content)
+        if answer.status == 429 or answer.status >= 500 or (answer.status == 401 and client is not None):
             raise self.unavailable(answer.status, answer.headers)
         if answer.status != 200:
             return answer.status, answer.headers, None
@@ -81,6 +76,16 @@ class AskingJSON(Asking):
         except ValueError:
             pass
         raise Unfetched("its answer is not JSON with one reading")
+
+    def _answer(self, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        return fetch(
+            checked_url("url", url),
+            max_bytes=MAX_BYTES,
+            seconds=self._timeout,
+            headers=headers,
+            form=content,
+            transport=self._transport,
+        )
 
     def unavailable(self, status: int, headers: Mapping[str, str]) -> Unavailable:
         """What to raise for an answer that decides nothing. When to come back is what it says: in `Retry-After`, or in

@@ -69,7 +69,11 @@ class GitHub(AskingJSON):
             raise InvalidToken("token_audience")
         if not isinstance(user, dict) or type(user.get("id")) is not int or user["id"] <= 0:
             raise InvalidToken("token_claims")
-        claims = {"sub": str(user["id"]), "client_id": self._app, "scp": scopes if isinstance(scopes, list) else []}
+        claims: dict[str, Any] = {
+            "sub": str(user["id"]),
+            "client_id": self._app,
+            "scp": scopes if isinstance(scopes, list) else [],
+        }
         if said.get("expires_at") is not None:
             claims["exp"] = _epoch(said["expires_at"])
         return {**claims, **{name: user[name] for name in _SHOWN if isinstance(user.get(name), (str, bool))}}
