@@ -8,6 +8,7 @@ from typing import assert_type
 
 from authkit import Principal, Request, Response, require_auth
 from authkit.oidc import JWKS, Discovery, KeySet, OIDCProvider, TokenProfile
+from authkit.oidc.static_keys import StaticKeys
 from authkit.testing import Clock
 
 ISSUER = "https://i.example"
@@ -19,7 +20,7 @@ def of_providers() -> None:
     assert_type(provider.recall("t"), Principal | None)
     assert_type(provider.export(), str | None)
     assert_type(provider.restore("saved"), bool)
-    assert_type(provider.keys, JWKS)
+    assert_type(provider.keys, JWKS | StaticKeys)
     OIDCProvider(ISSUER, audience="a", jwks_uri=ISSUER + "/jwks", stale=600, background=False)
     OIDCProvider(ISSUER)  # type: ignore[call-arg]
     OIDCProvider(ISSUER, audience="a", algorithms=["RS256"])  # type: ignore[call-arg]
