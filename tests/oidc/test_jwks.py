@@ -492,7 +492,8 @@ class TestFromOneProcessToTheNext:
         provider.verify(op.token())
         op.fault(delay=0.3)
         clock.advance(700)
-        provider.verify(op.token())  # a fetch is under way, in a thread that the child does not have
+        provider.verify(op.token())
+        until(lambda: op.asked() == 2)  # a fetch is under way, in a thread that the child does not have
         child = os.fork()
         if child == 0:
             try:
