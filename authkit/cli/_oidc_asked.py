@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._fetch import Unfetched, checked_url, fetch
-from ..errors import Unavailable
+from ..errors import ConfigurationError, Unavailable
 from ..oidc.discovery import JSON, MAX_BYTES, REDIRECTS
 from ..tokens.strict_json import parse_object
 
@@ -28,22 +28,25 @@ class Asked(NamedTuple):
 
 def metadata_url(issuer: str) -> str:
     """Where the metadata of `issuer` is. Raises: `ConfigurationError`."""
-    return checked_url("issuer", issuer).removesuffix("/") + WELL_KNOWN
+    checked_url("issuer", issuer)
+    if "?" in issuer:
+        raise ConfigurationError("issuer is an https URL without a query")
+    return issuer.removesuffix("/") + WELL_KNOWN
 
 
 def asked(url: str, what: str) -> Asked:
     """The JSON object at `url`, within the bounds of a service. Raises: `Unavailable`, which says why and repeats nothing."""
-    began = time.time()
+    began, place = time.time(), url.partition("?")[0]
     try:
         answer = fetch(url, max_bytes=MAX_BYTES, seconds=SECONDS, headers=JSON, redirects=REDIRECTS)
     except Unfetched as error:
-        raise Unavailable(f"{what} cannot be had from {url}: {error}") from None
+        raise Unavailable(f"{what} cannot be had from {place}: {error}") from None
     if answer.status != 200:
-        raise Unavailable(f"{what} cannot be had from {url}: it answered {answer.status}")
+        raise Unavailable(f"{what} cannot be had from {place}: it answered {answer.status}")
     try:
         said = parse_object(answer.content)
     except ValueError:
-        raise Unavailable(f"{what} cannot be had from {url}: what it answered is not JSON with one reading") from None
+        raise Unavailable(f"{what} cannot be had from {place}: what it answered is not JSON with one reading") from None
     return Asked(url, said, answer.headers, _skew(answer.headers.get("date"), began, time.time()))
 
 

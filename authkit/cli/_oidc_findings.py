@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._oidc_asked import Asked
 
 UNASKED = ("no_jwks_uri", "issuer_mismatch", "endpoint_insecure")  # with which, as errors, its keys are not asked for
+LONGEST = 200  # characters shown of another issuer
 AHEAD = 300  # seconds: what no verifier's leeway makes good
 ENDPOINTS = (
     "jwks_uri", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "introspection_endpoint",
@@ -71,7 +72,7 @@ def _name(issuer: str, says: object) -> Iterator[Finding]:
         yield Finding("error", "issuer_mismatch", issuer, "its metadata does not say whose it is",
                       "this is no OpenID Provider: look at the address")  # fmt: skip
         return
-    yield Finding("error", "issuer_mismatch", issuer, f"its metadata is of {says!r}: {difference(issuer, says)}",
+    yield Finding("error", "issuer_mismatch", issuer, f"its metadata is of {says[:LONGEST]!r}: {difference(issuer, says)}",
                   _mend_name(says))  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def why_refused(reason: str, token: str, provider: Any, now: float) -> Why:
     """What to say of a token that `provider` refused for `reason`. `now`: epoch seconds."""
     parts = Parts(token)
     if reason in _AS_OURS or (reason == "token_malformed" and parts.count in (3, 5)):
-        return why(reason, token, Expected(issuer=provider.issuer, audience="", ring=None, now=now))  # type: ignore[arg-type]
+        return why(reason, token, Expected(issuer="", audience="", ring=None, now=now))  # type: ignore[arg-type]
     check, ask = _CHECKS.get(reason, ("token", _unknown))
     return Why(reason, check, *ask(parts, provider))
 

@@ -13,6 +13,7 @@ from ._output import Output
 if TYPE_CHECKING:
     from ._oidc_asked import Asked
 
+LONGEST = 300  # characters shown of anything that an issuer says
 _SHOWN = (
     ("algorithms", "id_token_signing_alg_values_supported"),
     ("response types", "response_types_supported"),
@@ -59,7 +60,8 @@ def _rows(found: Asked) -> list[tuple[str, str]]:
     said = found.said
     rows = [("asked", found.url), ("issuer", str(said.get("issuer", "-")))]
     rows += [(name, str(said[name])) for name in ENDPOINTS if said.get(name) is not None]
-    return rows + [(title, " ".join(names(said[name])) or "-") for title, name in _SHOWN if name in said]
+    rows += [(title, " ".join(names(said[name])) or "-") for title, name in _SHOWN if name in said]
+    return [(title, text if len(text) <= LONGEST else text[:LONGEST] + "...") for title, text in rows]
 
 
 def _document(issuer: str, found: Asked, grave: str | None, findings: list[dict[str, str]]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _document(principal: Principal | None, refused: Why | None, provider: Any) -
         "likely": refused and refused.cause,
         "mend": refused and refused.mend,
         "subject": principal and principal.subject,
-        "issuer": provider.issuer,
+        "issuer": getattr(provider, "issuer", None),
         "audience": _audiences(provider),
         "scopes": sorted(principal.scopes) if principal else None,
         "roles": sorted(principal.roles) if principal else None,

@@ -74,6 +74,11 @@ READING = [
     *("explain sent --scheme standard-webhooks --secret API_KEY", "explain sent --scheme discord --secret RING"),
     *("explain older --secret API_KEY", "explain older --secret WEAK_KEY --now 9", "explain given", "explain broken"),
     "explain bearer --key API_KEY --issuer i --audience a",
+    *(
+        "oidc verify --value-from given --issuer http://127.0.0.1:9 --audience a",
+        "oidc verify --value-from given --provider auth0",
+    ),
+    "oidc keys http://127.0.0.1:9/jwks?key=" + GIVEN,
     *("webhook verify github sent --secret API_KEY", "webhook verify discord sent --secret RING"),
     *("webhook sign gitlab given --secret API_KEY", "webhook sign standard-webhooks given --secret API_KEY"),
     "webhook send github http://127.0.0.1:9/ given --secret WEAK_KEY",

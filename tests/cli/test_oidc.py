@@ -138,6 +138,18 @@ class TestDiscover:
         ]
         assert all(difference(one, other) for one in texts for other in texts if one != other)
 
+    def test_what_is_said_at_length_is_not_repeated_at_length(self, issuer: FakeIssuer, tmp_path: Path) -> None:
+        issuer.says.update(issuer="x" * 5000, scopes_supported=["s" * 5000], token_endpoint=issuer.base + "/" + "t" * 5000)
+        said = authkit("oidc", "discover", issuer.url, cwd=tmp_path)
+        assert said.code == 1
+        assert max(map(len, said.out.splitlines())) < 600
+
+    def test_no_query_that_was_typed_is_repeated(self, issuer: FakeIssuer, tmp_path: Path) -> None:
+        for command in ("discover", "keys"):
+            said = authkit("oidc", command, issuer.url + "/none?key=s3cret", cwd=tmp_path)
+            assert said.code == {"discover": 2, "keys": 5}[command]
+            assert "s3cret" not in said.all
+
 
 class TestKeys:
     def test_lists_each_with_what_it_is_used_for_or_why_not(self, issuer: FakeIssuer, tmp_path: Path) -> None:
