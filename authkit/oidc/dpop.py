@@ -86,6 +86,7 @@ class DPoP:
         self._proofs = Proofs(self._tolerance)
         self._clock = clock
         self.beside: tuple[Any, ...] = () if required else verifiers
+        self.required = required  # for the metadata of the resource
         self.challenges = (Challenge("DPoP", algs=_ALGS),)
 
     async def warm(self) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"  # RFC 9728 section 3
 PREFLIGHT_SECONDS = 86_400  # how long a browser may remember that everybody may read it
-PROOF_ALGORITHMS = ("ES256", "ES384", "EdDSA", "Ed25519", "RS256")  # of a DPoP proof; no symmetric one (RFC 9449 section 4.2)
 _PATH = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@/")  # RFC 3986, no "%", no ";"
 
 
@@ -26,8 +25,8 @@ class ProtectedResource(Endpoint):
     `resource`: the API's own URL, which clients compare with the one that they called, and ask for a token for.
     `authorization_servers`: who issues its tokens: an `OIDCProvider`, an issuer's URL, or several of these. `scopes`: what the
     API knows. `initial_scopes`: what a client without a token is told to ask for, in the challenge (RFC 6750 section 3).
-    `dpop`, `mtls`: whether tokens may be bound so: True, or the `DPoP` and `MutualTLS` of the guard, which say whether they
-    must be. `name`, `documentation`, `policy`, `terms`: for people. `extra`: further members of the document. `max_age`:
+    `dpop`, `mtls`: whether tokens may be bound so: True, or the guard's own `DPoP` and `MutualTLS`; the former says too
+    whether they must be. `name`, `documentation`, `policy`, `terms`: for people. `extra`: further members of the document. `max_age`:
     seconds for which it may be cached.
 
     `metadata_url`: where it is, by the configured `resource` and nothing that a request says; `require_auth(...,
@@ -68,7 +67,9 @@ class ProtectedResource(Endpoint):
             document["scopes_supported"] = list(known)
         document["bearer_methods_supported"] = ["header"]
         if dpop:
-            document["dpop_signing_alg_values_supported"] = list(getattr(dpop, "algorithms", PROOF_ALGORITHMS))
+            from ._proof import ALGS
+
+            document["dpop_signing_alg_values_supported"] = list(ALGS)
             if getattr(dpop, "required", False):
                 document["dpop_bound_access_tokens_required"] = True
         if mtls:

@@ -22,7 +22,8 @@ from authkit import (
 )
 from authkit.access import scope
 from authkit.endpoint import route
-from authkit.oidc import OIDCProvider, ProtectedResource
+from authkit.oidc import DPoP, MutualTLS, OIDCProvider, ProtectedResource
+from authkit.stores import MemoryStore
 from authkit.testing import TokenMint, lambda_event
 
 MINT = TokenMint()
@@ -128,15 +129,27 @@ def test_a_provider_of_several_issuers_lists_each():
 
 
 def test_tokens_that_are_bound_to_a_key_are_told():
-    class Bound:
-        required = True
-
-    offered = ProtectedResource(MCP, ISSUER, dpop=True).document
-    assert offered["dpop_signing_alg_values_supported"] == ["ES256", "ES384", "EdDSA", "Ed25519", "RS256"]
-    assert "dpop_bound_access_tokens_required" not in offered
-    demanded = ProtectedResource(MCP, ISSUER, dpop=Bound(), mtls=Bound()).document
+    provider = OIDCProvider(ISSUER, audience=MCP)
+    mtls = MutualTLS(provider, certificate=lambda request: None)
+    may = DPoP(provider, url="https://api.example.com", replay=MemoryStore())
+    must = DPoP(provider, url="https://api.example.com", replay=MemoryStore(), required=True)
+    for offered in (ProtectedResource(MCP, ISSUER, dpop=True), ProtectedResource(MCP, ISSUER, dpop=may)):
+        assert "ES256" in offered.document["dpop_signing_alg_values_supported"]
+        assert not any(name.startswith("HS") for name in offered.document["dpop_signing_alg_values_supported"])
+        assert "dpop_bound_access_tokens_required" not in offered.document
+    demanded = ProtectedResource(MCP, ISSUER, dpop=must, mtls=mtls).document
     assert demanded["dpop_bound_access_tokens_required"] is True
     assert demanded["tls_client_certificate_bound_access_tokens"] is True
+
+
+def test_a_challenge_for_bound_tokens_leads_to_the_metadata_too():
+    dpop = DPoP(OIDCProvider(ISSUER, audience=MCP), url="https://api.example.com", replay=MemoryStore(), required=True)
+    for headers in ({}, {"authorization": "DPoP abc", "dpop": "x"}):
+        refused = answer(require_auth(dpop, resource=METADATA), headers)
+        assert refused.status == 401
+        named = [line for line in refused.headers.get_all("www-authenticate") if line.startswith("DPoP ")]
+        assert named
+        assert all(f'resource_metadata="{URL}"' in line for line in named)
 
 
 @pytest.mark.parametrize(
