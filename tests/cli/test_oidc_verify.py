@@ -101,6 +101,27 @@ def test_no_bad_token_is_without_an_answer_or_printed(issuer: FakeIssuer) -> Non
     assert len(issuer.bad()) == len(BAD_TOKENS) + len(BAD_OIDC_TOKENS)
 
 
+@pytest.mark.parametrize(
+    ("reason", "header", "claims", "cause"),
+    [
+        ("token_signature", {"nonce": "n"}, {}, "Microsoft's own token for Graph"),
+        ("token_signature", {}, {"iss": "https://other.example"}, "another issuer's"),
+        ("token_key", {"kid": "x"}, {"iss": "https://other.example"}, "another issuer's"),
+        ("token_key", {"alg": 7}, {}, "rotated away"),
+        ("token_audience", {}, {"aud": ["a", "web"], "azp": "web"}, "the client itself"),
+        ("token_audience", {}, {"aud": 7}, "another API"),
+        ("token_issuer", {}, {"iss": 7}, "who issued it"),
+        ("token_type", {"typ": 7}, {}, "another kind"),
+        ("token_type", {"typ": "logout+jwt"}, {}, "another kind"),
+    ],
+)
+def test_what_the_token_shows_makes_the_cause(
+    reason: str, header: dict[str, Any], claims: dict[str, Any], cause: str, issuer: FakeIssuer
+) -> None:
+    token = issuer.forge({**issuer.header(), **header}, issuer.claims(**claims))
+    assert cause in why_refused(reason, token, issuer.provider(), issuer.clock()).cause
+
+
 @pytest.mark.parametrize("reason", ["token_rule", "token_unheard_of"])
 def test_a_reason_of_a_providers_own_has_an_answer(reason: str, issuer: FakeIssuer) -> None:
     profile = TokenProfile(check=lambda claims: False)
