@@ -18,9 +18,9 @@ _EVER = float("inf")
 
 
 class Noted:
-    """Keys with values and a time. Two dictionaries take turns, as in `MemoryLimiter`, once the first time is over."""
+    """Keys with values and a time. Two dictionaries take turns, as in `MemoryLimiter`, from when a note may be over on."""
 
-    __slots__ = ("_clock", "_max_keys", "_lock", "_young", "_old", "_young_due", "_old_due")
+    __slots__ = ("_clock", "_max_keys", "_lock", "_young", "_old", "_young_due", "_old_due", "_due")
 
     def __init__(self, clock: Callable[[], float], max_keys: int) -> None:
         self._clock = clock
@@ -29,6 +29,7 @@ class Noted:
         self._young: dict[str, Note] = {}
         self._old: dict[str, Note] = {}
         self._young_due = self._old_due = _EVER  # no note there is over before
+        self._due = _EVER  # the earlier of the two
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -48,7 +49,13 @@ class Noted:
             now = self._clock()
             if (key in self._young or key in self._old) and self._find(key, now) is not None:
                 return False
-            self._put(key, value, now, ttl)
+            if now >= self._due or len(self._young) + len(self._old) >= self._max_keys:
+                self._make_room(now)
+            end = now + ttl
+            self._young[key] = (end, value)
+            if end < self._young_due:
+                self._young_due = end
+                self._due = min(end, self._old_due)
             return True
 
     def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
@@ -60,16 +67,20 @@ class Noted:
                     return False
             elif not same(found, old):
                 return False
-            if found is None:
-                if new is not None:
-                    self._put(key, new, now, ttl)
-                return True
-            self._old.pop(key, None)
             if new is None:
                 self._young.pop(key, None)
-            else:
-                self._young[key] = (now + ttl, new)
-                self._young_due = min(self._young_due, now + ttl)
+                self._old.pop(key, None)
+                return True
+            if found is None:
+                if now >= self._due or len(self._young) + len(self._old) >= self._max_keys:
+                    self._make_room(now)
+            elif self._old:
+                self._old.pop(key, None)
+            end = now + ttl
+            self._young[key] = (end, new)
+            if end < self._young_due:
+                self._young_due = end
+                self._due = min(end, self._old_due)
             return True
 
     def _find(self, key: str, now: float) -> bytes | None:
@@ -81,41 +92,27 @@ class Noted:
                 del table[key]
         return None
 
-    def _put(self, key: str, value: bytes, now: float, ttl: float) -> None:
-        """Note what is not there. Raises: `StoreUnavailable`."""
-        if now >= self._young_due or now >= self._old_due:
-            self._sweep(now)
-        if len(self._young) + len(self._old) >= self._max_keys:
-            self._make_room(now)
-        end = now + ttl
-        self._young[key] = (end, value)
-        if end < self._young_due:
-            self._young_due = end
-
-    def _sweep(self, now: float) -> None:
-        """Look at two old keys."""
-        for _ in range(2):
-            if not self._old:
-                self._old, self._young = self._young, {}
-                self._old_due, self._young_due = self._young_due, _EVER
-            if self._old:
-                key, note = self._old.popitem()
-                self._keep(key, note, now)
-        if not self._old:
-            self._old_due = _EVER
-
     def _make_room(self, now: float) -> None:
-        """Look at every key, if one may be over. Raises: `StoreUnavailable`."""
-        if now >= self._young_due or now >= self._old_due:
-            notes = self._young | self._old
-            self._young, self._old = {}, {}
-            self._young_due = self._old_due = _EVER
-            for key, note in notes.items():
-                self._keep(key, note, now)
-        if len(self._young) + len(self._old) >= self._max_keys:
+        """Look at two old keys, and if that leaves no place at all of them. Raises: `StoreUnavailable`."""
+        if now >= self._due:
+            self._look(now)
+            self._look(now)
+            if len(self) >= self._max_keys:
+                self._young = {key: note for key, note in (self._young | self._old).items() if note[0] > now}
+                self._old = {}
+                self._young_due = min([note[0] for note in self._young.values()], default=_EVER)
+            if not self._old:
+                self._old_due = _EVER
+            self._due = min(self._young_due, self._old_due)
+        if len(self) >= self._max_keys:
             raise StoreUnavailable("the memory store is full: raise max_keys")
 
-    def _keep(self, key: str, note: Note, now: float) -> None:
-        if note[0] > now:
-            self._young[key] = note
-            self._young_due = min(self._young_due, note[0])
+    def _look(self, now: float) -> None:
+        if not self._old:
+            self._old, self._young = self._young, {}
+            self._old_due, self._young_due = self._young_due, _EVER
+        if self._old:
+            key, note = self._old.popitem()
+            if note[0] > now:
+                self._young[key] = note
+                self._young_due = min(self._young_due, note[0])
