@@ -114,7 +114,11 @@ class MutableHeaders(Headers):
             self.add(name, value)
 
     def items(self) -> Iterator[tuple[str, str]]:
-        return iter([(name, value) for name, values in self._map.items() for value in values])  # as they are now
+        return iter(self.lines())
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Every field line as (lower-case name, value), as they are now."""
+        return [(name, value) for name, values in self._map.items() for value in values] if self._map else []
 
     def add(self, name: str, value: str) -> None:
         """Add one field line, beside those that are there."""

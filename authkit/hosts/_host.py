@@ -100,9 +100,9 @@ class Host:
         """The handler's result with the chain's headers; the same object where nothing is wanted of it."""
         if reply.wanted:
             response = self.view(request, result)
-            before = list(response.headers.items())
+            before = response.headers.lines()
             reply.apply(response)
-            if list(response.headers.items()) != before:
+            if response.headers.lines() != before:
                 result = self.update(request, result, response)
         result = self.in_context(result, reply.state)
         return self.held(result, reply) if reply.holding else result

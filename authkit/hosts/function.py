@@ -39,6 +39,13 @@ class Function(Host):
     def refuse(self, request: Request, response: Response) -> Any:
         return response
 
+    def finish(self, request: Request, result: Any, reply: Reply) -> Any:
+        if not isinstance(result, Response):
+            return super().finish(request, result, reply)
+        if reply.wanted:
+            reply.apply(result)  # changed in place; all of it is there
+        return result
+
     def view(self, request: Request, result: Any) -> Response:
         return result if isinstance(result, Response) else Response()
 
