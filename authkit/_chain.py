@@ -62,6 +62,7 @@ class Chain(Guard):
         self._sealed = False
         self._alone = (guards,)  # what has passed where these guards have, and nothing before them
         self._of_first: Callable[[Request], Principal | None] | None = None  # `_recalled` of the first guard, once sealed
+        self._of_only: Callable[[Request, State], bool] | None = None  # what is asked of the only guard before `check`
         self._lock = ProcessLock()
         self.identifies = any(item.identifies for item in guards)
         self.sent_in = tuple(dict.fromkeys(name for item in guards if item.identifies for name in item.sent_in))
@@ -105,6 +106,8 @@ class Chain(Guard):
                 item.seal(tuple(guards[:place]), tuple(guards[place + 1 :]))
             if self._exempt is None and not self._shadow:
                 self._of_first = _recalled_by(self.guards[0])
+                if len(self.guards) == 1:
+                    self._of_only = self._recalls_first if self._of_first else _own(self.guards[0], "_passes")
             self._sealed = True
 
     async def _prepare_all(self) -> None:
@@ -180,12 +183,18 @@ class Chain(Guard):
         return ALLOW
 
     def recalls(self, request: Request, state: State) -> bool:
-        """Whether the only guard knows the caller from a request before, as `judge` would find out; False: ask it.
+        """Whether the only guard lets this through without waiting, as `judge` would find out; False: ask it.
 
         About the outermost decision on a request, of which nothing has been said.
         """
+        of_only = self._of_only
+        if of_only is None:
+            return False
         started = perf_counter_ns()
-        if len(self.guards) > 1 or not self._recalls_first(request, state):
+        try:
+            if not of_only(request, state):
+                return False
+        except Exception:  # the guard's `check` comes across it too, and it is seen to there
             return False
         state.passed = self._alone
         state.ns = perf_counter_ns() - started
@@ -240,12 +249,16 @@ def _chains_in(guards: tuple[Guard, ...]) -> Iterator[Chain]:
 
 
 def _recalled_by(guard: Guard) -> Callable[[Request], Principal | None] | None:
-    """The guard's `_recalled`, if it is as derived as its `check`: one that was overridden since checks something more."""
-    if "check" in vars(guard) or guard.needs_body:
+    return None if guard.needs_body else _own(guard, "_recalled")
+
+
+def _own(guard: Guard, name: str) -> Callable[..., Any] | None:
+    """What the guard can do in place of its `check`, if it is as derived as that: one that was overridden since checks more."""
+    if "check" in vars(guard):
         return None
     for kind in type(guard).__mro__:
-        if "check" in vars(kind) or "_recalled" in vars(kind):
-            return guard._recalled if "check" in vars(kind) and "_recalled" in vars(kind) else None
+        if "check" in vars(kind) or name in vars(kind):
+            return getattr(guard, name) if "check" in vars(kind) and name in vars(kind) else None
     return None
 
 

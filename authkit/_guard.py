@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
     from ._chain import Chain
+    from ._state import State
     from .decision import Decision, Principal
 
     H = TypeVar("H", bound=Callable[..., Any])
@@ -60,6 +61,14 @@ class Guard:
         The first guard of a chain is asked this before it is asked to `check`: a coroutine costs more than the answer.
         """
         return None
+
+    def _passes(self, request: Request, state: State) -> bool:
+        """Whether `check` would let this request through, and that can be told without waiting; then what it would say of it
+        is in `state`. False: ask it; nothing has happened.
+
+        The only guard of a chain is asked this first, of a request about which nothing has been said.
+        """
+        return False
 
     def seal(self, before: tuple[Guard, ...], after: tuple[Guard, ...]) -> None:
         """Judge what only the whole chain, a setting or a secret can show. Raises: `ConfigurationError`.

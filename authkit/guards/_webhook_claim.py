@@ -35,7 +35,7 @@ def renewal_of(lease: float) -> Renewal:
 class Claims:
     """Makes the claims of one guard."""
 
-    __slots__ = ("_replay", "_renewal", "_in_process", "__weakref__")
+    __slots__ = ("_replay", "_renewal", "in_process", "__weakref__")
 
     def __init__(self, replay: Replay, scheme: str = "") -> None:
         place = id(replay.store), scheme, replay.name
@@ -48,7 +48,7 @@ class Claims:
         _places[place] = self
         self._replay = replay
         self._renewal = renewal_of(replay.lease)
-        self._in_process = not replay.store.blocks
+        self.in_process = not replay.store.blocks
 
     def claim(self, key: str, keep: float, request: Request) -> Taken:
         """A claim, not made yet. On Lambda it lasts until the function is killed at the latest.
@@ -56,12 +56,24 @@ class Claims:
         `keep`: seconds that the event is known once it is handled, or longer if the `Replay` says so.
         """
         keep = max(keep, self._replay.keep or 0)
-        if self._in_process:
+        if self.in_process:
             return Taken(self._replay.claim(key, IN_PROCESS), keep, request.state)
         left = request.seconds_left()
         if left is None:
             return Kept(self._replay.claim(key), keep, request.state, self._renewal)
         return Kept(self._replay.claim(key, left + 1), keep, request.state, self._renewal, renews=False)
+
+    def at_once(self, key: str, keep: float, state: State) -> Taken | None:
+        """A claim that is made, in a store of this process; None if another's is there, or the event is done."""
+        claim = self._replay.claim(key, IN_PROCESS)
+        try:
+            if claim.begin() != "new":
+                return None
+            more = self._replay.keep
+            return Taken(claim, keep if more is None or more < keep else more, state)
+        except BaseException:  # it may have been made all the same
+            claim.release()
+            raise
 
 
 class Taken(Renewed):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
+    from .._state import State
     from ..decision import Decision
     from ..http import Request, Response
     from ..stores import Store
@@ -54,9 +55,13 @@ class VerifyWebhook(Guard):
 
             self._asked_for = handshake_of(verifier.scheme.handshake)
         self._target = url is None and verifier.scheme.needs == "target"
+        # nothing has to be asked of anybody but the verifier, and a store in this process
+        self._asks_nobody = answers is None and self._asked_for is None and not self._target and not callable(url)
+        self._asks_nobody = self._asks_nobody and (claims is None or claims.in_process)
         self._early = early(verifier, reads_url=not callable(url))
         if answers is not None and not answers.signed and answers.reads_body:  # it may be no delivery
             self._early = None
+        self._keep = verifier.keep
         if claims is not None:
             self.needs_handler = True  # done, or not: that is for its response to say
             self.after = self._answered
@@ -67,6 +72,23 @@ class VerifyWebhook(Guard):
         except SecretNotFound:
             if self._answers is None or not self._answers.captures:
                 raise
+
+    def _passes(self, request: Request, state: State) -> bool:
+        body = request._body
+        if body is None or not self._asks_nobody or request.answered or len(body) > self.body_limit:
+            return False
+        event = self._verifier.at_once(request.headers, body, None, self._url, request.method)  # type: ignore[arg-type]
+        if event is None:
+            return False
+        if self._claims is not None:
+            kept = self._claims.at_once(event.replay_key, self._keep, state)
+            if kept is None:
+                return False
+            state.closing = [kept]
+            state.kept = {id(self): kept}
+        state.body = body
+        state.values = {"webhook": event}
+        return True
 
     async def check(self, request: Request) -> Decision:
         if request.answered:
@@ -103,7 +125,7 @@ class VerifyWebhook(Guard):
     async def _claim(self, request: Request, event: WebhookEvent, claims: Claims) -> Decision:
         """Go on with an event that nobody has handled, or is handling, and is ours from here to the end of its response."""
         state = request.state
-        kept = claims.claim(event.replay_key, self._verifier.keep, request)
+        kept = claims.claim(event.replay_key, self._keep, request)
         try:
             standing = await blocking(kept.begin) if kept.blocks else kept.begin()
         except BaseException:  # cancelled, or no answer: the claim may have been made all the same

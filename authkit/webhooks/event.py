@@ -86,8 +86,9 @@ class WebhookEvent(_Value):
     @property
     def replay_key(self) -> str:
         """What a second delivery of the same event has too: the signed id, else the SHA-256 of what was signed."""
-        if self.signed_id:
-            return f"{self.scheme}:id:{self.id}"
+        parts = self._parts if self._parts[5] else self._told()
+        if parts[5]:
+            return f"{parts[0]}:id:{parts[2]}"
         import hashlib
 
         before, after, _, covers_body = self._parts[6:]

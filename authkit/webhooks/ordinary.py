@@ -41,7 +41,7 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
         return None
     timed, signed_id, after_id, needs_url = scheme.timed, scheme.signed_id, scheme.after_id or "\0", scheme.needs is not None
     prefix, separator, mark = str(scheme.prefix), scheme.separator or "", scheme.timestamp_item
-    encode, length = encoder(scheme.encoding), len(mark or "")
+    encode, in_hex, length = encoder(scheme.encoding), scheme.encoding == "hex", len(mark or "")
     has_id, has_timestamp = scheme.rows[0][1] is not None, scheme.rows[0][2] is not None
     first = scheme.places[0]  # of several spellings of these names it is the one that the sender documents
     as_written = tuple(first[0] if name is None else name for name in first)
@@ -50,7 +50,10 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
     in_order, in_order_lowered = itemgetter(*as_written), itemgetter(*as_lowered)
     at = next(index for index, (field, _) in enumerate(scheme.segments) if field == "body")
     start, stop = scheme.segments[0][1], scheme.segments[at][1]
-    after_time = [field for field, _ in scheme.segments[:at]] == ["timestamp"]  # and nothing else, as most have it
+    # As most have it there is nothing else before the body. `start`, `middle` and `stop` stand around them.
+    fields = tuple(field for field, _ in scheme.segments[:at])
+    after_time, after_both = fields == ("timestamp",), fields == ("id", "timestamp")
+    middle = scheme.segments[1][1] if after_both else ""
     before_of, after_of = written(scheme.segments[:at], stop), written(scheme.segments[at + 1 :], "")
     called, places, covers_body = scheme.name, scheme.event_places, scheme.covers_body
 
@@ -99,12 +102,16 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
 
         if after_time:
             before = f"{start}{timestamp}{stop}".encode()
+        elif after_both:
+            before = f"{start}{id}{middle}{timestamp}{stop}".encode()
         else:
             before = b"" if before_of is None else before_of((id, timestamp, method, url))
         after = b"" if after_of is None else after_of((id, timestamp, method, url))
         matched = None
         for key in keys:  # every one of them, so that time does not tell which matched; nothing is raised from here on
-            if compare_digest(prefix + encode(key[0].digest(before, body, after)), signature) and matched is None:
+            over = key[0].over(before, body, after)
+            text = over.hexdigest() if in_hex else encode(over.digest())
+            if compare_digest(prefix + text, signature) and matched is None:
                 matched = key
         if matched is None:
             return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from _operator import _compare_digest as same  # what `hmac` gives, without what it loads
+from hashlib import sha256
+from itertools import count
 
 from ..errors import ConfigurationError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LEASE = 60.0  # seconds for which an event is one process's alone, unless it renews that
 DONE = b"done"
 _CLAIM = b"claim:"
+_numbers = count()  # of claims in this process
 
 
 class Replay:
@@ -62,8 +64,10 @@ class Replay:
     def claim(self, key: str, lease: float | None = None) -> Claim:
         """A claim on the event with that `WebhookEvent.replay_key`, not made yet. Does no I/O."""
         # Hashed: what is in it is the sender's (an id, perhaps somebody's), and it is as long as the sender likes.
-        digest = hashlib.sha256(f"{self.name}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
-        return Claim(self.store, f"webhook:{digest}", _CLAIM + self._random(16), self.lease if lease is None else lease)
+        digest = sha256(f"{self.name}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
+        # whose it is: in the memory of one process its number says that
+        holder = _CLAIM + self._random(16) if self.store.blocks else b"claim:%d" % next(_numbers)
+        return Claim(self.store, f"webhook:{digest}", holder, self.lease if lease is None else lease)
 
     def begin(self, key: str, lease: float | None = None) -> tuple[Standing, Claim]:
         """Claim the event: whether it is "new" and ours now, "done", or "busy". Raises: `StoreUnavailable`."""
@@ -98,13 +102,14 @@ class Claim:
 
     def begin(self) -> Standing:
         """ "new": the event is ours, for the lease. "done": it has been handled. "busy": another claim is in force."""
-        for _ in range(2):
+        if self._store.add(self._key, self.lease, self._holder):
+            return "new"
+        found = self._store.get(self._key)
+        if found is None:  # gone since
             if self._store.add(self._key, self.lease, self._holder):
                 return "new"
-            found = self._store.get(self._key)
-            if found is not None:
-                return "done" if same(found, DONE) else "busy"
-        return "busy"  # gone each time we looked: others are at it
+            found = self._store.get(self._key)  # None: gone each time we looked, others are at it
+        return "done" if found is not None and same(found, DONE) else "busy"
 
     def renew(self) -> bool:
         """Hold it for another lease, also where the store has forgotten it and nobody has taken it. False: it is another's."""
