@@ -108,7 +108,7 @@ def _issuer(parts: Parts, provider: Any) -> Told:
 def _audience(parts: Parts, provider: Any) -> Told:
     claims = parts.claims or {}
     found = claims.get("aud")
-    wanted = sorted(getattr(provider, "_audiences", ()))
+    wanted = sorted(getattr(provider, "audiences", ()))
     says = f"aud is {shown(found)}, not {' or '.join(map(shown, wanted))}" if found is not None else "it has no aud"
     texts = [one for one in (found if isinstance(found, list) else [found]) if type(one) is str]
     mend = "ask for a token with the API's audience (or resource), or set the audience (AUTHKIT_AUDIENCE) to that text"

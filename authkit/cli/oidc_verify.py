@@ -134,7 +134,7 @@ def _tell(out: Output, principal: Principal, provider: Any) -> None:
 
 
 def _audiences(provider: Any) -> list[str]:
-    return sorted(getattr(provider, "_audiences", ()))
+    return sorted(getattr(provider, "audiences", ()))
 
 
 def _document(principal: Principal | None, refused: Why | None, provider: Any) -> dict[str, Any]:

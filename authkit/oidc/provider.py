@@ -99,8 +99,8 @@ class OIDCProvider:
             raise ConfigurationError("issuers: a spelling is of the issuer, or of another one of them")
         self.provider_name = provider_name
         self.profile = _profile(token_type, profile)
-        self._audiences = frozenset((audience,) if isinstance(audience, str) else _texts("audience", audience))
-        if not self._audiences or "" in self._audiences:
+        self.audiences = frozenset((audience,) if isinstance(audience, str) else _texts("audience", audience))
+        if not self.audiences or "" in self.audiences:
             raise ConfigurationError("audience is text, and not empty; or several of them")
         if type(leeway) not in (int, float) or not 0 <= leeway <= MAX_LEEWAY:
             raise ConfigurationError(f"leeway is a number of seconds from 0 to {MAX_LEEWAY}")
@@ -250,7 +250,7 @@ class OIDCProvider:
         found = remembered.recall(token, now)
         if found is None:
             claims, key = state.signed.claims(token)
-            validated = judged(claims, self.profile, self.issuers, self._audiences, self._leeway, now, bound, self._spelled)
+            validated = judged(claims, self.profile, self.issuers, self.audiences, self._leeway, now, bound, self._spelled)
             found = (*validated, state.version_of.get(id(key)), None)
             remembered.keep(token, found)
         if found[3] is not None:
