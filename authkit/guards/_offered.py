@@ -25,13 +25,27 @@ def challenges_of(authenticators: Iterable[Any]) -> tuple[Challenge, ...]:
 
 def offering(deny: Deny, offered: tuple[Challenge, ...], bearer: bool) -> Deny:
     """The refusal with these challenges too; `bearer`: and with those that it has, which speak of Bearer."""
-    if not offered:
-        return deny
+    return _with(deny, (*(deny.challenge if bearer else ()), *offered)) if offered else deny
+
+
+def in_scheme(deny: Deny, scheme: str) -> Deny:
+    """The refusal of who came in another scheme than Bearer: its challenges speak of that (RFC 9449 section 7.1)."""
+    return _with(deny, tuple(_in(challenge, scheme) for challenge in deny.challenge))
+
+
+def _in(challenge: Challenge | str, scheme: str) -> Challenge | str:
+    if not isinstance(challenge, Challenge) or challenge.scheme != "Bearer":
+        return challenge
+    return Challenge(scheme, **dict(challenge.parameters))
+
+
+def _with(deny: Deny, challenges: tuple[Challenge | str, ...]) -> Deny:
     return Deny(
         deny.status,
         deny.code,
         reason=deny.reason,
-        challenge=(*(deny.challenge if bearer else ()), *offered),
+        challenge=challenges,
         headers=deny.headers,
         no_credential=deny.no_credential,
+        respond=deny.respond,
     )

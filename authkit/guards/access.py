@@ -31,7 +31,13 @@ class _NeedsPrincipal(Guard):
     async def check(self, request: Request) -> Decision:
         principal: Principal | None = request.state.principal
         decision = _NOBODY if principal is None else self.judge(principal, request)
-        if decision is ALLOW or request.state.resource is None:
+        if decision is ALLOW:
+            return decision
+        if principal is not None and principal.method == "dpop" and isinstance(decision, Deny):
+            from ._offered import in_scheme
+
+            decision = in_scheme(decision, "DPoP")
+        if request.state.resource is None:
             return decision
         from ._resource import told
 

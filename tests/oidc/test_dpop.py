@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit import ConfigurationError, InvalidSignature, Request, Response, Unavailable, require_auth
+from authkit import ConfigurationError, InvalidSignature, Request, Response, Unavailable, chain, require_auth, require_scopes
 from authkit.oidc import DPoP, DPoPKey, OIDCProvider
 from authkit.oidc._proof import Proofs
 from authkit.signatures.message import target_of
 from authkit.stores import MemoryStore, RedisStore, SqliteStore
-from authkit.tokens import Tokens
+from authkit.tokens import Key, Tokens
 from tests.oidc.dpop_parts import API, OURS, Scene, error
 from tests.oidc.issuer import ec_key, ed_key, rsa_pem
 from tests.servers.redis import redis_server
@@ -187,6 +187,27 @@ def test_step_up_speaks_of_the_scheme_that_was_used(scene: Scene) -> None:
     sent = scene.key.headers("GET", API + "/orders", scene.token)
     answer = handler(Request.build("GET", "/orders", sent))
     assert answer.headers["www-authenticate"] == 'DPoP error="insufficient_user_authentication", acr_values="phr"'
+
+
+def test_a_missing_scope_is_told_in_the_scheme_that_was_used(scene: Scene) -> None:
+    handler = chain(require_auth(scene.dpop), require_scopes("write"))(_handler)
+    answer = handler(Request.build("GET", "/orders", scene.key.headers("GET", API + "/orders", scene.token)))
+    assert (answer.status, answer.headers["www-authenticate"]) == (403, 'DPoP error="insufficient_scope", scope="write"')
+    token = scene.tokens.issue("bob")
+    answer = handler(Request.build("GET", "/orders", {"authorization": f"Bearer {token}"}))
+    assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="write"'
+
+
+@pytest.mark.parametrize("alg", ["PS256", "Ed25519"])
+def test_an_algorithm_may_have_another_name_or_padding(alg: str) -> None:
+    scene = Scene()
+    scene.pair = Key(rsa_pem(), alg="PS256") if alg == "PS256" else ed_key()
+    scene.key = DPoPKey(scene.pair, clock=scene.clock)
+    scene.token = scene.bound(jkt=scene.key.thumbprint)
+    found = scene.key.public_jwk()
+    public = {name: found[name] for name in ("kty", "crv", "x", "n", "e") if name in found}
+    assert scene.ask(scene.forged({"alg": alg, "jwk": public})).status == 200
+    assert scene.ask(scene.forged({"alg": "RS256" if alg == "PS256" else "ES256", "jwk": public})).status == 401
 
 
 def test_several_verifiers_are_chosen_by_issuer(clock: Clock) -> None:
