@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """`credential`: "webhook", "bearer token", "API key", or None. `matched`: the version of the secret."""
+    """`credential`: "webhook", "bearer token", "API key", "signature", or None. `matched`: the version of the secret."""
 
     form: str
     credential: str | None
@@ -70,6 +70,10 @@ def explained(captured: Captured, asked: Asked) -> Explained:
             names = ", ".join(scheme.name for scheme in found[:4])
             raise Wrong(f"this is signed as {names} sign: name its secret with --secret NAME, or --secret-from FILE")
         return _of_webhook(captured, asked, found)
+    if asked.has_secret and "signature-input" in captured.headers:
+        from ._explain_signed import of_signature
+
+        return of_signature(captured, asked)
     if _bears(request):
         return _of_token(captured, request, asked)
     if request.field("x-api-key"):
@@ -213,8 +217,8 @@ def _of_nothing(captured: Captured, asked: Asked) -> Explained:
     moved = [name for name in names if name.endswith("authorization") and name != "authorization"]
     lines = captured.headers.get_all("authorization")
     if "signature-input" in captured.headers:
-        likely = "it carries an HTTP message signature (RFC 9421), which this command does not judge"
-        mend = "have the service's own require_signature decide on it, and read the reason in its audit log"
+        likely = "it carries an HTTP message signature (RFC 9421), which is judged with the client's key"
+        mend = "name that key, as the service has it: --secret NAME, or --secret-from FILE"
     elif moved:
         likely = f"a gateway or proxy renamed Authorization: it came as {moved[0]}"
         mend = "have it hand Authorization on under its own name"

@@ -17,6 +17,7 @@ import pytest
 from authkit import Tokens, webhooks
 from authkit.apikeys import ApiKeys, SqliteKeys
 from authkit.secrets.rotation.generate import generate
+from authkit.signatures import Signer
 from authkit.testing import lambda_event
 from tests.cli.command import Said, authkit, start
 
@@ -226,6 +227,26 @@ def test_a_header_that_is_no_credential_is_told(place: Path) -> None:
     assert "another scheme" in explain(request({"Authorization": "Basic QTpC"}), cwd=place)["likely"]
     assert "RFC 9421" in explain(request({"Signature-Input": 'a=("@method")', "Signature": "a=:eA==:"}), cwd=place)["likely"]
     assert explain(request({}), cwd=place)["reason"] == "no_credential"
+
+
+def test_a_signed_request_is_judged_with_the_clients_key(place: Path) -> None:
+    """RFC 9421: the component that differs is named."""
+    url = "https://shop.example/hook?a=1"
+    sent = Signer(JWT, keyid="client-a").sign("POST", url, (), BODY)
+    words = ("--secret", "AUTHKIT_JWT_SECRET")
+    line = "POST /hook?a=1 HTTP/1.1"
+    assert explain(request(sent, line=line), *words, "--url", url, cwd=place, code=0)["credential"] == "signature"
+    found = explain(request(sent, line=line), *words, "--url", url.replace("/hook", "/prod/hook"), cwd=place, plain=True)
+    assert (found["reason"], found["check"], found["proven"]) == ("signature_mismatch", "signature", True)
+    assert '"@path"' in found["found"]
+    found = explain(request(sent, line=line.replace("POST", "PUT")), *words, "--url", url, cwd=place)
+    assert '"@method" was POST' in found["found"]
+    found = explain(request(sent, BODY + b"\n", line=line), *words, "--url", url, cwd=place)
+    assert (found["reason"], found["check"]) == ("digest_mismatch", "body")
+    found = explain(request(sent, line=line), "--secret", "OTHER_SECRET", "--url", url, cwd=place)
+    assert (found["reason"], found["proven"]) == ("signature_mismatch", False)
+    said = authkit("explain", *words, "--url", "nonsense", cwd=place, stdin=request(sent, line=line))
+    assert (said.code, "--url is an absolute URL" in said.err) == (2, True)
 
 
 def test_an_api_key_is_judged_by_its_table(place: Path) -> None:
