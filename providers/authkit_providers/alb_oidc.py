@@ -54,7 +54,6 @@ class AlbOidc(TokenInHeader):
         groups: Iterable[str] = (),
         keys_url: str | None = None,
         leeway: float = 30,
-        clock: Callable[[], float] = time.time,
         **settings: Any,
     ) -> None:
         if type(leeway) not in (int, float) or not 0 <= leeway <= 300:
@@ -62,7 +61,7 @@ class AlbOidc(TokenInHeader):
         shape = "the load balancer's ARN: 'arn:aws:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/app/NAME/ID'"
         arns = checked_texts("AlbOidc: load_balancer", load_balancer, _ARN.pattern, shape)
         addresses = {arn: _address(arn, keys_url) for arn in arns}
-        keys = {url: KeysById(url, clock=clock, **settings) for url in dict.fromkeys(addresses.values())}
+        keys = {url: KeysById(url, **settings) for url in dict.fromkeys(addresses.values())}
         self._issuer = checked_base("AlbOidc: issuer", issuer) and issuer
         self._groups = _claims("AlbOidc: groups", groups)
         verifier = _Verifier(
@@ -71,7 +70,7 @@ class AlbOidc(TokenInHeader):
             issuer,
             _claims("AlbOidc: roles", roles),
             leeway,
-            clock,
+            settings.get("clock", time.time),
         )
         super().__init__(verifier, HEADER)
 

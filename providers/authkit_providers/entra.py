@@ -115,7 +115,8 @@ class Entra(OIDCProvider):
         tenants = settings_list(get, "AUTHKIT_ENTRA_TENANT")
         version = (get("AUTHKIT_ENTRA_VERSION") or "2").strip()
         return cls(
-            **({"tenant": tenants[0]} if len(tenants) == 1 else {"tenants": tenants}),
+            tenants[0] if len(tenants) == 1 else None,
+            tenants=tenants if len(tenants) != 1 else None,
             audience=settings_list(get, "AUTHKIT_AUDIENCE"),
             version=int(checked_text("AUTHKIT_ENTRA_VERSION", version, "[12]", "2 or 1")),
             cloud=(get("AUTHKIT_ENTRA_CLOUD") or "public").strip(),

@@ -34,9 +34,7 @@ class GitHub(AskingJSON):
     Raises: `ConfigurationError`.
     """
 
-    def __init__(
-        self, client_id: str, client_secret: Any, *, server: str = "https://github.com", transport: Any = None, **settings: Any
-    ) -> None:
+    def __init__(self, client_id: str, client_secret: Any, *, server: str = "https://github.com", **settings: Any) -> None:
         base = checked_base("GitHub: server", server)
         app = checked_text("GitHub: client_id", client_id, r"[A-Za-z0-9._-]{1,128}", "the app's client ID")
         self._app = app
@@ -45,7 +43,6 @@ class GitHub(AskingJSON):
             client_id=app,
             client_secret=client_secret,
             principal_issuer=base,
-            transport=transport,
             **{"name": "GitHub", **settings},
         )
 
