@@ -9,7 +9,7 @@ from .message import Message, target_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .components import Component
 
@@ -174,7 +174,7 @@ def _decoded(text: str) -> list[tuple[str, str | bytes]]:
     import base64
 
     padded = text + "=" * (-len(text) % 4)
-    ways = (
+    ways: tuple[tuple[str, Callable[[], bytes]], ...] = (
         ("base64", lambda: base64.b64decode(padded, validate=True)),
         ("base64url", lambda: base64.urlsafe_b64decode(padded)),
         ("hex", lambda: bytes.fromhex(text)),

@@ -185,7 +185,7 @@ def _missing(case: _Case, reason: str) -> Why:
 
 
 def _time(case: _Case, reason: str) -> Why:
-    (one, _), *_ = case.signatures()
+    one = next((one for one, _ in case.signatures()), case.verifier._chosen(case.message)[0])
     seconds = int(case.now) - one.created
     when = "ago" if seconds > 0 else "from now"
     says = f"it was made {abs(seconds)} seconds {when}, and {case.verifier.tolerance:g} are allowed"

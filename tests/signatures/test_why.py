@@ -235,3 +235,5 @@ def test_of_two_signatures_one_that_cannot_be_read_is_left_alone() -> None:
     ours["signature"] = "other=:AAAA:, " + ours["signature"]
     assert '"@method" was POST' in asked("PUT", headers=ours).says
     assert asked(headers=ours, components=["x-tenant"]).reason == "not_covered"
+    alone = {"signature-input": 'other=("@status");created=1700000000;keyid="client-a"', "signature": "other=:AAAA:"}
+    assert asked(headers=alone).reason == "created_too_old"
