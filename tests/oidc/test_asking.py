@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authkit import ConfigurationError, InvalidToken, Request, Response, Unavailable, require_auth
+from authkit import ConfigurationError, InvalidToken, Principal, Request, Response, Unavailable, require_auth
 from authkit._run import run
 from authkit.oidc import Asking
 from authkit.testing import Clock
@@ -309,3 +310,45 @@ def test_in_require_auth_an_outage_is_503_and_a_bad_token_401(server_of: Callabl
         return handler(Request.build(headers={"authorization": f"Bearer {token}"})).status
 
     assert [status("good"), status("good"), status("bad"), status("down")] == [200, 200, 401, 503]
+
+
+def test_a_forked_child_waits_for_no_question_of_its_parent(server_of: Callable[..., Server]) -> None:
+    opened, begun = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        assert opened.wait(30)
+
+    server = server_of({"good": {"sub": "alice"}, "slow": slow}, flights=1)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(refusal, server, "slow")
+        assert begun.wait(30)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                server.says["slow"] = {"sub": "bob"}
+                code = 0 if [server.verify(token).subject for token in ("good", "slow")] == ["alice", "bob"] else 2
+            finally:
+                os._exit(code)
+        opened.set()
+        assert asked.result() == "token_inactive"
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_subclass_that_checks_more_in_verify_is_asked_by_a_guard(server_of: Callable[..., Server], clock: Clock) -> None:
+    class Stricter(Server):
+        def verify(self, token: str) -> Principal:
+            found = super().verify(token)
+            if found.subject != "alice":
+                raise InvalidToken("token_subject")
+            return found
+
+    server = Stricter({"one": {"sub": "alice"}, "two": {"sub": "bob"}}, clock=clock, monotonic=clock)
+
+    @require_auth(server)
+    async def handler(request: Request) -> Response:
+        return Response(200)
+
+    for token, status in (("one", 200), ("two", 401), ("two", 401)):
+        assert asyncio.run(handler(Request.build(headers={"authorization": f"Bearer {token}"}))).status == status
