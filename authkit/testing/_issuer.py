@@ -52,6 +52,8 @@ class FakeIssuer:
         token_type: str = "at+jwt",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if path and not path.startswith("/"):
+            raise ValueError("path begins with a slash")
         self._server = IssuerServer(self._said, lambda: self.clock())
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = self.base + path
@@ -131,6 +133,7 @@ class FakeIssuer:
         return forged(header, claims, key or self.key)
 
     def good(self, subject: str = "alice") -> str:
+        """What `token` gives, by the name that it has at a `TokenMint`."""
         return self.token(subject)
 
     def bad(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR
@@ -76,7 +77,8 @@ class IssuerServer(ThreadingHTTPServer):
                 self._open.pop(threading.current_thread(), None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has gone."""
+        if not isinstance(sys.exception(), OSError):  # that whoever asked has gone is nobody's fault
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -201,6 +201,17 @@ class TestFaults:
         told = httpx.get(issuer.url + "/jwks", timeout=SECONDS).headers
         assert (told["content-type"], told["cache-control"], told["age"]) == ("text/html", "max-age=60", "7")
 
+    def test_a_page_that_fails_says_where(self, issuer: FakeIssuer, capfd: pytest.CaptureFixture[str]) -> None:
+        issuer.pages["/me"] = lambda method, headers, body: 1 / 0
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(issuer.base + "/me", timeout=SECONDS)
+        issuer.stop()
+        assert "ZeroDivisionError" in capfd.readouterr().err
+
+    def test_a_path_begins_with_a_slash(self) -> None:
+        with pytest.raises(ValueError, match="slash"):
+            FakeIssuer("tenant")
+
     def test_one_that_nobody_knows_is_an_error(self, issuer: FakeIssuer) -> None:
         with pytest.raises(TypeError):
             issuer.fault(satus=503)
