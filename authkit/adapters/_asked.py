@@ -29,8 +29,10 @@ class Refused(Exception):
         return _refusal.response(self.deny)
 
 
-def guard_of(given: tuple[Any, ...], settings: dict[str, Any], *, body: bool) -> Guard:
-    """The guard that was given, or `require_auth(*given, **settings)`. `body`: whether the framework lets us read bodies.
+def guard_of(given: tuple[Any, ...], settings: dict[str, Any], *, body: bool, whole: bool = True) -> Guard:
+    """The guard that was given, or `require_auth(*given, **settings)`.
+
+    `body`: whether the framework lets us read bodies; `whole`: whether it hands over requests, and not a token alone.
 
     Raises: `ConfigurationError` for a guard that says nothing of who is calling, or cannot be asked here.
     """
@@ -48,6 +50,8 @@ def guard_of(given: tuple[Any, ...], settings: dict[str, Any], *, body: bool) ->
         raise ConfigurationError(
             "this framework hands over no body where it authenticates: put the guard on the handler or app"
         )
+    if not whole and guard.reads_request:
+        raise ConfigurationError("this framework hands over a token alone: a guard that looks at more belongs around the app")
     return guard
 
 

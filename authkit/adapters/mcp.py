@@ -23,7 +23,8 @@ _MAX_TIME = 253_402_300_799  # the last second of the year 9999
 
 
 class McpTokenVerifier:
-    """What the SDK asks about a bearer token. `guard`: verifiers, with settings of `require_auth`; or one guard.
+    """What the SDK asks about a bearer token. `guard`: verifiers, with settings of `require_auth`; or one guard, which judges
+    the token alone: the SDK hands over no request.
 
     A token that is refused, for whatever reason, is None: the SDK answers 401. If it could not be judged, `verify_token` raises
     `Unavailable`: the SDK's app then answers 500, for it knows no 503, and never 401, which would make clients throw a good
@@ -32,7 +33,7 @@ class McpTokenVerifier:
     """
 
     def __init__(self, *guard: Any, **settings: Any) -> None:
-        self._guard = guard_of(guard, settings, body=False)
+        self._guard = guard_of(guard, settings, body=False, whole=False)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The token as the SDK wants it. Raises: `Unavailable`; `ConfigurationError` where only a request could show it."""

@@ -35,6 +35,8 @@ def _read(claims: Mapping[str, Any], profile: TokenProfile, listed: Any) -> Froz
     for name in _TIMES:
         if name in found:
             found[name] = seconds(found[name])
+    if "amr" in found:
+        found["amr"] = listed(found["amr"], False)
     # `scope` is text by itself (RFC 6749 section 3.3); of the other places an array is what is expected.
     for place in (profile.audience, *profile.roles, *profile.groups, *(one for one in profile.scopes if one != ("scope",))):
         if len(place) > 1:

@@ -17,7 +17,17 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from authkit import ConfigurationError, Principal, Tokens, Unavailable, allow_ips, chain, require_auth, require_scopes
+from authkit import (
+    ConfigurationError,
+    Principal,
+    Tokens,
+    Unavailable,
+    allow_ips,
+    chain,
+    rate_limit,
+    require_auth,
+    require_scopes,
+)
 from authkit.adapters.mcp import McpTokenVerifier
 from authkit.oidc import OIDCProvider, ProtectedResource, TokenProfile
 from authkit.testing import TokenMint
@@ -31,7 +41,12 @@ CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
 def server_of(verifier: Any, url: str, issuer: str = MINT.issuer, scopes: list[str] | None = None) -> MCPServer:
-    settings = AuthSettings(issuer_url=issuer, resource_server_url=url, validate_token_resource=False, required_scopes=scopes)  # type: ignore[arg-type]
+    settings = AuthSettings(  # type: ignore[arg-type]
+        issuer_url=issuer,
+        resource_server_url=url,
+        validate_token_resource=False,
+        required_scopes=scopes,
+    )
     server = MCPServer("orders", token_verifier=McpTokenVerifier(verifier), auth=settings)
 
     @server.tool()
@@ -257,6 +272,16 @@ async def test_a_whole_chain_decides():
     assert await verifier.verify_token(MINT.good(scopes=["mcp:tools"])) is not None
 
 
-def test_what_is_wrong_is_told_when_it_is_built():
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: McpTokenVerifier(require_scopes("mcp:tools")),
+        lambda: McpTokenVerifier(MINT.tokens, cookie="session"),
+        lambda: McpTokenVerifier(chain(allow_ips("10.0.0.0/8"), require_auth(MINT.tokens))),
+        lambda: McpTokenVerifier(chain(rate_limit("10/minute"), require_auth(MINT.tokens))),
+        lambda: McpTokenVerifier(require_auth(MINT.tokens).except_for("/health")),
+    ],
+)
+def test_a_guard_that_looks_at_more_than_the_token_is_refused_when_it_is_built(build: Any) -> None:
     with pytest.raises(ConfigurationError):
-        McpTokenVerifier(allow_ips("10.0.0.0/8"))
+        build()

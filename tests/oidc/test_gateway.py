@@ -174,6 +174,21 @@ def test_a_result_without_claims_is_refused(claims):
     assert asked(jwt(), event("v2", {"jwt": claims}), optional=True)[0] == 401
 
 
+def test_a_step_up_is_judged_by_what_the_claims_say():
+    claims = {**CLAIMS, "auth_time": str(int(time.time()) - 10), "amr": "[pwd otp]", "exp": str(int(time.time()) + 900)}
+    gateway = ApiGateway.jwt(issuer=ISSUER, audience=AUDIENCE)
+
+    @require_auth(gateway, max_age=600, amr=["otp"])
+    def handler(event, context):
+        return {"statusCode": 204}
+
+    assert handler(v2({**claims, "iat": str(int(time.time()))}), CONTEXT)["statusCode"] == 204
+    for change in ({"auth_time": str(int(time.time()) - 3600)}, {"amr": "[pwd]"}, {"amr": "otp"}, {"auth_time": None}):
+        refused = handler(v2({**claims, "iat": str(int(time.time())), **change}), CONTEXT)
+        assert refused["statusCode"] == 401
+        assert "insufficient_user_authentication" in refused["headers"]["www-authenticate"]
+
+
 def test_several_issuers_are_named_in_one():
     either = jwt(issuer=[ISSUER, "https://b.example"])
     assert asked(either, v2({**CLAIMS, "iss": "https://b.example"}))[1].issuer == "https://b.example"
