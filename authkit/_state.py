@@ -37,6 +37,7 @@ class State:
     limits: Any = None  # the rate limit that has counted it, or a tuple of them
     closing: list[Callable[[], None]] | None = None  # what is to be called when the response is finished
     resource: Any = None  # the protected resource whose metadata a 401, and a 403 for want of a scope, shall name
+    proofs: tuple[Any, ...] = ()  # those of this very request that have been noted: a chain further in meets them again
     settles = False  # some of it has to be awaited, once the handler has returned
     ended: bool = False  # the outermost chain is done with this request
     ns: int = 0  # nanoseconds spent in guards

@@ -117,7 +117,7 @@ class DPoP:
             principal = await self._identify(request, token, proof)
         except InvalidToken as error:
             return self._refused("invalid_token", error.reason, versions, now)
-        if not await self._is_first(proof):  # last: nobody but who holds the key of a good token fills the store
+        if not await self._is_first(request, proof):  # last: nobody but who holds the key of a good token fills the store
             return self._refused("invalid_dpop_proof", "dpop_replayed", versions, now)
         found = shown_by(principal, "dpop")
         if age < 0.5 or self._nonces is None or versions is None:
@@ -156,12 +156,18 @@ class DPoP:
         check_binding(principal, {**proven, "jkt": proof.jkt})
         return principal
 
-    async def _is_first(self, proof: Proof) -> bool:
+    async def _is_first(self, request: Request, proof: Proof) -> bool:
         text = f"{proof.jkt}\0{proof.htu}\0{proof.jti}".encode("utf-8", "surrogatepass")
         key = "authkit:dpop:" + base64url.encode(sha256(text).digest()).decode()
         ttl = 2 * self._tolerance + _LATER
-        store = self._replay
-        return store.add(key, ttl) if not store.blocks else await blocking(store.add, key, ttl)
+        store, state = self._replay, request.state
+        noted = id(store), key
+        if state is not None and noted in state.proofs:  # by a chain further out, in this very request
+            return True
+        first = store.add(key, ttl) if not store.blocks else await blocking(store.add, key, ttl)
+        if first and state is not None:
+            state.proofs += (noted,)
+        return first
 
     def _refused(self, code: str, reason: str, versions: SecretVersions | None, now: float) -> Deny:
         headers = None

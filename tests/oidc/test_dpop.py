@@ -8,6 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 
@@ -106,6 +107,44 @@ def _handler(request: Request) -> Response:
 class _Down(MemoryStore):
     def add(self, key: str, ttl: float, value: bytes = b"") -> bool:
         raise Unavailable("the store is down")
+
+
+def test_an_app_and_its_view_may_both_want_the_proof_of_one_request(scene: Scene) -> None:
+    """It is one request, whose proof has been noted; another request with that proof is refused at the first door."""
+    inner = require_auth(scene.dpop)(_wsgi)
+    app = require_auth(scene.dpop)(inner)
+    proof = scene.key.proof("GET", API + "/orders", scene.token)
+
+    def status(proof: str) -> str:
+        environ: dict[str, Any] = {"PATH_INFO": "/orders", "HTTP_DPOP": proof, "HTTP_AUTHORIZATION": f"DPoP {scene.token}"}
+        setup_testing_defaults(environ)
+        said: list[str] = []
+        for _ in app(environ, lambda status, headers, exc_info=None: said.append(status)):
+            pass
+        return said[0][:3]
+
+    assert [status(proof), status(proof)] == ["200", "401"]
+
+
+def _wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"in"]
+
+
+@pytest.mark.parametrize(("url", "sent"), [
+    ("https://api.example.com/prod", "https://api.example.com/prod/orders"),
+    ("https://api.example.com/prod/", "https://api.example.com/prod/orders"),
+    ("http://localhost:8000", "http://localhost:8000/orders"), ("https://[::1]:8443", "https://[::1]:8443/orders"),
+    (lambda request: "https://tenant.example" + request.path, "https://tenant.example/orders"),
+])  # fmt: skip
+def test_where_clients_send_to_is_configured(url: Any, sent: str) -> None:
+    scene = Scene(url=url)
+    assert scene.ask(scene.key.proof("GET", sent, scene.token)).status == 200
+    assert scene.ask().status == 401
+
+
+def test_a_function_that_gives_no_url_admits_nobody() -> None:
+    assert Scene(url=lambda request: "nowhere").ask().status == 401
 
 
 def test_a_store_that_does_not_answer_is_503() -> None:
