@@ -8,10 +8,13 @@ import pytest
 
 from authkit.testing import Clock
 
+from .balancer import Balancer, alb_of
 from .world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from authkit_providers import AlbOidc
 
 
 @pytest.fixture
@@ -23,3 +26,13 @@ def web() -> Iterator[World]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def balancer(web: World, clock: Clock) -> Balancer:
+    return Balancer(web, clock)
+
+
+@pytest.fixture
+def alb(balancer: Balancer) -> AlbOidc:
+    return alb_of(balancer)

@@ -2,102 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from authkit_providers import AlbOidc
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from authkit import ConfigurationError, Deny, Principal, Request, Tokens, Unavailable, chain, require_auth
-from authkit.oidc import KeysById, OIDCProvider, TokenInHeader, named
+from authkit import ConfigurationError, Deny, Principal, Request, Tokens, chain, require_auth
+from authkit.oidc import named
 from authkit.tokens import Key, base64url
 
-from ..oidc.issuer import ec_key, pem, rsa_pem
-from .signer import Signer
-from .world import Told, until
+from ..oidc.issuer import ec_key, pem
+from .balancer import ALICE, ARN, CLIENT, ISSUER, KEYS, KID, OTHERS, SEEN, alb_of, decided, padded, public_pem, reason
+from .world import Told
 
 if TYPE_CHECKING:
     from authkit.testing import Clock
 
-    from .world import World
-
-ARN = "arn:aws:elasticloadbalancing:eu-west-1:373508513302:loadbalancer/app/AwsJwt-ALBAE-qBwD8O2QTdcd/a4df45643ccf98ac"
-OTHERS = ARN.replace("373508513302", "999999999999")
-ISSUER, CLIENT = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_b9VeQUg6y", "3a33a02r5hn3onhtu1mr0dit20"
-KID, KEYS = "abb8289f-e3a4-4a34-9472-c2105e2b2482", "https://public-keys.auth.elb.eu-west-1.amazonaws.com"
-ALICE = "4b5bef9c-f2b5-40ff-a412-412cba9d0702"
-private = ec.generate_private_key(ec.SECP256R1())
-key = Key(pem(private))
-# What a load balancer really sent, published by those who maintain AWS's own library; it expired on 23 December 2024.
-SEEN = (
-    "eyJ0eXAiOiJKV1QiLCJraWQiOiJhYmI4Mjg5Zi1lM2E0LTRhMzQtOTQ3Mi1jMjEwNWUyYjI0ODIiLCJhbGciOiJFUzI1NiIsImlzcyI6Imh0dHBzOi8vY29nb"
-    "ml0by1pZHAuZXUtd2VzdC0xLmFtYXpvbmF3cy5jb20vZXUtd2VzdC0xX2I5VmVRVWc2eSIsImNsaWVudCI6IjNhMzNhMDJyNWhuM29uaHR1MW1yMGRpdDIwIi"
-    "wic2lnbmVyIjoiYXJuOmF3czplbGFzdGljbG9hZGJhbGFuY2luZzpldS13ZXN0LTE6MzczNTA4NTEzMzAyOmxvYWRiYWxhbmNlci9hcHAvQXdzSnd0LUFMQkF"
-    "FLXFCd0Q4TzJRVGRjZC9hNGRmNDU2NDNjY2Y5OGFjIiwiZXhwIjoxNzM0OTYxNjQ0fQ==.eyJzdWIiOiI0YjViZWY5Yy1mMmI1LTQwZmYtYTQxMi00MTJjYmE"
-    "5ZDA3MDIiLCJlbWFpbF92ZXJpZmllZCI6InRydWUiLCJuYW1lIjoiSm9obiBEb2UgKy89LV8iLCJlbWFpbCI6ImpvaG5kb2VAZXhhbXBsZS5jb20iLCJ1c2Vy"
-    "bmFtZSI6IjRiNWJlZjljLWYyYjUtNDBmZi1hNDEyLTQxMmNiYTlkMDcwMiIsImV4cCI6MTczNDk2MTY0NCwiaXNzIjoiaHR0cHM6Ly9jb2duaXRvLWlkcC5l"
-    "dS13ZXN0LTEuYW1hem9uYXdzLmNvbS9ldS13ZXN0LTFfYjlWZVFVZzZ5In0=.KrfibN6u7zOXUibDelkutd82MzoSvtCj38woXes0Fdo3o0ulcaBb2XAGouTxqjqWDhW8N-lSp0qpsSJfDCQgpQ=="
-)  # fmt: skip
-
-
-def public_pem(of: ec.EllipticCurvePrivateKey) -> bytes:
-    return of.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def padded(raw: bytes) -> bytes:
-    return base64.urlsafe_b64encode(raw)
-
-
-class Balancer:
-    """One that signs as AWS does, over the padding."""
-
-    def __init__(self, web: World, clock: Clock) -> None:
-        self.web, self.clock = web, clock
-        web.says(f"{KEYS}/{KID}", Told(body=public_pem(private), headers={"Content-Type": "text/plain"}))
-
-    def sends(self, header: dict[str, Any] | None = None, signed_by: Key = key, encode: Any = padded, **changes: Any) -> str:
-        exp = int(self.clock()) + 120
-        said = {"typ": "JWT", "kid": KID, "alg": "ES256", "iss": ISSUER, "client": CLIENT, "signer": ARN, "exp": exp}
-        claims = {"sub": ALICE, "email_verified": "true", "name": "John Doe +/=-_", "email": "johndoe@example.com",
-                  "username": ALICE, "exp": exp, "iss": ISSUER}  # fmt: skip
-        parts = [
-            {name: value for name, value in members.items() if value is not ...}
-            for members in ({**said, **(header or {})}, {**claims, **changes})
-        ]
-        data = b".".join(encode(json.dumps(part).encode()) for part in parts)
-        return f"{data.decode()}.{encode(signed_by.sign(data)).decode()}"
-
-
-@pytest.fixture
-def balancer(web: World, clock: Clock) -> Balancer:
-    return Balancer(web, clock)
-
-
-def alb_of(balancer: Balancer, load_balancer: Any = ARN, **settings: Any) -> AlbOidc:
-    given = {"transport": balancer.web.transport, "clock": balancer.clock, "monotonic": balancer.clock, "timeout": 30}
-    return AlbOidc(load_balancer, **{"client_id": CLIENT, "issuer": ISSUER, **given, **settings})
-
-
-@pytest.fixture
-def alb(balancer: Balancer) -> AlbOidc:
-    return alb_of(balancer)
-
-
-def decided(alb: Any, *values: str) -> Any:
-    request = Request.build(headers=[("x-amzn-oidc-data", value) for value in values])
-    decision = chain(require_auth(alb)).decide(request)
-    return decision if isinstance(decision, Deny) else decision.principal
-
-
-def reason(alb: AlbOidc, *values: str) -> str:
-    found = decided(alb, *values)
-    assert isinstance(found, Deny)
-    return found.reason
+    from .balancer import Balancer
 
 
 class TestWhomItLoggedIn:
@@ -252,87 +174,6 @@ class TestItsForm:
         assert reason(alb, f"{padded(header.encode('latin-1')).decode()}.e30=.x") == "token_malformed"
 
 
-class TestItsKeys:
-    def test_are_fetched_once_however_many_ask(self, balancer: Balancer, alb: AlbOidc) -> None:
-        balancer.web.delay = 0.2
-        token, found = balancer.sends(), []
-        threads = [threading.Thread(target=lambda: found.append(decided(alb, token).subject)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        until(lambda: len(found) == 8)
-        for thread in threads:
-            thread.join()
-        assert balancer.web.asked == [f"{KEYS}/{KID}"]
-
-    def test_that_do_not_exist_are_not_asked_for_again_for_a_while(self, balancer: Balancer, clock: Clock) -> None:
-        alb, kid = alb_of(balancer), "11111111-2222-3333-4444-555555555555"
-        for _ in range(20):
-            assert reason(alb, balancer.sends({"kid": kid})) == "token_key"
-        assert len(balancer.web.asked) == 1
-        clock.advance(31)
-        balancer.web.says(f"{KEYS}/{kid}", Told(body=public_pem(private)))
-        assert decided(alb, balancer.sends({"kid": kid})).subject == ALICE
-
-    def test_of_names_that_nobody_has_are_asked_for_a_few_times_a_second(self, balancer: Balancer, alb: AlbOidc) -> None:
-        decided(alb, balancer.sends())
-        found = [decided(alb, balancer.sends({"kid": f"{n:08x}-0000-0000-0000-000000000000"})) for n in range(50)]
-        assert {one.status for one in found} == {401, 503}
-        assert len(balancer.web.asked) <= 6
-        assert decided(alb, balancer.sends()).subject == ALICE  # whom a key is known of waits for nobody
-
-    @pytest.mark.parametrize(
-        "told",
-        [Told(500), Told(429), Told(302, headers={"Location": "https://evil.example/"}), Told(body=b"<html>"), Told(body=b"")],
-    )
-    def test_that_cannot_be_had_are_unavailable(self, balancer: Balancer, alb: AlbOidc, told: Told) -> None:
-        balancer.web.says(f"{KEYS}/{KID}", told)
-        found = decided(alb, balancer.sends())
-        assert (found.status, found.code) == (503, "unavailable") or found.status == 503
-        assert balancer.web.asked == [f"{KEYS}/{KID}"]
-
-    @pytest.mark.parametrize("body", [b"a shared secret of more than 32 bytes, which is no PEM", rsa_pem().encode()])
-    def test_that_are_of_another_kind_are_none(self, balancer: Balancer, alb: AlbOidc, body: bytes) -> None:
-        balancer.web.says(f"{KEYS}/{KID}", Told(body=body))
-        assert decided(alb, balancer.sends()).status == 503
-
-    def test_stay_in_use_while_their_server_is_down(self, balancer: Balancer, clock: Clock, alb: AlbOidc) -> None:
-        decided(alb, balancer.sends())
-        balancer.web.says(f"{KEYS}/{KID}", Told(500))
-        clock.advance(86_401)
-        assert decided(alb, balancer.sends()).subject == ALICE
-        clock.advance(6 * 86_400)
-        assert decided(alb, balancer.sends()).status == 503
-        assert len(balancer.web.asked) == 3
-
-    def test_that_are_taken_down_stop_working(self, balancer: Balancer, clock: Clock, alb: AlbOidc) -> None:
-        decided(alb, balancer.sends())
-        balancer.web.says(f"{KEYS}/{KID}", Told(403, b"<Error><Code>AccessDenied</Code></Error>"))
-        clock.advance(86_401)
-        assert reason(alb, balancer.sends()) == "token_key"
-
-    def test_are_bounded(self, balancer: Balancer, clock: Clock) -> None:
-        keys = KeysById(KEYS, size=2, transport=balancer.web.transport, clock=clock, monotonic=clock, timeout=30)
-        for number in range(5):
-            kid = f"{number:08x}-0000-0000-0000-000000000000"
-            balancer.web.says(f"{KEYS}/{kid}", Told(body=public_pem(private)))
-            clock.advance(1)
-            assert asyncio.run(_found(keys, kid)) is not None
-        assert len(keys._known) == 2
-
-    def test_of_govcloud_are_elsewhere(self, balancer: Balancer) -> None:
-        arn = ARN.replace("arn:aws:", "arn:aws-us-gov:").replace("eu-west-1", "us-gov-east-1")
-        url = f"https://s3-us-gov-east-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-east-1/{KID}"
-        balancer.web.says(url, Told(body=public_pem(private)))
-        assert decided(alb_of(balancer, [ARN, arn]), balancer.sends({"signer": arn})).subject == ALICE
-        assert balancer.web.asked == [url]
-
-
-async def _found(keys: KeysById, kid: str) -> Key | None:
-    from authkit._run import arun
-
-    return await arun(keys.find(kid))
-
-
 @pytest.mark.parametrize(
     ("setting", "wrong"),
     [
@@ -362,33 +203,3 @@ def test_settings_name_the_load_balancer() -> None:
         with pytest.raises(ConfigurationError, match=name):
             AlbOidc.from_settings({**settings, name: ""}.get)
     assert isinstance(named("alb_oidc", load_balancer=ARN, client_id=CLIENT, issuer=ISSUER), AlbOidc)
-
-
-class TestATokenInAnyHeader:
-    """As Cloudflare Access or Google's Identity-Aware Proxy send it: an ordinary token, in a header of its own."""
-
-    def test_is_judged_by_any_verifier(self, clock: Clock) -> None:
-        signer = Signer("https://team.cloudflareaccess.com", clock)
-        provider = OIDCProvider(signer.issuer, audience="4714c1358e65fe4b", token_type="JWT", **signer.known)
-        guard = chain(require_auth(TokenInHeader(provider, "Cf-Access-Jwt-Assertion")))
-        good = signer.token({"sub": "alice", "aud": ["4714c1358e65fe4b"]})
-        decision = guard.decide(Request.build(headers={"cf-access-jwt-assertion": good}))
-        assert decision.principal.subject == "alice"  # type: ignore[union-attr]
-        for bad in (signer.token({"sub": "alice", "aud": ["another"]}), "x"):
-            assert isinstance(guard.decide(Request.build(headers={"cf-access-jwt-assertion": bad})), Deny)
-
-    @pytest.mark.parametrize("header", ["authorization", "Cookie", "", "x y", None, "x\n"])
-    def test_is_in_a_header_of_its_own(self, clock: Clock, header: Any) -> None:
-        tokens = Tokens("k" * 48, issuer="https://api.example.com", audience="https://api.example.com")
-        with pytest.raises(ConfigurationError, match="header"):
-            TokenInHeader(tokens, header)
-        with pytest.raises(ConfigurationError, match="verifier"):
-            TokenInHeader(Tokens, "x-token")
-
-    def test_that_cannot_be_judged_is_unavailable(self) -> None:
-        class Down:
-            def verify(self, token: str) -> Principal:
-                raise Unavailable
-
-        found = chain(require_auth(TokenInHeader(Down(), "x-token"))).decide(Request.build(headers={"x-token": "x"}))
-        assert found.status == 503  # type: ignore[union-attr]

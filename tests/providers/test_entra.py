@@ -348,6 +348,5 @@ class TestSettings:
             Entra.from_settings(settings.get)
 
     def test_that_are_wrong_are_named(self) -> None:
-        settings = {"AUTHKIT_ENTRA_TENANT": HOME, "AUTHKIT_AUDIENCE": API, "AUTHKIT_ENTRA_VERSION": "v2"}
         with pytest.raises(ConfigurationError, match="AUTHKIT_ENTRA_VERSION"):
-            Entra.from_settings(settings.get)
+            Entra.from_settings({"AUTHKIT_ENTRA_TENANT": HOME, "AUTHKIT_AUDIENCE": API, "AUTHKIT_ENTRA_VERSION": "v2"}.get)
