@@ -33,6 +33,7 @@ BUDGETS = {
     "networks": 12.0,
     "secrets": 12.0,
     "webhooks": 16.0,
+    "credentials": 8.0,
     "oidc": 20.0,
     "logins": 40.0,
     "cold_start": 35.0,
