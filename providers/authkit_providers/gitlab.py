@@ -1,13 +1,18 @@
-"""GitLab: the ID tokens by which a CI/CD job says which project, branch and environment it is of."""
+"""GitLab: the ID tokens by which a CI/CD job says what it is of; and access tokens of people, which GitLab is asked about."""
 
 from __future__ import annotations
 
+import time
+
 from authkit.oidc import (
     Allowed,
+    AskingJSON,
     ConfigurationError,
+    InvalidToken,
     OIDCProvider,
     TokenProfile,
     checked_base,
+    checked_text,
     checked_texts,
     setting,
     settings_list,
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 _MERGE_REQUESTS = ("merge_request_event", "external_pull_request_event")
 _ID = r"[1-9][0-9]{0,18}"
+_OF_NO_LOGIN = ("glpat-", "glptt-", "glcbt-", "gldt-", "glrt-", "gloas-")  # personal, of jobs, runners, deployments, secrets
 
 
 class GitLab(OIDCProvider):
@@ -99,6 +105,11 @@ class GitLab(OIDCProvider):
             url=(get("AUTHKIT_GITLAB_URL") or "https://gitlab.com").strip(),
         )
 
+    @staticmethod
+    def people(client_id: str, *, url: str = "https://gitlab.com", **settings: Any) -> GitLabPeople:
+        """A verifier of the opaque access tokens of people who logged in at the application `client_id` of the instance."""
+        return GitLabPeople(client_id, url=url, **settings)
+
     def _is_allowed(self, claims: Mapping[str, Any]) -> bool:
         project, job, source = claims.get("project_id"), claims.get("job_id"), claims.get("pipeline_source")
         if type(project) is not str or type(job) is not str or type(source) is not str:
@@ -112,6 +123,42 @@ class GitLab(OIDCProvider):
         if self._refs is not None and claims.get("ref_path") not in self._refs:
             return False
         return self._environments is None or claims.get("environment") in self._environments
+
+
+class GitLabPeople(AskingJSON):
+    """Access tokens of people who logged in at the application `client_id` of the instance at `url`, which is asked about each:
+    one that another application was given is refused.
+
+    The subject is the user's id. How long an answer is remembered, and how many are asked for: `settings`, of `Asking`.
+    Raises: `ConfigurationError`.
+    """
+
+    def __init__(self, client_id: str, *, url: str = "https://gitlab.com", **settings: Any) -> None:
+        base = checked_base("GitLab: url", url)
+        self._app = checked_text("GitLab: client_id", client_id, r"[!-~]{1,256}", "the application's ID")
+        self._info = f"{base}/oauth/token/info"
+        self._wall: Callable[[], float] = settings.get("clock", time.time)
+        super().__init__(principal_issuer=base, **{"name": "GitLab", **settings})
+
+    def ask(self, token: str) -> Mapping[str, Any] | None:
+        if token.startswith(_OF_NO_LOGIN):
+            raise InvalidToken("token_type")
+        status, headers, said = self.asked(self._info, bearer=token)
+        if status == 401:
+            return None
+        if said is None:
+            raise self.unavailable(status, headers)
+        app, user, scopes, left = (said.get(name) for name in ("application", "resource_owner_id", "scope", "expires_in"))
+        if not isinstance(app, dict) or app.get("uid") != self._app:
+            raise InvalidToken("token_audience")
+        if type(user) is not int or user <= 0 or not isinstance(scopes, list):  # None: an application's own
+            raise InvalidToken("token_claims")
+        claims: dict[str, Any] = {"sub": str(user), "client_id": self._app, "scp": scopes}
+        if left is not None:
+            if type(left) is not int or left <= 0:
+                raise InvalidToken("token_expired")
+            claims["exp"] = int(self._wall()) + left
+        return claims
 
 
 def _ids(name: str, values: Any) -> frozenset[str]:
