@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..http import Request
     from ..webhooks import Scheme
     from ._capture import Captured, Unreadable
-    from ._token import Service
     from ._webhook import Keys
 
 MAX_SCHEMES = 8  # some headers are shared by many senders
@@ -30,7 +29,7 @@ class Asked(NamedTuple):
     options: Mapping[str, Any]
     url: str | None
     now: float | None
-    service: Callable[[], Service]
+    service: Callable[[], Any]  # a `Service`, or a provider's verifier
     api_keys: Callable[[], Any] | None
 
 
@@ -161,6 +160,8 @@ def _options(asked: Asked, scheme: Scheme) -> dict[str, Any]:
 def _of_token(captured: Captured, request: Request, asked: Asked) -> Explained:
     from .._credential import from_header
     from ..secrets.versions import sealed
+    from ._token import Service
+    from .oidc_verify import judged as judged_by
     from .token_read import judged
 
     found = from_header(request)
@@ -174,9 +175,9 @@ def _of_token(captured: Captured, request: Request, asked: Asked) -> Explained:
         )  # fmt: skip
     service = asked.service()
     try:
-        _, why = judged(service, sealed(found))
+        _, why = judged(service, sealed(found)) if isinstance(service, Service) else judged_by(service, sealed(found))
     finally:
-        if service.store is not None:
+        if isinstance(service, Service) and service.store is not None:
             service.store.close()
     if why is None:
         return Explained(captured.form, "bearer token", True, notes=captured.notes)

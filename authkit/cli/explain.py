@@ -17,7 +17,6 @@ from ._webhook import moment_option, now_option, option_option, refuse_twice_std
 if TYPE_CHECKING:
     from ..webhooks import Scheme
     from ._explain import Asked, Explained
-    from ._token import Service
     from ._webhook import Keys
 
 
@@ -62,7 +61,8 @@ def explain(
 
     FILE, or a pipe, has the text of an HTTP request, JSON with method, url, headers and body (or body_base64), a Lambda event,
     an entry of a HAR file, or what curl -v says. A webhook is verified with --secret, a bearer token as a service with these
-    settings does it, an API key with --api-keys. Exits with 1 if it is refused. Nothing of a credential is printed.
+    settings does it (with its own key, or by a provider), an API key with --api-keys. Exits with 1 if it is refused. Nothing of
+    a credential is printed.
     """
     from ._webhook import options_of, scheme_of
 
@@ -118,9 +118,17 @@ def _asked(
     def the_keys(of: Scheme | None) -> Keys:
         return keys_of(of, *secret) if of is not None and of.keyless else read()
 
-    def the_service() -> Service:
+    def the_service() -> Any:
+        from .. import settings
+        from ._doctor_issuer import SETTINGS
         from ._token import service_of
 
+        issuer, _, key, _, _ = service
+        if issuer is None and key is None and any(settings.get(name) is not None for name in SETTINGS):
+            from ..guards._configured import verifiers
+
+            [provider] = verifiers()
+            return provider
         return service_of(*service)
 
     def the_table() -> Any:
