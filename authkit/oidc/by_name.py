@@ -36,9 +36,8 @@ def named_class(name: str) -> Callable[..., Any]:
     try:
         kind = found[0].load()
     except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"the provider {wanted!r} cannot be loaded: {type(error).__name__} at {found[0].value}"
-        ) from None
+        place = f"{type(error).__name__} at {found[0].value}: {error}"
+        raise ConfigurationError(f"the provider {wanted!r} cannot be loaded: {place}") from None
     if not callable(kind):
         raise ConfigurationError(f"the provider {wanted!r} is no class: {found[0].value}")
     return kind  # type: ignore[no-any-return]
