@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .profile import Place, TokenProfile
+    from .profile import TokenProfile
 
 _TIMES = ("exp", "iat", "nbf", "auth_time")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in no locale
@@ -39,10 +39,11 @@ def _read(claims: Mapping[str, Any], profile: TokenProfile, listed: Any) -> Froz
         found["amr"] = listed(found["amr"], False)
     # `scope` is text by itself (RFC 6749 section 3.3); of the other places an array is what is expected.
     for place in (profile.audience, *profile.roles, *profile.groups, *(one for one in profile.scopes if one != ("scope",))):
+        first = place[0]
         if len(place) > 1:
-            _open(found, place)
-        elif place[0] in found:
-            found[place[0]] = listed(found[place[0]], place == profile.audience)
+            _open(found, first)
+        elif first in found:
+            found[first] = listed(found[first], place == profile.audience)
     return frozen(found)  # type: ignore[no-any-return]
 
 
@@ -81,14 +82,14 @@ def _with_commas(value: object, may_be_one: bool) -> Any:
     return [one for one in value.split(",") if one]
 
 
-def _open(found: dict[str, Any], place: Place) -> None:
+def _open(found: dict[str, Any], name: str) -> None:
     """Read the object in which a nested place lies."""
-    value = found.get(place[0])
+    value = found.get(name)
     if not isinstance(value, str) or not value.startswith("{"):
         return
     from ..tokens.strict_json import parse_object
 
     try:
-        found[place[0]] = parse_object(value.encode())
+        found[name] = parse_object(value.encode())
     except ValueError:  # then nothing lies there
         return
