@@ -228,6 +228,8 @@ class ClientAddress:
         believed. Raises: `Unavailable` as `locate`."""
         if not self._settled:
             self.settle()
+        if self._nameless and not self._platform:  # at the other end of a unix socket
+            return request.peer is None and request.peer_is_socket
         peer = parse(request.peer) if request.peer is not None and request.peer_is_socket else None
         return self._proxies is not None and peer is not None and self._trusts(peer)
 

@@ -187,6 +187,13 @@ def test_the_proxies_may_be_those_of_a_client_address() -> None:
     assert peer(asked(MINE, [("x-client-cert", NGINX)], "10.1.2.3")).status == 401
 
 
+def test_an_nginx_at_the_other_end_of_a_unix_socket_has_no_address() -> None:
+    handler = guarded(ClientCertificate.header("x-client-cert", client=ClientAddress.nginx(unix_socket=True)))
+    assert handler(asked(MINE, [("x-client-cert", NGINX)], None)).status == 200
+    assert handler(asked(MINE, [("x-client-cert", NGINX)], "127.0.0.1")).status == 401
+    assert handler(asked(MINE, [("x-client-cert", NGINX)], None, socket=False)).status == 401
+
+
 def test_a_load_balancer_has_names_of_its_own() -> None:
     for leaf, name in ((False, "x-amzn-mtls-clientcert"), (True, "x-amzn-mtls-clientcert-leaf")):
         handler = guarded(ClientCertificate.alb("10.0.0.0/8", leaf=leaf))
