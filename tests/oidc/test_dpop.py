@@ -151,6 +151,17 @@ def test_a_store_that_does_not_answer_is_503() -> None:
     assert Scene(store=_Down()).ask().status == 503
 
 
+def test_so_is_one_that_was_killed() -> None:
+    with redis_server() as server:
+        store = RedisStore(server.url)
+        scene = Scene(store=store)
+        assert scene.ask().status == 200
+        server.kill()
+        refused = scene.ask()
+        assert (refused.status, "www-authenticate" in refused.headers) == (503, False)
+        store.close()
+
+
 def test_a_proof_of_a_bad_token_is_not_noted(scene: Scene) -> None:
     """Strangers can make any number of proofs: none of theirs fills the store."""
     proof = scene.key.proof("GET", API + "/orders", scene.token)

@@ -136,6 +136,7 @@ def test_an_active_token_has_a_principal_and_an_inactive_one_none(
 def test_an_active_token_that_is_not_for_us_is_refused(
     server: Server, verifier_of: Callable[..., Introspection], change: dict[str, Any], refused: str
 ) -> None:
+    """OID-14: a token of another API, and a token of another kind."""
     server.says["good"] = {name: value for name, value in {**GOOD, **change}.items() if value is not ...}
     assert reason(verifier_of(issuer="https://issuer.example")) == refused
 
@@ -298,6 +299,7 @@ def test_the_metadata_say_where(server: Server, op: Issuer, clock: Clock) -> Non
 
 
 def test_metadata_that_name_another_host_are_sent_no_secret(server: Server, op: Issuer, clock: Clock) -> None:
+    """OID-17."""
     op.says["introspection_endpoint"] = server.url
     provider = OIDCProvider(op.url, audience=AUDIENCE, clock=clock, monotonic=clock)
     verifier = Introspection(provider, "rs", "secret", audience=AUDIENCE, timeout=30)

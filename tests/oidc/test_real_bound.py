@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -175,6 +176,32 @@ def test_others_do_not(tokens: dict[str, str], started: dict[str, str], server: 
         assert ask(place, f"{host} opaque", bearer(tokens[name]))[0] == 401
     assert ask(place, f"{host} dpop", signed(place + "/x", tokens["bound"]))[0] == 401
     assert ask(place, f"{host} dpop", signed(place, tokens["bound"], "POST"))[0] == 401
+
+
+def test_of_many_parallel_replays_at_two_workers_exactly_one_passes(tokens: dict[str, str], started: dict[str, str]) -> None:
+    headers = signed(started["gunicorn"], tokens["bound"])
+    with ThreadPoolExecutor(16) as pool:
+        found = [answer[0] for answer in pool.map(lambda _: ask(started["gunicorn"], "flask_sync dpop", headers), range(50))]
+    assert (found.count(200), found.count(401)) == (1, 49)
+
+
+def test_while_the_server_does_not_answer_nobody_new_enters_and_it_is_no_401(op: OidcProviderServer) -> None:
+    provider = OIDCProvider(op.issuer, audience=op.audience)
+    opaque = Introspection(provider, "rs", SECRET, clients=["m2m-opaque"], timeout=30)
+    handler = require_auth(provider, opaque)(_plain)
+    known, other = op.access_token("m2m-opaque"), op.access_token("m2m-opaque")
+
+    def status(token: str) -> int:
+        return handler(Request.build("GET", "/", bearer(token))).status
+
+    assert status(known) == 200
+    try:
+        for fault in ({"status": 503}, {"drop": True}, {"status": 200, "body": "garbage"}, {"status": 401}):
+            op.faults([{"path": "/token/introspection", **fault}])
+            assert [status(known), status(other), status("unknown")] == [200, 503, 503]
+    finally:
+        op.faults([])
+    assert [status(other), status("unknown")] == [200, 401]
 
 
 def test_they_enter_under_the_runtime_client_of_aws(tokens: dict[str, str], env: dict[str, str]) -> None:
