@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,6 @@ def entered(log):
 
 def rounds(number, store, log):
     """Copies of one event, 20 at once in 4 processes, round after round: exactly one is handled."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(store, log, 60)) for _ in range(4)]
         for event in range(number):
@@ -130,10 +128,18 @@ def test_what_was_in_the_handler_of_a_killed_process_is_handled_by_the_next(tmp_
 
 def kills(number, store, log, rng):
     """Processes killed in the handler, after the answer, and at any moment: before the claim, or in between."""
-    with Worker(store, log) as survivor:
+    with Worker(store, log) as survivor, ExitStack() as stack:
+
+        def ten():
+            started = [Worker(store, log) for _ in range(10)]
+            for worker in started:
+                stack.callback(worker.process.kill)
+            return started
+
+        following = ten()
         for batch in range(0, number, 10):
             events = [f"event{batch + n}" for n in range(10)]
-            workers = [Worker(store, log) for _ in events]
+            workers = following
             for worker in workers:
                 worker.__enter__()
                 worker.deliver(f"warm{worker.process.pid}")
@@ -144,6 +150,7 @@ def kills(number, store, log, rng):
             for worker in workers:
                 worker.process.kill()
                 time.sleep(rng.uniform(0, 0.005))
+            following = ten() if batch + 10 < number else []  # they come up while the claims of these run out
             for n, (worker, event) in enumerate(zip(workers, events, strict=True)):
                 told = worker.process.communicate(timeout=20)[0].split() + (said[n] if n < len(said) else [])
                 before = entered(log)[event]
