@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .allowed import Allowed as Allowed
     from .asking import Asking as Asking
     from .asking_json import AskingJSON as AskingJSON
+    from .asking_json import hidden as hidden
     from .by_name import named as named
     from .by_name import named_class as named_class
     from .client_certificate import ClientCertificate as ClientCertificate
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .profile import TokenProfile as TokenProfile
     from .provider import OIDCProvider as OIDCProvider
     from .shared_secret import SharedSecret as SharedSecret
+    from .shared_secret import secret_key as secret_key
 
 _PLACES = {
     "ClientCertificate": "client_certificate",
@@ -64,6 +66,8 @@ _PLACES = {
     "KeysById": "key_by_id",
     "PaddedToken": "padded",
     "SharedSecret": "shared_secret",
+    "hidden": "asking_json",
+    "secret_key": "shared_secret",
     "TokenInHeader": "in_header",
     "ConfigurationError": "given",
     "Deny": "given",
@@ -103,6 +107,8 @@ __all__ = [
     "KeysById",
     "PaddedToken",
     "SharedSecret",
+    "hidden",
+    "secret_key",
     "TokenInHeader",
     "ConfigurationError",
     "Deny",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .._fetch import Unfetched, checked_url, fetch
 from ..errors import ConfigurationError, Unavailable
+from ..secrets.secret import Secret
+from ..secrets.versions import is_blank
 from ..tokens.strict_json import parse_object
 from ._client import Client
 from .asking import Asking
@@ -97,6 +99,11 @@ class AskingJSON(Asking):
             wait = None if reset is None else int(reset - self._clock()) + 1
         why = ": what we authenticate with is wrong" if status == 401 else ""
         return Unavailable(f"it answered {status}{why}", retry_after=min(PATIENCE, max(1, wait if wait is not None else 30)))
+
+
+def hidden(value: Any) -> Any:
+    """`value`, as a `Secret` if it is text, so that no traceback shows it; whatever else it is, as it is."""
+    return Secret.of(value) if isinstance(value, str) and not is_blank(value) else value
 
 
 def _client(client_id: object, secret: Any, shown: dict[str, Any]) -> tuple[str | None, Client | None]:

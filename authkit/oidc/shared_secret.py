@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..decision import FrozenDict
 from ..errors import ConfigurationError, InvalidToken
-from ..tokens import unverified_issuer
+from ..tokens import Key, unverified_issuer
 from ._judged import SignedByIssuer
 from .provider import OIDCProvider, _State
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..tokens.keys import Key
     from ..tokens.remembered import Verified
     from .profile import TokenProfile
 
@@ -30,11 +29,11 @@ class SharedSecret(OIDCProvider):
     unnamed = True
 
     def __init__(self, issuer: str, secret: Any, *, audience: str, profile: TokenProfile, **settings: Any) -> None:
-        wrong = "secret is text, or a Secret" if secret is None or not (hasattr(secret, "versions") or _is_text(secret)) else ""
-        if wrong:
-            del secret  # what is raised may be shown with its locals
-            raise ConfigurationError(wrong)
-        super().__init__(issuer, audience=audience, keys=secret, profile=profile, **settings)
+        held = secret_key(secret)
+        del secret  # what is raised below may be shown with its locals
+        if isinstance(held, ConfigurationError):
+            raise held
+        super().__init__(issuer, audience=audience, keys=held, profile=profile, **settings)
         self._unsaid = {"iss": issuer, "aud": audience}
 
     def _judge(self, keys: Any, token: str, bound: bool) -> Verified:
@@ -65,5 +64,16 @@ class _Unsaid(SignedByIssuer):
         return (FrozenDict({**claims, **unsaid}) if unsaid else claims), key
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, (str, bytes)) and "BEGIN" not in str(value[:64])  # a public key is no secret
+def secret_key(secret: Any) -> Any:
+    """`secret` as something that no traceback shows: the `Secret` that it is, or the `Key` that it makes; or, of what makes
+    none, the error to raise. It raises nothing itself: its frame holds the secret.
+    """
+    if isinstance(secret, ConfigurationError) or hasattr(secret, "versions"):
+        return secret
+    try:
+        key = secret if isinstance(secret, Key) else Key(secret)
+    except ConfigurationError as error:
+        return ConfigurationError(f"secret: {error}")
+    if key.algorithm.kty != "oct":
+        return ConfigurationError("secret: it is a key pair, which has a public part to verify with")
+    return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from authkit.oidc import AskingJSON, Identity, InvalidToken, checked_base, checked_text, setting
+from authkit.oidc import AskingJSON, Identity, InvalidToken, checked_base, checked_text, hidden, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class GitHub(AskingJSON):
     """
 
     def __init__(self, client_id: str, client_secret: Any, *, server: str = "https://github.com", **settings: Any) -> None:
+        client_secret = hidden(client_secret)  # what is raised below may be shown with its locals
         base = checked_base("GitHub: server", server)
         app = checked_text("GitHub: client_id", client_id, r"[A-Za-z0-9._-]{1,128}", "the app's client ID")
         self._app = app
@@ -51,7 +52,7 @@ class GitHub(AskingJSON):
         """From AUTHKIT_GITHUB_CLIENT_ID and AUTHKIT_GITHUB_CLIENT_SECRET; AUTHKIT_GITHUB_SERVER."""
         client_id, name = setting(get, "AUTHKIT_GITHUB_CLIENT_ID"), "AUTHKIT_GITHUB_CLIENT_SECRET"
         server = (get("AUTHKIT_GITHUB_SERVER") or "https://github.com").strip()
-        return cls(client_id, setting(get, name), server=server)
+        return cls(client_id, hidden(setting(get, name)), server=server)
 
     def ask(self, token: str) -> Mapping[str, Any] | None:
         if _OURS.fullmatch(token) is None:

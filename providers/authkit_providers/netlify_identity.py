@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authkit.oidc import SharedSecret, TokenProfile, checked_base, setting
+from authkit.oidc import SharedSecret, TokenProfile, checked_base, secret_key, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class NetlifyIdentity(SharedSecret):
         roles: Iterable[str | tuple[str, ...]] = ("app_metadata.roles",),
         **settings: Any,
     ) -> None:
+        held = secret_key(secret)
+        del secret  # what is raised below may be shown with its locals
         issuer = checked_base("NetlifyIdentity: site", site).removesuffix("/.netlify/identity") + "/.netlify/identity"
         profile = TokenProfile(
             types=("JWT",),
@@ -40,13 +42,13 @@ class NetlifyIdentity(SharedSecret):
             name="user_metadata.full_name",
             check=_is_a_users,
         )
-        super().__init__(issuer, secret, audience=issuer if audience is None else audience, profile=profile, **settings)
+        super().__init__(issuer, held, audience=issuer if audience is None else audience, profile=profile, **settings)
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
         """From AUTHKIT_NETLIFY_SITE and AUTHKIT_NETLIFY_JWT_SECRET."""
         site = setting(get, "AUTHKIT_NETLIFY_SITE")
-        return cls(site, setting(get, "AUTHKIT_NETLIFY_JWT_SECRET"))
+        return cls(site, secret_key(setting(get, "AUTHKIT_NETLIFY_JWT_SECRET")))
 
 
 def _is_a_users(claims: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from authkit import ConfigurationError, InvalidToken, Principal, Request, Tokens
 from authkit.oidc import named
 from authkit.secrets import Environment, Secrets
 
-from .world import Asked, Told, until
+from .world import Asked, Told, locals_of, until
 
 if TYPE_CHECKING:
     from authkit.testing import Clock
@@ -266,8 +266,9 @@ def test_an_enterprise_is_asked_at_its_own_address(api: Api, clock: Clock, serve
     ],
 )
 def test_what_is_wrong_is_told_at_once(wrong: dict[str, Any], named_setting: str) -> None:
-    with pytest.raises(ConfigurationError, match=named_setting):
+    with pytest.raises(ConfigurationError, match=named_setting) as caught:
         GitHub(**{"client_id": APP, "client_secret": SECRET, **wrong})
+    assert SECRET not in locals_of(caught.value)
 
 
 def test_settings_name_the_app() -> None:

@@ -14,6 +14,7 @@ from authkit.tokens import Key
 
 from ..oidc.issuer import rsa_pem, signed
 from .signer import reason
+from .world import locals_of
 
 if TYPE_CHECKING:
     from authkit.testing import Clock
@@ -148,6 +149,7 @@ def test_what_is_wrong_is_told_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         NetlifyIdentity(**{"site": SITE, "secret": SECRET, **wrong})
     assert "brief" not in str(caught.value)
+    assert SECRET not in locals_of(caught.value)
     assert "PRIVATE" not in str(caught.value)
 
 
@@ -157,6 +159,9 @@ def test_settings_name_site_and_secret(clock: Clock) -> None:
     for name in settings:
         with pytest.raises(ConfigurationError, match=name):
             NetlifyIdentity.from_settings({**settings, name: ""}.get)
+    with pytest.raises(ConfigurationError, match="NetlifyIdentity: site") as caught:
+        NetlifyIdentity.from_settings({**settings, "AUTHKIT_NETLIFY_SITE": "x"}.__getitem__)
+    assert SECRET not in locals_of(caught.value)
     assert isinstance(named("netlify-identity", site=SITE, secret=SECRET), NetlifyIdentity)
     with pytest.raises(InvalidToken):
         NetlifyIdentity.from_settings(settings.get).verify("x")

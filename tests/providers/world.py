@@ -121,3 +121,13 @@ def until(true: Callable[[], Any], seconds: float = 30.0) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.005)
+
+
+def locals_of(error: BaseException) -> str:
+    """What a traceback that shows locals would show of our own frames."""
+    shown, trace = "", error.__traceback__
+    while trace is not None:
+        if "tests" not in trace.tb_frame.f_code.co_filename:
+            shown += repr([value for name, value in trace.tb_frame.f_locals.items() if name != "self"])  # which is half made
+        trace = trace.tb_next
+    return shown
