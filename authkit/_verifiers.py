@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .decision import Principal
+    from .http import Request
 
     Asked: TypeAlias = Callable[[str], Awaitable[Principal]]
 
@@ -90,16 +91,28 @@ def asked_bound(verifier: Any) -> Asked:
     Raises: `ConfigurationError` if it has no such method, or one that would pass by the check of a method overridden since.
     """
     if not _has(verifier, "verifying_bound"):
-        raise ConfigurationError(
-            f"{type(verifier).__name__} has no verifying_bound: it verifies no tokens that are bound to a key"
-        )
-    own = _first(verifier, "verifying_bound")
-    for name in _METHODS:
-        if _has(verifier, name) and _first(verifier, name) < own:
-            raise ConfigurationError(
-                f"{type(verifier).__name__} overrides {name}, which verifying_bound would pass by: override that beside it"
-            )
+        raise ConfigurationError(f"{type(verifier).__name__} has no verifying_bound: it verifies no bound tokens")
+    _refuse_overridden(verifier, "verifying_bound")
     return verifier.verifying_bound  # type: ignore[no-any-return]
+
+
+def judging(verifier: Any) -> Callable[[Request, str], Awaitable[Principal]] | None:
+    """How to ask a verifier that judges a token by its request (`judging`); None: the token is all that it wants.
+
+    Raises: as `asked_bound` does.
+    """
+    if not _has(verifier, "judging"):
+        return None
+    _refuse_overridden(verifier, "judging")
+    return verifier.judging  # type: ignore[no-any-return]
+
+
+def _refuse_overridden(verifier: Any, method: str) -> None:
+    for name in _METHODS:
+        if _has(verifier, name) and _first(verifier, name) < _first(verifier, method):
+            raise ConfigurationError(
+                f"{type(verifier).__name__} overrides {name}, which {method} would pass by: override that beside it"
+            )
 
 
 def _refuse(verifier: Any, passed_by: str | None, method: str, where: str = "") -> None:

@@ -90,6 +90,7 @@ class RequireAuth(Guard):
         self._by_issuer: dict[str, Any] = {}
         self._without_issuer: Any = None
         self._asked: dict[int, Asked] = {}  # by the id of the verifier, which `_plain` holds
+        self._judging: dict[int, Any] = {}  # by more than the token: the client's certificate, say
         for verifier in _offered.with_beside(verifiers):
             if hasattr(verifier, "authenticate") and not isinstance(verifier, type):  # it judges more than the bearer string
                 self._authenticators.append(verifier)
@@ -108,6 +109,7 @@ class RequireAuth(Guard):
             self._by_issuer |= dict.fromkeys(issuers, verifier)
             plain.append(verifier)
             self._asked[id(verifier)] = _verifiers.asked(verifier)
+            self._judging[id(verifier)] = _verifiers.judging(verifier)
         self._plain = plain
         offered = _offered.challenges_of(self._authenticators)
         self._offers = offered, bool(plain) or self._from_settings or not offered
@@ -116,7 +118,7 @@ class RequireAuth(Guard):
         self._missing = _offered.offering(nobody, *self._offers)
         # What more than a bearer string is judged by may be anything in the request: a signature over method and path, say.
         whole = any(getattr(item, "reads_request", True) is not False for item in self._authenticators)
-        whole = whole or any(hasattr(item, "judging") for item in plain)
+        whole = whole or any(self._judging.values())
         self.reads_request = self._elsewhere or self._preflight or whole
         reading = [item for item in self._authenticators if getattr(item, "needs_body", False)]
         self.needs_body = bool(reading)  # a signature covers it
@@ -236,7 +238,7 @@ class RequireAuth(Guard):
         if found is not None:
             return _credential.TWO_CREDENTIALS
         verifier = self._chosen(request, token)
-        judging = getattr(verifier, "judging", None)  # by more than the token: the client's certificate, say
+        judging = self._judging.get(id(verifier))
         found = await (self._asked[id(verifier)](token) if judging is None else judging(request, token))
         if not isinstance(found, Principal):  # None would be taken for "no credential was sent"
             raise _no_principal()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from authkit import ConfigurationError, Request, Response, require_auth
+from authkit import ConfigurationError, Principal, Request, Response, require_auth
 from authkit.address import ClientAddress
 from authkit.http import Headers
 from authkit.oidc import ClientCertificate, DPoP, DPoPKey, MutualTLS
@@ -105,6 +105,15 @@ def test_of_itself_it_verifies_no_bound_token() -> None:
     assert verifier.verify(PLAIN).subject == "bob"
     with pytest.raises(Exception, match="token_bound"):
         verifier.verify(MINE)
+
+
+def test_a_subclass_whose_check_would_be_passed_by_is_refused() -> None:
+    class Stricter(MutualTLS):
+        def verify(self, token: str) -> Principal:
+            raise NotImplementedError
+
+    with pytest.raises(ConfigurationError, match="judging"):
+        require_auth(Stricter(TOKENS, certificate=lambda request: None))
 
 
 def test_it_stands_beside_other_issuers() -> None:
