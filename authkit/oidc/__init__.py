@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .given import setting as setting
     from .given import settings_list as settings_list
     from .identity import Identity as Identity
-    from .introspection import Introspection as Introspection
     from .in_header import TokenInHeader as TokenInHeader
+    from .introspection import Introspection as Introspection
     from .jwks import JWKS as JWKS
     from .key_by_id import KeysById as KeysById
     from .keyset import KeySet as KeySet
