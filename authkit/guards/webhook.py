@@ -12,7 +12,7 @@ from ..webhooks.keys import Sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Literal
 
     from .._state import State
@@ -162,7 +162,7 @@ def _target(request: Request) -> str:
 
 
 def verify_webhook(
-    scheme: str | Scheme | list[str | Scheme] | tuple[str | Scheme, ...],
+    scheme: str | Scheme | Sequence[str | Scheme],
     *,
     secret: Any,
     tolerance: float | None = None,
@@ -199,7 +199,7 @@ def verify_webhook(
 
     Raises: `ConfigurationError` for an unknown scheme or option, and a secret, option or `max_body` that is missing or wrong.
     """
-    if isinstance(scheme, (list, tuple)):
+    if not isinstance(scheme, (str, Scheme)):
         from functools import partial
 
         from ._webhook_several import Each, one_of
@@ -213,7 +213,8 @@ def verify_webhook(
             "max_body": max_body,
             "handshake": handshake,
         }
-        return one_of(tuple(scheme), each, options, partial(verify_webhook, **settings))
+        given: Any = tuple(scheme) if isinstance(scheme, (list, tuple)) else (scheme,)
+        return one_of(given, each, options, partial(verify_webhook, **settings))
     sealed = Sealed(secret)
     token = None
     if "verify_token" in options:

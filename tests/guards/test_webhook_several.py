@@ -100,7 +100,8 @@ BASIC = Scheme("basic", signature="X-Gitlab-Token", algorithm="token", signed=""
 @pytest.mark.parametrize(
     ("schemes", "secret", "options", "named"),
     [
-        ([], {}, {}, "two or more"), (["gitlab"], TOKEN, {}, "two or more"), (["gitlab", "gitlab"], TOKEN, {}, "each once"),
+        ([], {}, {}, "two or more"), (7, TOKEN, {}, "unknown"), (None, TOKEN, {}, "unknown"),
+        (["gitlab"], TOKEN, {}, "two or more"), (["gitlab", "gitlab"], TOKEN, {}, "each once"),
         (BOTH, {"gitlab": TOKEN}, {}, "one for each"), (BOTH, {**SECRETS, "github": TOKEN}, {}, "nothing else"),
         (BOTH, {"gitlab": TOKEN, "gitlab-signed": ""}, {}, "missing"), (BOTH, None, {}, "missing"),
         (["gitlab", BASIC], TOKEN, {}, "header of its own"), (["gitlab", URL], TOKEN, {}, "header of its own"),

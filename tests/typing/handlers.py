@@ -80,6 +80,14 @@ def hook(request: Request, webhook: WebhookEvent) -> Response:
     return Response(204)
 
 
+MOVING = ["gitlab-signed", "gitlab"]
+
+
+@verify_webhook(MOVING, secret={"gitlab-signed": "whsec_", "gitlab": "x"}, replay=MemoryStore())
+def moving(request: Request, webhook: WebhookEvent) -> Response:
+    return Response(204)
+
+
 @verify_webhook("meta", secret="x", replay=MemoryStore(), handshake=False, verify_token="agreed")
 async def hook_once(event: dict[str, Any], context: object, webhook: WebhookEvent) -> None: ...
 
