@@ -85,6 +85,7 @@ class DPoP:
         self._tolerance = seconds_of("tolerance", tolerance, 1, 300)
         self._proofs = Proofs(self._tolerance)
         self._clock = clock
+        self.required = required
         self.beside: tuple[Any, ...] = () if required else verifiers
         self.required = required  # for the metadata of the resource
         self.challenges = (Challenge("DPoP", algs=_ALGS),)

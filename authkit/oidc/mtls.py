@@ -40,7 +40,7 @@ class MutualTLS:
         self._verifier = verifier
         self._asked = _verifiers.asked_bound(verifier)
         self._certificate = certificate if isinstance(certificate, ClientCertificate) else ClientCertificate(certificate)
-        self._required = required
+        self.required = required
         self.issuer: str | None = getattr(verifier, "issuer", None)
         self.issuers = _verifiers.issuers_of(verifier)
         self.provider_name: str | None = getattr(verifier, "provider_name", None)
@@ -62,7 +62,7 @@ class MutualTLS:
         """The verifier's own word, for who checks the proofs: `proves` is one of them."""
         principal = await self._asked(token)
         cnf = principal.claims.get("cnf")
-        if self._required and not (isinstance(cnf, dict) and "x5t#S256" in cnf):
+        if self.required and not (isinstance(cnf, dict) and "x5t#S256" in cnf):
             raise InvalidToken("token_unbound")
         return principal
 

@@ -187,6 +187,7 @@ def test_a_token_that_is_not_bound_is_a_bearer_token_and_no_other(scene: Scene) 
 
 def test_required_leaves_dpop_alone() -> None:
     scene = Scene(required=True)
+    assert (scene.dpop.required, Scene().dpop.required) == (True, False)
     assert scene.ask().status == 200
     nobody = scene.handler(Request.build("GET", "/orders"))
     assert (nobody.status, nobody.headers["www-authenticate"]) == (401, ALONE)
