@@ -10,6 +10,7 @@ import pytest
 from authkit import Request, Response, chain, verify_webhook
 from authkit.errors import BodyTooLarge, SecretNotFound
 from authkit.secrets import Secrets, SecretSource
+from authkit.testing import LambdaContext, lambda_event
 from authkit.webhooks import Scheme, sign
 from tests.hosts.servers import raw, serving
 
@@ -120,6 +121,35 @@ def test_uvicorn_never_asks_for_the_body_of_a_hopeless_delivery():
         answer = raw(served.port, head(good, len(BODY), "Expect: 100-continue", "Connection: close"), BODY)
         assert answer.startswith(b"HTTP/1.1 100 Continue")
         assert b"HTTP/1.1 200" in answer
+
+
+class Untouched:
+    def read(self, *_):
+        raise AssertionError("nobody needs this body")
+
+
+@pytest.mark.parametrize("reason", HOPELESS)
+def test_wsgi_never_reads_the_input_of_a_hopeless_delivery(reason):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b""]
+
+    environ = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/hook", "SERVER_NAME": "h", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": "1000000", "wsgi.url_scheme": "https", "wsgi.input": Untouched(), "wsgi.version": (1, 0),
+        **{"HTTP_" + key.upper().replace("-", "_"): value for key, value in HOPELESS[reason].items()},
+    }  # fmt: skip
+    statuses = []
+    verify_webhook("slack", secret=SECRET)(app)(environ, lambda status, headers: statuses.append(status))
+    assert statuses == ["401 Unauthorized"]
+
+
+def test_on_lambda_nothing_is_decoded_for_a_hopeless_delivery():
+    hook = verify_webhook("slack", secret=SECRET)(lambda event, context: {"statusCode": 200})
+    event = {**lambda_event("v2", "POST", "/hook"), "body": "no base64!", "isBase64Encoded": True}
+    assert hook(event, LambdaContext())["statusCode"] == 401
+    signed = lambda_event("v2", "POST", "/hook", headers=GOOD)
+    assert hook({**signed, "body": "no base64!", "isBase64Encoded": True}, LambdaContext())["statusCode"] == 400
 
 
 def test_a_body_without_an_end_is_refused_at_the_part_that_is_too_much():
