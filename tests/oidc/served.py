@@ -1,7 +1,7 @@
 """What runs inside real servers: every host's app behind a guard for one issuer's tokens, told by the environment.
 
 `X-Row: fastapi_async jwt` says which host's app a request is for and which guard stands before it; on Lambda the event's member
-`row` says the guard. `OIDC_ISSUER`, `OIDC_AUDIENCE`: of whom the tokens are. `OIDC_REPLAY`: the URL of a store.
+`row` says the guard. `OIDC_ISSUER`, `OIDC_AUDIENCE`: of whom the tokens are. `OIDC_REPLAY`: a file for proofs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from authkit import chain, require_auth, require_scopes
 from authkit.oidc import DPoP, Introspection, OIDCProvider
-from authkit.stores import open_store
+from authkit.stores import SqliteStore
 from tests.conformance import frameworks as frameworks  # adds its hosts to the table
 from tests.conformance.exchange import Handler
 from tests.conformance.hosts import HOSTS
@@ -38,7 +38,7 @@ def opaque() -> Guard:
 
 
 def dpop() -> Guard:
-    store = open_store(os.environ["OIDC_REPLAY"])
+    store = SqliteStore(os.environ["OIDC_REPLAY"], timeout=30)
     return chain(require_auth(DPoP(PROVIDER, _introspection(), url=DPOP_URL, replay=store)))
 
 

@@ -75,9 +75,9 @@ def test_a_proof_counts_once(scene: Scene) -> None:
 def test_of_many_parallel_replays_exactly_one_passes(kind: str, tmp_path: Path) -> None:
     with contextlib.ExitStack() as open_until_the_end:
         if kind == "redis":
-            store: Store = RedisStore(open_until_the_end.enter_context(redis_server()).url)
+            store: Store = RedisStore(open_until_the_end.enter_context(redis_server()).url, timeout=30)
         else:
-            store = MemoryStore() if kind == "memory" else SqliteStore(str(tmp_path / "replays.db"))
+            store = MemoryStore() if kind == "memory" else SqliteStore(str(tmp_path / "replays.db"), timeout=30)
         open_until_the_end.callback(store.close)
         scene = Scene(store=store)
         proof = scene.key.proof("GET", API + "/orders", scene.token)
@@ -153,7 +153,7 @@ def test_a_store_that_does_not_answer_is_503() -> None:
 
 def test_so_is_one_that_was_killed() -> None:
     with redis_server() as server:
-        store = RedisStore(server.url)
+        store = RedisStore(server.url, timeout=30)
         scene = Scene(store=store)
         assert scene.ask().status == 200
         server.kill()

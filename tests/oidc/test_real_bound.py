@@ -44,7 +44,7 @@ def op() -> Iterator[OidcProviderServer]:
 @pytest.fixture(scope="module")
 def env(op: OidcProviderServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     place: Path = tmp_path_factory.mktemp("replay") / "replay.db"
-    return {"OIDC_ISSUER": op.issuer, "OIDC_AUDIENCE": op.audience, "OIDC_REPLAY": f"sqlite:///{place}"}
+    return {"OIDC_ISSUER": op.issuer, "OIDC_AUDIENCE": op.audience, "OIDC_REPLAY": str(place)}
 
 
 @pytest.fixture(scope="module")
