@@ -73,7 +73,7 @@ def judged(
         if not any(type(found) is type(value) and found == value for value in values):
             raise InvalidToken("token_type")
     for place in profile.forbidden:
-        if at(claims, place) is not None:
+        if (get(place[0]) if len(place) == 1 else at(claims, place)) is not None:
             raise InvalidToken("token_type")
     place = profile.audience
     aud = get(place[0]) if len(place) == 1 else at(claims, place)
