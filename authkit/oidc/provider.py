@@ -39,10 +39,10 @@ class _State:
 
     __slots__ = ("keys", "signed", "remembered", "bound", "version_of")
 
-    def __init__(self, keys: KeySet | StaticSet, profile: TokenProfile, cache_size: int) -> None:
+    def __init__(self, keys: KeySet | StaticSet, signed: SignedByIssuer, cache_size: int) -> None:
         self.keys = keys
         self.version_of = keys.version_of  # of a secret, by the id of the key; empty: the keys are no secret's
-        self.signed = SignedByIssuer(keys, profile)
+        self.signed = signed
         self.remembered = Remembered(cache_size)
         self.bound = Remembered(cache_size)  # of tokens that want a proof: apart, so that none passes for a bearer token
 
@@ -244,7 +244,7 @@ class OIDCProvider:
             raise InvalidToken("token_too_large")
         state = self._state
         if state is None or state.keys is not keys:
-            state = self._state = _State(keys, self.profile, self._cache_size)
+            state = self._state = _State(keys, self._signed_by(keys), self._cache_size)
         now = self._clock()
         remembered = state.bound if bound else state.remembered
         found = remembered.recall(token, now)
@@ -256,6 +256,10 @@ class OIDCProvider:
         if found[3] is not None:
             self._note_use(found[3])
         return found
+
+    def _signed_by(self, keys: KeySet | StaticSet) -> SignedByIssuer:
+        """Who tells whether a token is of `keys`, and reads it."""
+        return SignedByIssuer(keys, self.profile)
 
     def _rotated(self, error: InvalidToken, keys: KeySet | StaticSet, token: str) -> str:
         """Why a token was refused that may be of a key which its issuer has published since. Raises: what refuses another."""

@@ -6,14 +6,13 @@ from ..decision import FrozenDict
 from ..errors import ConfigurationError, InvalidToken
 from ..tokens import Key, unverified_issuer
 from ._judged import SignedByIssuer
-from .provider import OIDCProvider, _State
+from .provider import OIDCProvider
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..tokens.remembered import Verified
     from .profile import TokenProfile
 
 
@@ -36,12 +35,8 @@ class SharedSecret(OIDCProvider):
         super().__init__(issuer, audience=audience, keys=held, profile=profile, **settings)
         self._unsaid = {"iss": issuer, "aud": audience}
 
-    def _judge(self, keys: Any, token: str, bound: bool) -> Verified:
-        if self._state is None or self._state.keys is not keys:
-            state = _State(keys, self.profile, self._cache_size)
-            state.signed = _Unsaid(keys, self.profile, self._unsaid)
-            self._state = state
-        return super()._judge(keys, token, bound)
+    def _signed_by(self, keys: Any) -> SignedByIssuer:
+        return _Unsaid(keys, self.profile, self._unsaid)
 
     def _rotated(self, error: InvalidToken, keys: Any, token: str) -> str:
         if unverified_issuer(token) is None and error.reason in ("token_key", "token_signature"):
