@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from _weakrefset import WeakSet  # what `weakref` and `threading` import as well
 from functools import partial
 
 from .._fetch import Unfetched, checked_url, fetch
@@ -69,6 +71,7 @@ class KeysById:
         self._flights = SingleFlight()
         self._budget = Budget(RATE, FLIGHTS)
         self._outage = Outage(f"the keys at {self.url}", "those that are known stay in use", "their server")
+        _all.add(self)
 
     async def find(self, kid: object) -> Key | None:
         """The key of that id; None if there is none. Raises: `Unavailable` if that cannot be known."""
@@ -134,3 +137,15 @@ def _keep(where: dict[str, Any], name: str, value: Any, size: int) -> None:
     while len(where) >= size:
         del where[next(iter(where))]
     where[name] = value
+
+
+_all: WeakSet[KeysById] = WeakSet()
+
+
+def _after_fork() -> None:
+    for keys in list(_all):
+        keys._budget.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from authkit._run import arun
+from authkit._run import arun, run
 from authkit.oidc import ConfigurationError, KeysById
 
 from ..oidc.issuer import rsa_pem
@@ -117,3 +118,37 @@ def test_keys_of_govcloud_are_elsewhere(balancer: Balancer) -> None:
 def test_what_is_wrong_is_told_at_once(setting: str, wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         KeysById(**{"url": KEYS, setting: wrong})
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_is_not_held_up_by_what_its_parent_was_asking(balancer: Balancer, clock: Clock) -> None:
+    """Four questions at once are the most, and those of the parent never end in the child."""
+    keys = KeysById(KEYS, transport=balancer.web.transport, clock=clock, monotonic=clock, timeout=30)
+    arrived, go = threading.Semaphore(0), threading.Event()
+
+    def slow(asked: object) -> Told:
+        arrived.release()
+        go.wait(30)
+        return Told(404)
+
+    unknown = [f"{number:08x}-0000-0000-0000-000000000000" for number in range(4)]
+    for kid in unknown:
+        balancer.web.says(f"{KEYS}/{kid}", slow)
+    threads = [threading.Thread(target=lambda kid=kid: run(keys.find(kid))) for kid in unknown]
+    for thread in threads:
+        thread.start()
+    for _ in unknown:
+        assert arrived.acquire(timeout=30)
+    clock.advance(10)
+    child = os.fork()
+    if not child:
+        try:
+            keys._budget.begin(False, clock())
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert status == 0
