@@ -21,7 +21,7 @@ class Unfetched(Exception):
 
 
 class Answer:
-    """What was answered. `headers`: by their names in lower case; `content`: the body of a 200, or of a 400 to a form."""
+    """What was answered. `headers`: in lower case; `content`: the body of a 200, or of a 400, 401, 403 to a form."""
 
     __slots__ = ("status", "headers", "content")
 
@@ -83,7 +83,7 @@ def fetch(
     httpx = needs("httpx")
     end = monotonic() + seconds
     asking = {"accept-encoding": "identity", **(headers or {})}
-    method, told = ("GET", (200,)) if form is None else ("POST", (200, 400))
+    method, told = ("GET", (200,)) if form is None else ("POST", (200, 400, 401, 403))
     if form is not None:
         redirects = 0  # what is sent is for nobody else
         asking.setdefault("content-type", "application/x-www-form-urlencoded")

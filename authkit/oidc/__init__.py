@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .provider import OIDCProvider as OIDCProvider
     from .shared_secret import SharedSecret as SharedSecret
     from .shared_secret import secret_key as secret_key
+    from .token_endpoint import GrantRefused as GrantRefused
+    from .token_endpoint import TokenEndpoint as TokenEndpoint
+    from .token_endpoint import TokenResponse as TokenResponse
 
 _PLACES = {
     "ClientCertificate": "client_certificate",
@@ -58,6 +61,9 @@ _PLACES = {
     "OIDCProvider": "provider",
     "ProtectedResource": "metadata",
     "TokenProfile": "profile",
+    "GrantRefused": "token_endpoint",
+    "TokenEndpoint": "token_endpoint",
+    "TokenResponse": "token_endpoint",
     "named": "by_name",
     "named_class": "by_name",
     # for whoever writes a provider
@@ -100,6 +106,9 @@ __all__ = [
     "OIDCProvider",
     "ProtectedResource",
     "TokenProfile",
+    "GrantRefused",
+    "TokenEndpoint",
+    "TokenResponse",
     "named",
     "named_class",
     "Allowed",

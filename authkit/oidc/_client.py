@@ -12,21 +12,23 @@ from ..tokens import Key, base64url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..secrets.versions import SecretVersions
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 section 2.2
 LIFE = 60  # seconds of an assertion
-BASIC, POST = "client_secret_basic", "client_secret_post"
+BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
 
 
 class Client(Masked):
-    """One client at one authorization server. Exactly one of `secret`, `key` (private_key_jwt) and `bearer` is given.
+    """One client at one authorization server. Exactly one of `secret`, `key` (private_key_jwt) and `bearer` is given, and none
+    of them with the method "none": of a public client, who has nothing to show but its id.
 
     `secret`, `bearer`: text or a `Secret`, whose newest value is used. `key`: a `Key`, what makes one, or a `Secret` of that.
-    `method`: how the secret is sent, client_secret_basic or client_secret_post. Raises: `ConfigurationError`.
+    `method`: how the secret is sent, client_secret_basic or client_secret_post; None: client_secret_basic, unless the server
+    says that it takes the other alone. Raises: `ConfigurationError`.
     """
 
     __slots__ = ("id", "_method", "_secret", "_key", "_made", "_clock", "_random")
@@ -38,41 +40,47 @@ class Client(Masked):
         secret: Any = None,
         key: Any = None,
         bearer: Any = None,
-        method: str = BASIC,
+        method: str | None = BASIC,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         given = [name for name, value in (("client_secret", secret), ("key", key), ("bearer", bearer)) if value is not None]
         held, made, wrong = _taken(secret if secret is not None else bearer, key)
         del secret, key, bearer  # what is raised below may be shown with its locals
-        if len(given) != 1:
+        if len(given) != 1 and not (method == NONE and not given):
             raise ConfigurationError("one of client_secret, key and bearer says how we authenticate at the server")
         if wrong is not None:
             raise ConfigurationError(f"{given[0]}: {wrong}")
         if given != ["bearer"] and (type(client_id) is not str or not client_id or not client_id.isprintable()):
             raise ConfigurationError("client_id is text, and not empty")
-        if method not in (BASIC, POST) or (method == POST and given != ["client_secret"]):
+        if (given and method not in (BASIC, POST, None)) or (method == POST and given != ["client_secret"]):
             raise ConfigurationError("the way to send a client_secret is client_secret_basic or client_secret_post")
         self.id = client_id or ""
-        self._method = {"key": "private_key_jwt", "bearer": "bearer"}.get(given[0], method)
+        self._method = {"key": "private_key_jwt", "bearer": "bearer"}.get(given[0], method) if given else method
         self._secret = held
         self._key = made
         self._made: tuple[SecretVersions, Key] | None = None
         self._clock, self._random = clock, random
 
-    def authenticate(self, form: dict[str, str], headers: dict[str, str], audience: str) -> SecretVersions | None:
-        """Put what shows who we are into `form` or `headers`; `audience`: for whom an assertion is. It may block.
+    def authenticate(
+        self, form: dict[str, str], headers: dict[str, str], audience: str, taken: Iterable[str] = ()
+    ) -> SecretVersions | None:
+        """Put what shows who we are into `form` or `headers`; `audience`: for whom an assertion is; `taken`: the methods that
+        the server says it takes. It may block.
 
         Gives the versions of the secret that was used. Raises: as a `Secret` does; `ConfigurationError` for a key that is none.
         """
         versions = self._secret.versions() if self._secret is not None else None
-        if self._method == "private_key_jwt":
+        method = self._method or (POST if POST in taken and BASIC not in taken else BASIC)
+        if method == NONE:
+            form["client_id"] = self.id
+        elif method == "private_key_jwt":
             form["client_id"] = self.id
             form["client_assertion_type"] = ASSERTION
             form["client_assertion"] = self._assertion(versions, audience)
-        elif self._method == POST:
+        elif method == POST:
             form["client_id"], form["client_secret"] = self.id, self._text()
-        elif self._method == BASIC:
+        elif method == BASIC:
             from binascii import b2a_base64
             from urllib.parse import quote_plus
 

@@ -8,6 +8,7 @@ from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..tokens.claims import names_of
 from ..tokens.strict_json import parse_object
 from ._client import BASIC, Client
+from ._own import own_endpoint
 from .asking import Asking
 from .discovery import Discovery
 from .provider import OIDCProvider
@@ -116,12 +117,7 @@ class Introspection(Asking):
         discovery = self._discovery
         if discovery is None:
             return self._url  # type: ignore[return-value]  # one of the two is there
-        url = discovery.endpoint(_ENDPOINT)
-        if _origin(url) != _origin(discovery.issuer):  # our secret goes to whom we named, and to nobody whom they name
-            raise ConfigurationError(
-                f"the issuer's {_ENDPOINT} is at another origin than the issuer: if it is right, pass its URL"
-            )
-        return url
+        return own_endpoint(discovery, _ENDPOINT)
 
     def _asked_at(self, url: str, token: str) -> tuple[int, Any, FrozenDict | None]:
         from urllib.parse import urlencode
@@ -191,11 +187,3 @@ def _names(setting: str, given: str | Iterable[str] | None) -> frozenset[str]:
     if given is not None and (not names or not all(type(name) is str and name for name in names)):
         raise ConfigurationError(f"introspection: {setting} is text, and not empty; or several of them")
     return names
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, parts.hostname, port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 from .._fetch import checked_url
 from .._run import arun, blocking, run
@@ -65,6 +66,7 @@ class OIDCProvider:
     """
 
     in_place = False
+    endpoint_origins: tuple[str, ...] = ()  # of a subclass whose issuer has endpoints elsewhere: "https://oauth2.example.com"
 
     def __init__(
         self,
@@ -136,6 +138,17 @@ class OIDCProvider:
                 random=random,
             )
         self._state: _State | None = None
+        self._discovery = getattr(self.keys, "discovery", None) or partial(
+            Discovery, issuer, discovery, timeout=timeout, transport=transport, clock=clock, monotonic=monotonic
+        )
+
+    @property
+    def discovery(self) -> Discovery:
+        """What the issuer says of itself, fetched when it is first asked. Raises: `ConfigurationError` if it is no URL."""
+        found = self._discovery
+        if not isinstance(found, Discovery):
+            found = self._discovery = found()
+        return found
 
     def verify(self, token: str) -> Principal:
         """Who an access token of this issuer is for. I/O only where no key is known yet, or not the one that it names.
