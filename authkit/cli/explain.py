@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("file", required=False)
 @click.option("--scheme", metavar="NAME", help="Of a webhook. Default: told by its headers.")
-@click.option("--secret", "name", metavar="NAME", help="The webhook's secret in SOURCE.")
+@click.option("--secret", "name", metavar="NAME", help="The secret of the webhook, or the key of a signature, in SOURCE.")
 @source_option
 @secret_from_option
 @option_option
@@ -61,8 +61,8 @@ def explain(
 
     FILE, or a pipe, has the text of an HTTP request, JSON with method, url, headers and body (or body_base64), a Lambda event,
     an entry of a HAR file, or what curl -v says. A webhook is verified with --secret, a bearer token as a service with these
-    settings does it (with its own key, or by a provider), an API key with --api-keys. Exits with 1 if it is refused. Nothing of
-    a credential is printed.
+    settings does it (with its own key, or by a provider), an API key with --api-keys, a signed request (RFC 9421) with the
+    client's key as --secret. Exits with 1 if it is refused. Nothing of a credential is printed.
     """
     from ._webhook import options_of, scheme_of
 
