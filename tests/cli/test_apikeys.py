@@ -166,7 +166,7 @@ def handler(request):
 def test_a_program_says_its_own_keys(tmp_path: Path, name: str) -> None:
     """Its table, and its prefix: named by its `ApiKeys`, or by what is guarded with them."""
     (tmp_path / "program.py").write_text(PROGRAM)
-    ours = {"cwd": tmp_path, "AUTHKIT_APIKEYS": None}
+    ours: dict[str, Any] = {"cwd": tmp_path, "AUTHKIT_APIKEYS": None}
     key = apikeys("new", "robot", "--app", name, **ours).out.strip()
     assert key.startswith("acme_")
     listed = apikeys("list", "--app", name, "--json", **ours).json
