@@ -69,7 +69,7 @@ class Chain(Guard):
         self.reads_request = exempt is not None or any(item.reads_request for item in guards)
         self.needs_handler = any(item.needs_handler for item in guards)
         self.fills = ("principal", *dict.fromkeys(name for item in guards for name in item.fills if name != "principal"))
-        self.hooks: tuple[Guard, ...] = tuple(item for item in reversed(self.flat()) if item.after is not None)
+        self.hooks = tuple(item.after for item in reversed(self.flat()) if item.after is not None)
 
     def as_chain(self) -> Chain:
         return self

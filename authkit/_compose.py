@@ -169,7 +169,7 @@ class AnyOf(Guard):
         self.sent_in = tuple(dict.fromkeys(name for item in guards for name in item.sent_in))
         self.needs_handler = any(item.needs_handler for item in guards)
         self.fills = tuple(dict.fromkeys(name for item in guards for name in item.fills))
-        hooks = [one.after for item in reversed(guards) for one in item.as_chain().hooks if one.after is not None]
+        hooks = [hook for item in reversed(guards) for hook in item.as_chain().hooks]
         if hooks:
 
             def run_hooks(request: Request, response: Response | None) -> None:

@@ -66,10 +66,12 @@ class Visit:
 
     def apply(self, response: Response) -> None:
         self.hooked = True
-        for item in self.chain.hooks:
-            assert item.after is not None
-            item.after(self.request, response)
-        self._add_headers(response)
+        for hook in self.chain.hooks:
+            hook(self.request, response)
+        if self.headers is None:
+            self.state.status = response.status
+        else:
+            self._add_headers(response)
 
     def _add_headers(self, response: Response, said: Mapping[str, str] | None = None) -> None:
         for name, value in self.headers or ():
@@ -110,10 +112,9 @@ class Visit:
     def _hook(self, response: Response | None, when: str) -> None:
         """Run the hooks where nothing that they raise may change the outcome."""
         self.hooked = True
-        for item in self.chain.hooks:
-            assert item.after is not None
+        for hook in self.chain.hooks:
             try:
-                item.after(self.request, response)
+                hook(self.request, response)
             except Exception as error:
                 _audit.warn("a response hook raised %s %s", type(error).__name__, when)
 
