@@ -14,7 +14,7 @@ from ._renewal import Renewal, Renewed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._state import State
-    from ..http import Request, Response
+    from ..http import Request
     from ..stores import Store
     from ..webhooks.replay import Claim, Replay, Standing
 
@@ -53,9 +53,8 @@ class Claims:
     def claim(self, key: str, keep: float, request: Request) -> Taken:
         """A claim, not made yet. On Lambda it lasts until the function is killed at the latest.
 
-        `keep`: seconds that the event is known once it is handled, or longer if the `Replay` says so.
+        `keep`: as `keep_of` says.
         """
-        keep = max(keep, self._replay.keep or 0)
         if self.in_process:
             return Taken(self._replay.claim(key, IN_PROCESS), keep, request.state)
         left = request.seconds_left()
@@ -64,16 +63,20 @@ class Claims:
         return Kept(self._replay.claim(key, left + 1), keep, request.state, self._renewal, renews=False)
 
     def at_once(self, key: str, keep: float, state: State) -> Taken | None:
-        """A claim that is made, in a store of this process; None if another's is there, or the event is done."""
+        """A claim that is made, in a store of this process; None if another's is there, or the event is done.
+
+        `keep`: as `keep_of` says.
+        """
         claim = self._replay.claim(key, IN_PROCESS)
         try:
-            if claim.begin() != "new":
-                return None
-            more = self._replay.keep
-            return Taken(claim, keep if more is None or more < keep else more, state)
+            return Taken(claim, keep, state) if claim.begin() == "new" else None
         except BaseException:  # it may have been made all the same
             claim.release()
             raise
+
+    def keep_of(self, seconds: float) -> float:
+        """Seconds that an event is known once it is handled: so many, or longer if the `Replay` says so."""
+        return max(seconds, self._replay.keep or 0)
 
 
 class Taken(Renewed):
@@ -82,17 +85,17 @@ class Taken(Renewed):
     This one is in a store of this process: it ends with it, and needs no renewal.
     """
 
-    __slots__ = ("_claim", "_keep", "_state", "_around", "_answered", "_over")
+    __slots__ = ("_claim", "_keep", "_state", "_around", "answered", "_over")
     blocks = False
 
     def __init__(self, claim: Claim, keep: float, state: State) -> None:
         self._claim = claim
         self._keep = keep
         self._state: State | None = state
-        self._answered = False  # the handler has, with a status below 400
+        self.answered = False  # the handler has, with a status below 400
         self._over = False  # nobody wants it any more
         # What is being handled anyhow: a call from an `except` is no failure of ours.
-        self._around: BaseException | None = sys.exc_info()[1]
+        self._around: BaseException | None = sys.exception()
 
     def begin(self) -> Standing:
         """Make the claim. It may be given up meanwhile, by another thread. Raises: `StoreUnavailable`."""
@@ -111,9 +114,6 @@ class Taken(Renewed):
     def hold(self) -> None:
         """It is ours, until the handler is done."""
 
-    def answered(self, response: Response | None) -> None:
-        self._answered = response is not None and response.status < 400
-
     def __call__(self) -> None:
         if not self._over:
             self._over = True
@@ -127,9 +127,9 @@ class Taken(Renewed):
         """Whether the event is handled, as far as can be told when its response ends. Asked once."""
         state, around = self._state, self._around
         self._state = self._around = None  # they lead back here: no cycle for the collector
-        if not self._answered or state is None or state.outcome != "allow":
+        if not self.answered or state is None or state.outcome != "allow":
             return False
-        passing = sys.exc_info()[1]
+        passing = sys.exception()
         return passing is None or passing is around or isinstance(passing, _ENDS)
 
 

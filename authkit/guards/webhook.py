@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..stores import Store
     from ..webhooks import WebhookEvent
     from ..webhooks.replay import Replay
-    from ._webhook_claim import Claims, Taken
+    from ._webhook_claim import Claims
     from ._webhook_handshake import Answers
 
 BACK_IN = 10  # seconds after which a sender may ask again about an event that is being handled
@@ -56,13 +56,14 @@ class VerifyWebhook(Guard):
             self._asked_for = handshake_of(verifier.scheme.handshake)
         self._target = url is None and verifier.scheme.needs == "target"
         # nothing has to be asked of anybody but the verifier, and a store in this process
-        self._asks_nobody = answers is None and self._asked_for is None and not self._target and not callable(url)
-        self._asks_nobody = self._asks_nobody and (claims is None or claims.in_process)
+        asks_nobody = answers is None and self._asked_for is None and not self._target and not callable(url)
+        asks_nobody = asks_nobody and (claims is None or claims.in_process)
+        self._at_once_limit = max_body if asks_nobody else -1  # bytes of body
         self._early = early(verifier, reads_url=not callable(url))
         if answers is not None and not answers.signed and answers.reads_body:  # it may be no delivery
             self._early = None
-        self._keep = verifier.keep
         if claims is not None:
+            self._keep = claims.keep_of(verifier.keep)
             self.needs_handler = True  # done, or not: that is for its response to say
             self.after = self._answered
 
@@ -75,7 +76,7 @@ class VerifyWebhook(Guard):
 
     def _passes(self, request: Request, state: State) -> bool:
         body = request._body
-        if body is None or not self._asks_nobody or request.answered or len(body) > self.body_limit:
+        if body is None or len(body) > self._at_once_limit or request.answered:
             return False
         event = self._verifier.at_once(request.headers, body, None, self._url, request.method)  # type: ignore[arg-type]
         if event is None:
@@ -144,10 +145,9 @@ class VerifyWebhook(Guard):
         return Allow(values={"webhook": event})
 
     def _answered(self, request: Request, response: Response | None) -> None:
-        state = request.state
-        kept: Taken | None = None if state.kept is None else state.kept.pop(id(self), None)  # no cycle for the collector
-        if kept is not None:
-            kept.answered(response)
+        all_kept = request.state.kept
+        if all_kept is not None and (kept := all_kept.pop(id(self), None)) is not None:  # no cycle for the collector
+            kept.answered = response is not None and response.status < 400
 
 
 def _target(request: Request) -> str:

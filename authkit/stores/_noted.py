@@ -47,9 +47,10 @@ class Noted:
     def add(self, key: str, ttl: float, value: bytes) -> bool:
         with self._lock.plain:
             now = self._clock()
-            if (key in self._young or key in self._old) and self._find(key, now) is not None:
+            young, older = self._young, self._old
+            if (key in young or key in older) and self._find(key, now) is not None:
                 return False
-            if now >= self._due or len(self._young) + len(self._old) >= self._max_keys:
+            if now >= self._due or len(young) + len(older) >= self._max_keys:
                 self._make_room(now)
             end = now + ttl
             self._young[key] = (end, value)
@@ -61,7 +62,8 @@ class Noted:
     def swap(self, key: str, old: bytes | None, new: bytes | None, ttl: float) -> bool:
         with self._lock.plain:
             now = self._clock()
-            found = self._find(key, now)
+            note = self._young.get(key)
+            found = note[1] if note is not None and note[0] > now else self._find(key, now)
             if found is None or old is None:
                 if found is not old:
                     return False

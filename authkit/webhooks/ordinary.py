@@ -6,13 +6,13 @@ is accepted here that would be refused there, and the tests hold the two to it.
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from hmac import compare_digest
 from operator import itemgetter
 
 from ..http import Headers
 from .delivery import MAX_ID
 from .event import WebhookEvent
-from .mac import encoder
 from .quick import written
 
 TYPE_CHECKING = False
@@ -37,11 +37,13 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
 
     It raises nothing of the delivery's. None in its place for a scheme whose deliveries are never ordinary.
     """
-    if not scheme.plain or (scheme.timed and scheme.unit != "s") or not _stands_apart(scheme):
+    if not scheme.plain or (scheme.timed and scheme.unit != "s") or scheme.encoding not in ("hex", "base64"):
+        return None
+    if not _stands_apart(scheme):
         return None
     timed, signed_id, after_id, needs_url = scheme.timed, scheme.signed_id, scheme.after_id or "\0", scheme.needs is not None
     prefix, separator, mark = str(scheme.prefix), scheme.separator or "", scheme.timestamp_item
-    encode, in_hex, length = encoder(scheme.encoding), scheme.encoding == "hex", len(mark or "")
+    in_hex, length = scheme.encoding == "hex", len(mark or "")
     has_id, has_timestamp = scheme.rows[0][1] is not None, scheme.rows[0][2] is not None
     first = scheme.places[0]  # of several spellings of these names it is the one that the sender documents
     as_written = tuple(first[0] if name is None else name for name in first)
@@ -110,13 +112,15 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
         matched = None
         for key in keys:  # every one of them, so that time does not tell which matched; nothing is raised from here on
             over = key[0].over(before, body, after)
-            text = over.hexdigest() if in_hex else encode(over.digest())
+            text = over.hexdigest() if in_hex else b2a_base64(over.digest(), newline=False).decode()
             if compare_digest(prefix + text, signature) and matched is None:
                 matched = key
         if matched is None:
             return None
         _, secret, version, index = matched
-        secret.note_use(version)  # type: ignore[union-attr]  # no plain scheme fetches keys
+        slot: Any = secret._slot  # type: ignore[union-attr]  # `note_use`, without the call; no plain scheme fetches keys
+        slot.usage.steps[version]()
+        slot.usage.last[version] = slot.clock()
         event = _new(WebhookEvent)
         _set_parts(event, (called, body, id, seconds, index, signed_id, before, after, places, covers_body))
         return event
