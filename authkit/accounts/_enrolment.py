@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._run import blocking
+from .._sealed import Unsealable
 from ..decision import Challenge, Deny, Principal
 from ..errors import ConfigurationError, MalformedRequest
 from ..http import Response
@@ -12,7 +13,6 @@ from ._bodies import texts
 from ._bound import bound_user, is_bound, owner_of
 from ._factors import PURPOSE, Factors, opened_for
 from ._people import UnknownUser
-from ._sealed import Unsealable
 from ._second_step import DEAD, ENROL, OTP, WrongCode, with_otp
 from ._serving import note_principal
 from ._stamp import stamp_of
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from .._sealed import Keys
     from ..http import Request
     from ._accounts import Accounts
-    from ._sealed import Keys
     from ._second_step import SecondStep
     from .users import User
 

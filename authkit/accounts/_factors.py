@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from .._sealed import Unsealable
 from ..secrets.versions import Masked
 from ..tokens import base64url
 from ..tokens.strict_json import parse_object
 from . import recovery, totp
-from ._sealed import Unsealable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._sealed import Keys, Seal
+    from .._sealed import Keys, Seal
     from .users import User
 
 PURPOSE = "factors"  # what a seal is bound to, with the user's subject

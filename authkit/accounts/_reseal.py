@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .._run import blocking
+from .._sealed import Unsealable
 from ..errors import Unavailable
 from ._factors import Factors
-from ._sealed import Unsealable
 from .users import method
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ._sealed import Keys, Seal
+    from .._sealed import Keys, Seal
     from .users import User, Users
 
 _PAGE = 100  # users

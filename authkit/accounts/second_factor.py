@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from .._run import arun, run
+from .._sealed import Seal
 from ..decision import _set, _Value
 from ..errors import ConfigurationError
 from . import totp
 from ._flow_limits import parsed
 from ._reseal import resealed
-from ._sealed import Seal
 from .pepper import secret_of
 
 TYPE_CHECKING = False

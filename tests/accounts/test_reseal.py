@@ -8,7 +8,7 @@ import pytest
 
 from authkit import ConfigurationError, Unavailable
 from authkit.accounts import Accounts, MemoryUsers, SecondFactor, SqliteUsers, User
-from authkit.accounts._sealed import Unsealable
+from authkit._sealed import Unsealable
 from authkit.secrets import Secret, SecretVersions
 
 from .parts import PASSWORD, cheap

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authkit import ConfigurationError, Unavailable
 from authkit._run import run
-from authkit.accounts._sealed import Seal, Unsealable
+from authkit._sealed import Seal, Unsealable
 from authkit.secrets import Secret, Secrets, SecretVersions
 from authkit.testing import Clock
 from tests.vault import Vault

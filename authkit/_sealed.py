@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from _operator import _compare_digest as compare_digest  # what `hmac` gives, which is slow to load
 
-from .._samples import is_sample
-from ..errors import ConfigurationError, Unavailable
-from ..secrets.secret import Secret
-from ..secrets.versions import Masked, SecretVersions, as_bytes
-from ..tokens import base64url
+from ._samples import is_sample
+from .errors import ConfigurationError, Unavailable
+from .secrets.secret import Secret
+from .secrets.versions import Masked, SecretVersions, as_bytes
+from .tokens import base64url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Keys(Masked):
 
     def open(self, purpose: str, subject: str, text: str) -> bytes:
         """What was sealed. Raises: `Unsealable`, whatever is wrong with the text."""
-        data = self._opened(purpose, subject, text)
+        data = self.opened(purpose, subject, text)
         if data is None:  # raised here, where no key and no cause is in sight
             raise Unsealable("a sealed text opens under no key there is: it is damaged, another user's, or its key is gone")
         return data
@@ -85,8 +85,8 @@ class Keys(Masked):
         """Whether a sealed text is under the key that seals today."""
         return text.startswith(f"{FORM}.{self._current.id}.")
 
-    def _opened(self, purpose: str, subject: str, text: str) -> bytes | None:
-        """What was sealed, or None. It raises nothing: its frames may hold what is secret."""
+    def opened(self, purpose: str, subject: str, text: str) -> bytes | None:
+        """What was sealed; None where `open` would raise. It raises nothing: its frames may hold what is secret."""
         form, _, rest = text.partition(".")
         id, _, body = rest.partition(".")
         key = self._by_id.get(id)
