@@ -13,13 +13,22 @@ if TYPE_CHECKING:
     from .gateway import HmacRequests as HmacRequests
     from .holder import SharedSecret as SharedSecret
     from .httpx_auth import SignatureAuth as SignatureAuth
+    from .sigv4 import SigV4Auth as SigV4Auth
+    from .sigv4_origin import sign_origin as sign_origin
 
 # Loaded on first use: webhooks and httpx come with them.
-_PLACES = {"HmacRequests": "gateway", "SharedSecret": "holder", "SignatureAuth": "httpx_auth"}
+_PLACES = {
+    "HmacRequests": "gateway",
+    "SharedSecret": "holder",
+    "SigV4Auth": "sigv4",
+    "SignatureAuth": "httpx_auth",
+    "sign_origin": "sigv4_origin",
+}
 
 __all__ = [
     "HmacRequests",
     "SharedSecret",
+    "SigV4Auth",
     "SignatureAuth",
     "SignatureKey",
     "SignatureVerifier",
@@ -29,6 +38,7 @@ __all__ = [
     "averify",
     "content_digest",
     "sign",
+    "sign_origin",
     "verify",
 ]
 
