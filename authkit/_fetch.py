@@ -10,10 +10,12 @@ from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from typing import Any
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_quiet = threading.local()  # `asking`: this thread asks what httpx shall not log
 
 
 class Unfetched(Exception):
@@ -21,7 +23,7 @@ class Unfetched(Exception):
 
 
 class Answer:
-    """What was answered. `headers`: in lower case; `content`: the body of a 200, or of a 400, 401, 403 to a form."""
+    """What was answered. `headers`: in lower case; `content`: the body of a 200, of a 400, 401, 403 to a form, or as told."""
 
     __slots__ = ("status", "headers", "content")
 
@@ -65,6 +67,9 @@ def fetch(
     seconds: float,
     headers: Mapping[str, str] | None = None,
     form: bytes | None = None,
+    method: str | None = None,
+    told: Container[int] | None = None,
+    quiet: bool = False,
     redirects: int = 0,
     transport: Any = None,
     trust_env: bool = True,
@@ -73,7 +78,8 @@ def fetch(
     """What `url` answers with GET. It blocks, for at most `seconds` from the first to the last byte.
 
     `form`: what is sent with POST instead (application/x-www-form-urlencoded unless `headers` have another content-type), and
-    then no redirect is followed.
+    then no redirect is followed. `method`: another than these two; then none is followed either. `told`: the status of answers
+    whose body is wanted. `quiet`: httpx logs nothing of it; at INFO it writes each URL with its query.
     `redirects`: how many are followed, all to the same origin. `transport`: of httpx, closed by its owner. `trust_env`:
     whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
 
@@ -83,10 +89,13 @@ def fetch(
     httpx = needs("httpx")
     end = monotonic() + seconds
     asking = {"accept-encoding": "identity", **(headers or {})}
-    method, told = ("GET", (200,)) if form is None else ("POST", (200, 400, 401, 403))
-    if form is not None:
+    if told is None:
+        told = (200,) if form is None else (200, 400, 401, 403)
+    if form is not None or method is not None:
         redirects = 0  # what is sent is for nobody else
+    if form is not None:
         asking.setdefault("content-type", "application/x-www-form-urlencoded")
+    method = method or ("GET" if form is None else "POST")
     target = httpx.URL(url)
     proxied = trust_env and target.host not in LOOPBACK
     client: Any = None
@@ -104,6 +113,8 @@ def fetch(
     if client is None:
         raise ConfigurationError(f"a proxy or SSL_CERT_FILE of the environment cannot be used: {unusable}")
     watch = _Watch(seconds)
+    if quiet:
+        _hush()
     try:
         for _ in range(1 + redirects):
             with client.stream(method, target, content=form, headers=asking, extensions={"trace": watch.saw}) as answer:
@@ -121,10 +132,23 @@ def fetch(
     except Exception as error:  # httpx's own, and whatever a socket says that the watch has shut
         failure = f"it took more than {seconds:g} seconds" if watch.barked else type(error).__name__
     finally:
+        _quiet.asking = False
         watch.over()
         if transport is None:
             client.close()
     raise Unfetched(failure)
+
+
+def _hush() -> None:
+    """See to it that httpx logs nothing of what this thread asks next. What others ask is logged as before."""
+    import logging
+
+    logging.getLogger("httpx").addFilter(_loud)  # adding it once more changes nothing
+    _quiet.asking = True
+
+
+def _loud(record: object) -> bool:
+    return not getattr(_quiet, "asking", False)
 
 
 def _verifying(httpx: Any, scheme: str, trust_env: bool) -> Any:

@@ -284,3 +284,25 @@ def test_a_redirect_that_only_looks_like_the_same_origin_is_not_followed(raw: Ra
 def test_what_resembles_this_machine_or_an_url_is_neither(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^jwks_uri is an https URL"):
         checked_url("jwks_uri", url)
+
+
+def test_another_method_is_sent_with_its_body_and_follows_no_redirect(raw: Raw) -> None:
+    raw.answers("HTTP/1.1 302 Found", f"Location: {raw.url}again", "Content-Length: 0", "Connection: close")
+    with pytest.raises(Unfetched, match="redirects"):
+        fetch(raw.url, max_bytes=4096, seconds=30, method="DELETE", form=b"{}", redirects=3)
+    assert raw.asked == 1
+
+
+def test_of_the_answers_whose_bodies_are_wanted_the_bodies_are_read(raw: Raw) -> None:
+    raw.answers("HTTP/1.1 201 Created", "Content-Length: 2", "Connection: close", body=b"{}")
+    assert fetch(raw.url, max_bytes=4096, seconds=30, form=b"").content == b""
+    assert fetch(raw.url, max_bytes=4096, seconds=30, form=b"", told=(201,)).content == b"{}"
+
+
+def test_what_is_asked_quietly_is_in_no_log_and_what_others_ask_is(raw: Raw, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    raw.answers("HTTP/1.1 200 OK", "Content-Length: 2", "Connection: close", body=b"{}")
+    fetch(raw.url + "?email=canary", max_bytes=4096, seconds=30, quiet=True)
+    assert "canary" not in caplog.text
+    fetch(raw.url + "?page=parrot", max_bytes=4096, seconds=30)
+    assert "parrot" in caplog.text
