@@ -48,7 +48,7 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
     first = scheme.places[0]  # of several spellings of these names it is the one that the sender documents
     as_written = tuple(first[0] if name is None else name for name in first)
     as_lowered = tuple(name.lower() for name in as_written)
-    lengths = frozenset(map(len, as_written))
+    lengths, count = frozenset(map(len, as_written)), len(set(as_lowered))
     in_order, in_order_lowered = itemgetter(*as_written), itemgetter(*as_lowered)
     at = next(index for index, (field, _) in enumerate(scheme.segments) if field == "body")
     start, stop = scheme.segments[0][1], scheme.segments[at][1]
@@ -68,9 +68,10 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
                 (signature,), (id,), (timestamp,) = in_order_lowered(headers._map)
             elif kind is dict:
                 names, pick = (as_written, in_order) if as_written[0] in headers else (as_lowered, in_order_lowered)
-                for name in headers:
-                    if len(name) in lengths and name not in names and name.lower() in as_lowered:
-                        return None  # spelled otherwise, and perhaps the second time
+                if len(headers) != count:  # there are others, and perhaps another spelling of one of these
+                    for name in headers:
+                        if len(name) in lengths and name not in names and name.lower() in as_lowered:
+                            return None
                 signature, id, timestamp = pick(headers)
             elif isinstance(headers, Headers):
                 (signature,), (id,), (timestamp,) = map(headers.get_all, as_lowered)

@@ -144,9 +144,10 @@ class Verifier(Masked):
         had. A body that is not bytes is the program's mistake: `TypeError`. Without `keys`, secrets are fetched in place, and
         may raise as `load` does.
         """
-        if self._accept is not None:
-            at_hand = (self._fixed or self._at_hand()) if keys is None else keys
-            if (event := self._accept(headers, body, now, url, method, at_hand)) is not None:
+        accept = self._accept
+        if accept is not None:
+            event = accept(headers, body, now, url, method, (self._fixed or self._at_hand()) if keys is None else keys)
+            if event is not None:
                 return event
         delivery = self._read(headers, body, now, url, method)
         if self._fetched is not None:
