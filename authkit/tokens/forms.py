@@ -10,9 +10,14 @@ from .algorithms import HMAC_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _SSH = ("ssh-rsa", "ssh-dss", "ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-")
+
+_FILES = (".pem", ".key", ".pub", ".crt", ".cer", ".der", ".jwk", ".jwks", ".json", ".txt")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 def as_jwk(text: str) -> dict[str, Any] | None:
@@ -46,20 +51,55 @@ def check_hmac(secret: bytes, alg: str) -> None:
     """Raises `ConfigurationError` unless `secret` is fit to be the HMAC key of `alg` (RFC 7518 section 3.2)."""
     if not secret.strip():
         raise ConfigurationError("the token key is empty")
-    text = secret.decode("utf-8", "replace")
-    if is_pem(text):
-        raise ConfigurationError(f"{alg} wants a secret, and this is PEM or certificate text, which others may read")
-    words = text.split()
-    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:], strict=False)):  # noqa: RUF007
-        raise ConfigurationError(f"{alg} wants a secret, and this is an SSH key, which others may read")
-    if as_jwk(text) is not None:
-        raise ConfigurationError(f"{alg} wants a secret, and this is the text of a JWK: pass the JWK itself, without alg")
-    if _is_der(secret):
-        raise ConfigurationError(f"{alg} wants a secret, and this is a DER key or certificate: pass it as PEM")
+    for reading in _readings(secret):
+        public = _public_form(reading)
+        if public is not None:
+            raise ConfigurationError(f"{alg} wants a secret, and this is {public}")
     if len(secret) < HMAC_BYTES[alg]:
         raise ConfigurationError(f"the token key is too short: {alg} wants at least {HMAC_BYTES[alg]} bytes")
-    if _repeats_a_sample(text):
+    if _repeats_a_sample(secret.decode("utf-8", "replace")):
         raise ConfigurationError("the token key is a sample from documentation, which everybody knows: generate one")
+
+
+def _readings(secret: bytes) -> Iterator[bytes]:
+    """`secret`, and what it was before somebody quoted it, wrote it as UTF-16, or encoded it for an environment variable."""
+    yield secret
+    plain = secret.replace(b"\x00", b"").strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\"'")
+    yield plain
+    packed = b"".join(plain.split())
+    try:
+        yield bytes.fromhex(packed.decode())
+    except ValueError:
+        pass
+    bare = packed.rstrip(b"=")
+    if not bare.translate(None, _BASE64) and len(bare) % 4 != 1:
+        from binascii import a2b_base64
+
+        yield a2b_base64(bare.translate(_FROM_URL) + b"=" * (-len(bare) % 4))
+
+
+def _public_form(secret: bytes) -> str | None:
+    """What `secret` is that others may read, with what to do about it; None if it is nothing of the kind."""
+    text = secret.decode("utf-8", "replace").strip()
+    words = text.split()
+    if is_pem(text) or _is_armour(words):
+        return "PEM or certificate text, which others may read"
+    if any(word.startswith(_SSH) and rest.startswith("AAAA") for word, rest in zip(words, words[1:], strict=False)):  # noqa: RUF007
+        return "an SSH key, which others may read"
+    if as_jwk(text) is not None or (text[:1] in ("{", "[") and ("kty" in text or "keys" in text)):
+        return "the text of a JWK: pass the JWK itself, without alg"
+    scheme, colon, rest = text.partition("://")
+    if len(words) == 1 and colon and rest and scheme.isascii() and scheme[:1].isalpha():
+        return "a URL, which others may read: pass what stands there"
+    if len(words) == 1 and ("/" in text or "\\" in text) and text.lower().endswith(_FILES):
+        return "the name of a file, which others may know: pass what stands in it"
+    return "a DER key or certificate: pass it as PEM" if _is_der(secret) else None
+
+
+def _is_armour(words: list[str]) -> bool:
+    """Whether "BEGIN ... KEY" or "END CERTIFICATE", say, is among them: PEM that has lost its dashes."""
+    ends = ("KEY", "CERTIFICATE")
+    return any(word in ("BEGIN", "END") and any(end in words[at + 1 : at + 5] for end in ends) for at, word in enumerate(words))
 
 
 def _repeats_a_sample(text: str) -> bool:
@@ -74,14 +114,7 @@ def _repeats_a_sample(text: str) -> bool:
 
 
 def _is_der(secret: bytes) -> bool:
-    """Whether `secret` is a key or certificate in DER, or the base64 body of a PEM without its armour."""
-    if secret[:1] == b"M" and len(secret) >= 56:  # 0x30 in base64
-        from binascii import a2b_base64
-
-        try:
-            secret = a2b_base64(secret)
-        except ValueError:
-            return False
+    """Whether `secret` is a key or certificate in DER, the body of a PEM."""
     # SEQUENCE, then SEQUENCE or INTEGER: by chance in one random secret of four million, and then the parsers decide.
     if len(secret) < 40 or secret[0] != 0x30 or not (b"\x30" in secret[2:5] or b"\x02" in secret[2:5]):
         return False

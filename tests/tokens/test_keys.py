@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import hmac
@@ -117,6 +118,50 @@ def test_tok_02_no_hmac_key_is_made_of_what_others_can_read(kind: str, alg: str)
     refused(der(kind), alg)
     refused("".join(public_pem(kind).split("\n")[1:-2]), alg)  # the body without its armour
     refused(jwk, alg)
+
+
+@pytest.mark.parametrize("kind", ["RSA", "P-256", "Ed25519"])
+def test_tok_02_what_others_can_read_is_no_secret_however_it_was_wrapped(kind: str) -> None:
+    """Quoted, in UTF-16, in hexadecimal, or in base64 of either alphabet, as environment variables have it."""
+    body = "".join(public_pem(kind).split("\n")[1:-2])
+    jwk = json.dumps(Key(public_pem(kind)).public_jwk())
+    for text in (
+        f'"{body}"',
+        f"  {body}",
+        "\n".join(body[at : at + 64] for at in range(0, len(body), 64)),
+        body.replace("+", "-").replace("/", "_").rstrip("="),
+        der(kind).hex(),
+        public_pem(kind).replace("-----", ""),
+        base64.b64encode(public_pem(kind).encode()).decode(),
+        base64.urlsafe_b64encode(jwk.encode()).decode().rstrip("="),
+        jwk.replace('"', "'"),
+        "\ufeff" + jwk + ",",
+        f"[{jwk}, {jwk}]",
+        ssh(kind).replace(" ", "  "),
+    ):
+        refused(text)
+        refused(text, "HS256")
+        refused(text.encode(), "HS256")
+    refused(public_pem(kind).encode("utf-16"), "HS256")
+
+
+def test_tok_02_where_a_key_is_found_is_no_secret() -> None:
+    for text in (
+        "https://issuer.example/.well-known/jwks.json",
+        "HTTPS://issuer.example/realms/main/protocol/openid-connect/certs",
+        "file:///etc/keys/of-the-issuer/public.pem",
+        "/etc/authkit/keys/of-the-issuer/realm-public-key.pem",
+        "C:\\keys\\of-the-issuer\\realm-public-key.PEM".lower(),
+        "keys/of-the-issuer-of-everything/jwks.json",
+    ):
+        refused(text)
+        refused(text.encode(), "HS256")
+
+
+@given(st.binary(min_size=32, max_size=64))
+def test_a_random_secret_is_a_secret_whatever_its_bytes_and_however_it_is_written(value: bytes) -> None:
+    for secret in (base64.b64encode(value), base64.urlsafe_b64encode(value).rstrip(b"="), value.hex().encode()):
+        assert Key(secret).alg == "HS256"
 
 
 def test_tok_02_ssh_and_certificate_text_is_no_key_without_alg_either() -> None:
