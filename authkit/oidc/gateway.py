@@ -54,8 +54,9 @@ class ApiGateway:
         """The result of an HTTP API's JWT authorizer, for a token of exactly `issuer` for `audience` (of several, one).
 
         `profile`: how access tokens are told from other ones, which the authorizer does not do, and where roles are; by
-        default no ID token is taken. Of its `types` nothing is seen: the event has no header. API Gateway writes every claim as text, and an array of "a b" and "c" as "[a b c]": take
-        roles only from a claim whose values hold no space. `leeway`: seconds. Raises: `ConfigurationError`.
+        default no ID token is taken. Of its `types` nothing is seen: the event has no header. API Gateway writes every claim
+        as text, and an array of "a b" and "c" as "[a b c]": take roles only from a claim whose values hold no space.
+        `leeway`: seconds. Raises: `ConfigurationError`.
         """
         return _Jwt(_names("issuer", issuer), _names("audience", audience), profile, leeway=leeway, clock=clock)
 

@@ -26,8 +26,8 @@ class ProtectedResource(Endpoint):
     `authorization_servers`: who issues its tokens: an `OIDCProvider`, an issuer's URL, or several of these. `scopes`: what the
     API knows. `initial_scopes`: what a client without a token is told to ask for, in the challenge (RFC 6750 section 3).
     `dpop`, `mtls`: whether tokens may be bound so: True, or the guard's own `DPoP` and `MutualTLS`; the former says too
-    whether they must be. `name`, `documentation`, `policy`, `terms`: for people. `extra`: further members of the document. `max_age`:
-    seconds for which it may be cached.
+    whether they must be. `name`, `documentation`, `policy`, `terms`: for people. `extra`: further members of the document.
+    `max_age`: seconds for which it may be cached.
 
     `metadata_url`: where it is, by the configured `resource` and nothing that a request says; `require_auth(...,
     resource=this)` names it in its challenges. `path`: the path of that URL. `document`: what is served.

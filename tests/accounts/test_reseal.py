@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from authkit import ConfigurationError, Unavailable
-from authkit.accounts import Accounts, MemoryUsers, SecondFactor, SqliteUsers, User
 from authkit._sealed import Unsealable
+from authkit.accounts import Accounts, MemoryUsers, SecondFactor, SqliteUsers, User
 from authkit.secrets import Secret, SecretVersions
 
 from .parts import PASSWORD, cheap
