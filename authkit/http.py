@@ -252,6 +252,11 @@ class Request:
         return None
 
     @property
+    def whole_path(self) -> str:
+        """`path`, and before it what it is mounted below: what the client asked for, decoded once."""
+        return self.path
+
+    @property
     def headers(self) -> Headers:
         headers = self._headers
         if headers is None:

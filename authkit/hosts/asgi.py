@@ -94,6 +94,12 @@ class AsgiRequest(Request):
         return None if sent is None else sent.decode("latin-1")
 
     @property
+    def whole_path(self) -> str:
+        root: str = self.scope.get("root_path") or ""
+        path: str = self.scope["path"]
+        return path if not root or route_path(self.scope) != path else root.rstrip("/") + path  # older servers leave it out
+
+    @property
     def query_string(self) -> str:  # type: ignore[override]
         sent: bytes = self.scope.get("query_string", b"")
         return sent.decode("latin-1")

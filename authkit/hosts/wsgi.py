@@ -89,6 +89,10 @@ class WsgiRequest(Request):
     def raw_path(self) -> str | None:  # type: ignore[override]
         return raw_path(self.environ)
 
+    @property
+    def whole_path(self) -> str:
+        return decoded(self.environ.get("SCRIPT_NAME", "")) + self.path
+
     def _read_headers(self) -> Headers:
         return EnvironHeaders(self.environ)
 
@@ -99,12 +103,7 @@ class WsgiRequest(Request):
 def fill(request: WsgiRequest, environ: dict[str, Any]) -> None:
     """Set what every WSGI host reads from the environ in the same way."""
     path = environ.get("PATH_INFO", "")
-    if not path.isascii():
-        try:
-            path = path.encode("latin-1").decode("utf-8", "replace")  # PEP 3333: bytes in the form of a latin-1 str
-        except UnicodeEncodeError:
-            pass
-    request.path = path
+    request.path = path if path.isascii() else decoded(path)
     request.method = environ["REQUEST_METHOD"]
     request.query_string = environ.get("QUERY_STRING", "")
     request.peer = environ.get("REMOTE_ADDR") or None  # empty on a unix socket
@@ -114,6 +113,14 @@ def fill(request: WsgiRequest, environ: dict[str, Any]) -> None:
     request.environ = environ
     request.start_response = None
     request.state = request._headers = request._query = request._body = None
+
+
+def decoded(path: str) -> str:
+    """What a server has put into the environ of a path: bytes in the form of a latin-1 text (PEP 3333)."""
+    try:
+        return path.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return path
 
 
 def raw_path(environ: dict[str, Any]) -> str | None:

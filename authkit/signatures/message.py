@@ -111,13 +111,14 @@ def target_at(base: Target | None, request: Request) -> Target:
 def _sent_path(request: Request) -> str | None:
     path = request.raw_path
     if path is None:
-        # The host decodes once and does not say of what. What encodes to the path that the handler sees, and was signed, is
+        # The host decodes once and does not say of what. What encodes to that, mount and all, and was signed, is
         # what was meant; any other spelling is refused because its signature does not hold.
-        if any(character == "\ufffd" or "\ud800" <= character <= "\udfff" for character in request.path):
+        path = request.whole_path
+        if any(character == "\ufffd" or "\ud800" <= character <= "\udfff" for character in path):
             return None
         from urllib.parse import quote
 
-        path = quote(request.path, safe=_AS_SENT)
+        path = quote(path, safe=_AS_SENT)
     elif request.host == "aws_lambda" and "%" in path:  # some events hold it decoded, some as sent
         return None
     if path == "":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authkit import InvalidSignature, Request
+from authkit import InvalidSignature, Request, require_auth
 from authkit.oidc._proof import Proofs
 from authkit.signatures.message import target_of
 from authkit.tokens import base64url
@@ -196,3 +198,64 @@ def test_a_host_that_tells_its_paths_decoded_matches_what_was_meant() -> None:
     request = Request("GET", "/a b", raw_path=None, headers=Request.build(headers=SCENE.key.headers(
         "GET", API + "/a%20b", SCENE.token)).headers)  # fmt: skip
     assert SCENE.handler(request).status == 200
+
+
+# Below a mount: the client has asked for /v2/orders, and a router has taken /v2 away
+
+
+def _ask_asgi(headers: dict[str, str], told: bytes | None, path: str = "/v2/orders") -> int:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": told, "root_path": "/v2", "headers": lines}
+    asyncio.run(require_auth(SCENE.dpop)(app)(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+def _environ(headers: dict[str, str], told: bytes | None) -> dict[str, Any]:
+    environ: dict[str, Any] = {"SCRIPT_NAME": "/v2", "PATH_INFO": "/orders"}
+    setup_testing_defaults(environ)
+    environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return environ if told is None else environ | {"REQUEST_URI": told.decode()}
+
+
+def _ask_wsgi(headers: dict[str, str], told: bytes | None) -> int:
+    said: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return []
+
+    for _ in require_auth(SCENE.dpop)(app)(_environ(headers, told), lambda status, lines, exc_info=None: said.append(status)):
+        pass
+    return int(said[0][:3])
+
+
+def _ask_django(headers: dict[str, str], told: bytes | None) -> int:
+    from django.core.handlers.wsgi import WSGIRequest
+    from django.http import HttpResponse
+
+    import tests.hosts.django_project  # noqa: F401  # the settings of every test here
+
+    return int(require_auth(SCENE.dpop)(lambda request: HttpResponse())(WSGIRequest(_environ(headers, told))).status_code)
+
+
+def _ask_old_asgi(headers: dict[str, str], told: bytes | None) -> int:
+    """Servers and routers that leave the mount out of the path."""
+    return _ask_asgi(headers, None, "/orders")
+
+
+@pytest.mark.parametrize("told", [b"/v2/orders", None], ids=["as-sent", "decoded"])
+@pytest.mark.parametrize("ask", [_ask_asgi, _ask_old_asgi, _ask_wsgi, _ask_django])
+def test_a_proof_of_a_path_is_of_no_mount_that_has_such_a_path_too(ask: Any, told: bytes | None) -> None:
+    for path, status in (("/orders", 401), ("/v2/orders", 200), ("/v2", 401), ("/v2/v2/orders", 401)):
+        assert ask(SCENE.key.headers("GET", API + path, SCENE.token), told) == status, path
