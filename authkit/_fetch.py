@@ -71,6 +71,7 @@ def fetch(
     told: Container[int] | None = None,
     quiet: bool = False,
     redirects: int = 0,
+    auth: Any = None,
     transport: Any = None,
     trust_env: bool = True,
     monotonic: Callable[[], float] = time.monotonic,
@@ -80,8 +81,8 @@ def fetch(
     `form`: what is sent with POST instead (application/x-www-form-urlencoded unless `headers` have another content-type), and
     then no redirect is followed. `method`: another than these two; then none is followed either. `told`: the status of answers
     whose body is wanted. `quiet`: httpx logs nothing of it; at INFO it writes each URL with its query.
-    `redirects`: how many are followed, all to the same origin. `transport`: of httpx, closed by its owner. `trust_env`:
-    whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
+    `redirects`: how many are followed, all to the same origin. `auth`, `transport`: of httpx; the latter closed by its owner.
+    `trust_env`: whether a proxy and SSL_CERT_FILE are taken from the environment; never a proxy to a loopback address.
 
     Raises: `Unfetched` for whatever is no answer, or one that is too large, too slow, encoded, or a redirect elsewhere;
     `ConfigurationError` if a proxy or the certificates that the environment names cannot be used.
@@ -113,11 +114,14 @@ def fetch(
     if client is None:
         raise ConfigurationError(f"a proxy or SSL_CERT_FILE of the environment cannot be used: {unusable}")
     watch = _Watch(seconds)
+    heard = getattr(_quiet, "asking", False)  # `auth` may fetch, too
     if quiet:
         _hush()
     try:
         for _ in range(1 + redirects):
-            with client.stream(method, target, content=form, headers=asking, extensions={"trace": watch.saw}) as answer:
+            with client.stream(
+                method, target, content=form, headers=asking, auth=auth, extensions={"trace": watch.saw}
+            ) as answer:
                 if answer.next_request is None:
                     content = _body(answer, max_bytes, end, seconds, monotonic) if answer.status_code in told else b""
                     if watch.barked:  # a connection that is shut looks like the end of an answer that names no length
@@ -132,7 +136,7 @@ def fetch(
     except Exception as error:  # httpx's own, and whatever a socket says that the watch has shut
         failure = f"it took more than {seconds:g} seconds" if watch.barked else type(error).__name__
     finally:
-        _quiet.asking = False
+        _quiet.asking = heard
         watch.over()
         if transport is None:
             client.close()

@@ -7,6 +7,7 @@ import re
 from .._fetch import checked_url as checked_url
 from ..decision import Deny as Deny
 from ..decision import Principal as Principal
+from ..errors import AuthkitError as AuthkitError
 from ..errors import ConfigurationError as ConfigurationError
 from ..errors import InvalidToken as InvalidToken
 from ..errors import Unavailable as Unavailable

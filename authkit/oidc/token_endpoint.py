@@ -242,9 +242,11 @@ def _read(answer: Answer) -> FrozenDict:
 
 
 def _not_us(answer: Answer, said: Mapping[str, Any]) -> bool:
-    """RFC 6749 section 5.2: 401 where the client is not known, or a 400 that says so."""
+    """RFC 6749 section 5.2: 401 where the client is not known, or a 400 that says so. Auth0's 401 says access_denied."""
     error = said.get("error")
-    return error in ("invalid_client", "incorrect_client_credentials") or (answer.status == 401 and error not in _ERRORS)
+    return error in ("invalid_client", "incorrect_client_credentials") or (
+        answer.status == 401 and (error not in _ERRORS or error == "access_denied")
+    )
 
 
 def _rest(headers: Mapping[str, str]) -> int:
