@@ -78,8 +78,9 @@ class ClientCertificate:
 
 def _of_header(request: Request, name: str) -> str | bytes | None:
     lines = request.field(name)
-    if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_CERTIFICATE:
-        return None  # a second line is somebody's attempt to be believed instead
+    # A second line is somebody's attempt to be believed instead. Some hosts join them before we see them; none holds a comma.
+    if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_CERTIFICATE or "," in lines[0]:
+        return None
     text = lines[0].strip(" \t")
     if text[:1] == ":":
         return _decoded(text[1:-1]) if len(text) > 2 and text[-1] == ":" else None
@@ -108,15 +109,17 @@ def _is_alb_event(request: Request) -> bool:
 
 
 def _der(found: object) -> bytes | None:
-    """The first certificate, which is the client's own: those of its chain come after it."""
+    """The first certificate, which is the client's own: those of its chain come after it, and nothing else stands there."""
     if isinstance(found, bytes) and found[:1] == b"\x30":
         return found
     text = found.decode("ascii", "replace") if isinstance(found, bytes) else found
     if not isinstance(text, str) or len(text) > MAX_CERTIFICATE:
         return None
-    _, begin, rest = text.partition(_BEGIN)
-    body, end, _ = rest.partition(_END)
-    return _decoded("".join(body.split())) if begin and end else None
+    before, begin, rest = text.partition(_BEGIN)
+    body, end, chain = rest.partition(_END)
+    if not (begin and end) or before.strip() or chain.strip()[: len(_BEGIN)] not in ("", _BEGIN):
+        return None
+    return _decoded("".join(body.split()))
 
 
 def _decoded(text: str) -> bytes | None:

@@ -180,6 +180,30 @@ def test_two_headers_are_one_too_many() -> None:
         assert handler(asked(MINE, [("x-client-cert", NGINX), ("x-client-cert", second)], "10.1.2.3")).status == 401
 
 
+JOINED = [
+    NGINX + ", " + quote(pem("other")),
+    NGINX + "," + NGINX,
+    quote(pem("other")) + ", " + NGINX,
+    RFC_9440 + ", " + RFC_9440,
+]
+
+
+@pytest.mark.parametrize("value", JOINED)
+def test_two_that_the_host_has_joined_are_two(value: str) -> None:
+    """WSGI hands over repeated lines as one: the first would be what a client has sent to a proxy that adds its own."""
+    handler = guarded(ClientCertificate.header("x-client-cert", "10.0.0.0/8"))
+    assert handler(asked(MINE, [("x-client-cert", value)], "10.1.2.3")).status == 401
+
+
+@pytest.mark.parametrize("before", ["x", quote("Subject: CN=me\n"), 'Hash=00;Cert="'])
+@pytest.mark.parametrize("after", ["", '";Subject=""', "x"])
+def test_a_certificate_with_anything_else_around_it_is_none(before: str, after: str) -> None:
+    """A client chooses the names in its certificate, and they may hold somebody else's."""
+    handler = guarded(ClientCertificate.header("x-client-cert", "10.0.0.0/8"))
+    for value in (before + NGINX + after, NGINX + before + after):
+        assert handler(asked(MINE, [("x-client-cert", value)], "10.1.2.3")).status == 401
+
+
 @pytest.mark.parametrize(
     "value", ["", "(null)", "x", "%", ":", "::", ":*:", RFC_9440[:-1], "a" * 70_000, "%00", NGINX.replace("%0A", "%20%41%0A")]
 )
