@@ -52,7 +52,7 @@ def verify(
     """
     out = Output(as_json)
     token = token_of(value_from, token_env)
-    provider = _provider(issuer, audiences, token_type, name, told)
+    provider = provider_of(issuer, audiences, token_type, name, told)
     with out.progress("asking the issuer"):
         principal, refused = judged(provider, token)
     if principal is not None:
@@ -76,15 +76,17 @@ def judged(provider: Any, token: Sealed) -> tuple[Principal | None, Why | None]:
         return None, why_refused(error.reason, str(token()), provider, time.time())
 
 
-def _provider(
+def provider_of(
     issuer: str | None, audiences: tuple[str, ...], token_type: str | None, name: str | None, told: tuple[str, ...]
 ) -> Any:
+    """The provider that is named, with its settings: those that were told, then the environment's. Raises: `Wrong`,
+    `ConfigurationError`."""
     from .. import settings
     from ..guards._configured import _discovered, _named
 
     given = _pairs(told)
     if issuer is not None and name is not None:
-        raise Wrong("--issuer and --provider: which is meant?")
+        raise Wrong("an issuer and --provider: which is meant?")
     given.update({"AUTHKIT_AUDIENCE": ",".join(audiences)} if audiences else {})
     given.update({"AUTHKIT_OIDC_TOKEN_TYPE": token_type} if token_type else {})
 
@@ -96,7 +98,7 @@ def _provider(
         return _named(lambda setting: name if setting == "AUTHKIT_PROVIDER" else get(setting))
     issuer = issuer or get("AUTHKIT_OIDC_ISSUER")
     if issuer is None:
-        raise Wrong("no issuer is named: give --issuer or --provider, or set AUTHKIT_OIDC_ISSUER or AUTHKIT_PROVIDER")
+        raise Wrong("no issuer is named: give it or --provider, or set AUTHKIT_OIDC_ISSUER or AUTHKIT_PROVIDER")
     if len(audiences) > 1:
         from ..oidc import OIDCProvider
 

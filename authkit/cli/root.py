@@ -22,7 +22,10 @@ group = Lazy(
         "secrets": ("secrets:group", "Read, set and rotate secrets."),
         "keys": ("keys:group", "Make and rotate token keys, and publish their public halves."),
         "token": ("token:group", "Issue a token, look into one, or say why one is refused."),
-        "oidc": ("oidc:group", "Look at an OpenID Provider, its keys, or a token that it signed."),
+        "oidc": (
+            "oidc:group",
+            "Look at an OpenID Provider, its keys or tokens, log in there, or get a machine's token.",
+        ),
         "password": ("password:group", "Hash a password, or check one against a hash."),
         "apikeys": ("apikeys:group", "Make, list, rotate and revoke API keys."),
         "users": ("users:group", "Add, list, disable and delete users, and end their sessions."),

@@ -94,6 +94,7 @@ def place(tmp_path: Path) -> Path:
         ("oidc discover", "oidc discover ISSUER/"),
         ("oidc keys", "oidc keys ISSUER"),
         ("oidc verify", "oidc verify --value-from token --issuer ISSUER --audience a"),
+        ("oidc token", "oidc token ISSUER --client-id c --value-from password"),
         ("password hash", "password hash --value-from password"),
         ("password check", "password check --hash-from hash --value-from password"),
         ("users list", "users list --users sqlite:///users.db"),
@@ -125,6 +126,7 @@ def place(tmp_path: Path) -> Path:
 )
 def test_the_json_is_what_the_page_promises(documented: str, words: str, place: Path) -> None:
     with FakeIssuer() as issuer:
+        issuer.pages["/token"] = {"access_token": "t", "token_type": "Bearer", "expires_in": 60}
         document: dict[str, Any] = run(*words.replace("ISSUER", issuer.url).split(), "--json", cwd=place).json
     whole, each = members(documented)
     assert set(document) == whole - {"value"}

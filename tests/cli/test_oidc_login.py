@@ -1,0 +1,318 @@
+"""`authkit oidc login`, against a real provider's pages; and what anybody else on the machine may bring to its address."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from authkit.cli import _oidc_loopback
+from authkit.cli._oidc_loopback import REFUSED, TAKEN, Loopback, fields_of
+from authkit.errors import Unavailable
+from authkit.testing import FakeIssuer
+from tests.cli.command import SECONDS, Said, authkit, start
+from tests.cli.test_documented import members as documented
+from tests.servers.oidc_provider import has_node, oidc_provider
+from tests.servers.person import Person
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.oidc_provider import OidcProviderServer
+
+pytestmark = pytest.mark.skipif(not has_node(), reason="no node on this machine")
+
+BROWSER = """
+import os, sys, time
+print("noise")
+place = os.path.dirname(__file__)
+with open(place + "/half", "w") as file:
+    file.write(sys.argv[1])
+os.rename(place + "/half", place + "/seen")
+for _ in range(1200):
+    if os.path.exists(place + "/closed"):
+        break
+    time.sleep(0.05)
+"""
+SECRET = "web-secret-0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def op() -> Iterator[OidcProviderServer]:
+    with oidc_provider() as running:
+        yield running
+        running.faults([])
+
+
+class Waiting:
+    """The command, which waits for a browser. `address`: where it wants it; `asked`: the fields of that."""
+
+    def __init__(self, process: Any) -> None:
+        self.process = process
+        self.words = process.stderr.readline().decode()
+        self.address = process.stderr.readline().decode().strip()
+        self.asked = {name: values[0] for name, values in parse_qs(urlsplit(self.address).query).items()}
+        self.back = self.asked["redirect_uri"]
+
+    def bring(self, **fields: str) -> httpx.Response:
+        return httpx.get(f"{self.back}?{urlencode(fields)}", trust_env=False, timeout=30)
+
+    def end(self) -> Said:
+        out, err = self.process.communicate(timeout=SECONDS)
+        return Said(self.process.returncode, out.decode(), err.decode())
+
+
+@contextmanager
+def waiting(issuer: str, *words: str, cwd: Path, client: str = "spa", **env: str) -> Iterator[Waiting]:
+    browser = () if "BROWSER" in env else ("--no-browser",)
+    process = start("oidc", "login", issuer, "--client-id", client, *browser, *words, cwd=cwd, **env)
+    try:
+        yield Waiting(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def walked(found: Waiting, person: Person, **more: Any) -> str:
+    """Through the provider's pages to the address that its answer is brought to."""
+    return person.go(found.address, found.back, **more)
+
+
+class TestWho:
+    def test_somebody_logs_in_and_is_told_who_they_are(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        with Person() as alice, waiting(op.issuer, "--scope", "email", "--scope", "profile", cwd=tmp_path) as found:
+            page = httpx.get(walked(found, alice), trust_env=False)
+            said = found.end()
+        assert (said.code, said.err) == (0, "")
+        for text in ("logged in", "alice", op.issuer, "Alice Example", "alice@example.test"):
+            assert text in said.out
+        assert (page.status_code, page.content) == (200, TAKEN)
+        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert found.asked["code_challenge_method"] == "S256"
+        assert found.asked["scope"] == "openid email profile"
+        assert len({found.asked[name] for name in ("state", "nonce", "code_challenge")}) == 3
+
+    def test_the_json_is_the_result_and_holds_no_token_unless_it_is_asked_for(
+        self, op: OidcProviderServer, tmp_path: Path
+    ) -> None:
+        members, _ = documented("oidc login")
+        with Person("bob") as bob:
+            for reveal in ((), ("--reveal",)):
+                with waiting(op.issuer, "--json", "--scope", "email", *reveal, cwd=tmp_path) as found:
+                    httpx.get(walked(found, bob), trust_env=False)
+                    said = found.end()
+                assert said.code == 0, said.err
+                assert said.json["subject"] == "bob"
+                assert (said.json["email"], said.json["unverified_email"]) == (None, "bob@example.test")
+                assert set(said.json) == members - (
+                    {"refresh_token"} if reveal else {"access_token", "id_token", "refresh_token"}
+                )
+                assert ("eyJ" in said.all) == bool(reveal)
+
+    def test_a_client_may_have_a_secret_and_its_own_port(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        words = ("--client-secret-env", "WEB_SECRET", "--port", str(port), "--scope", "profile")
+        with Person() as alice, waiting(op.issuer, *words, cwd=tmp_path, client="web", WEB_SECRET=SECRET) as found:
+            assert found.back == f"http://127.0.0.1:{port}/callback"
+            httpx.get(walked(found, alice), trust_env=False)
+            said = found.end()
+        assert said.code == 0, said.err
+        assert SECRET not in said.all + found.address
+
+    def test_a_browser_is_opened_and_may_last_as_long_as_it_likes(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        """It writes, too, where the command must not be disturbed."""
+        (tmp_path / "browser.py").write_text(BROWSER)
+        browser = f"{sys.executable} {tmp_path / 'browser.py'} %s"
+        with Person() as alice, waiting(op.issuer, "--json", cwd=tmp_path, BROWSER=browser) as found:
+            httpx.get(walked(found, alice), trust_env=False)
+            said = found.end()
+        assert said.json["subject"] == "alice"
+        end = time.monotonic() + SECONDS
+        while not (tmp_path / "seen").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert (tmp_path / "seen").read_text() == found.address
+        (tmp_path / "closed").touch()
+
+
+class TestRefused:
+    def test_who_says_no_at_the_provider_is_not_logged_in(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        with Person() as alice, waiting(op.issuer, "--json", cwd=tmp_path) as found:
+            page = httpx.get(walked(found, alice, cancels=True), trust_env=False)
+            said = found.end()
+        assert (said.code, said.json["error"]) == (1, "failed")
+        assert said.err == "authkit: the provider gives no code: access_denied\n"
+        assert page.content == TAKEN
+
+    def test_answers_to_no_attempt_end_nothing(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        with Person() as alice, waiting(op.issuer, cwd=tmp_path) as found:
+            good = walked(found, alice)
+            code = parse_qs(urlsplit(good).query)["code"][0]
+            state = found.asked["state"]
+            bad = [
+                httpx.get(address, trust_env=False)
+                for address in (
+                    f"{found.back}?code={code}",
+                    f"{found.back}?code={code}&state=",
+                    f"{found.back}?code={code}&state={state[:-1]}",
+                    f"{found.back}?code={code}&state={state}&state={state}",
+                    f"{found.back}?code={code}&code=x&state={state}",
+                    f"{found.back}?code=%ff&state={state}",
+                    f"{found.back}?error=access_denied&state=x",
+                    f"{found.back}?{'&'.join(f'x{number}=1' for number in range(100))}&state={state}",
+                    f"{found.back}/?code={code}&state={state}",
+                    f"{found.back.removesuffix('callback')}?code={code}&state={state}",
+                    found.back.replace("/callback", "/favicon.ico"),
+                )
+            ]
+            bad.append(httpx.get(good, headers={"host": "evil.example"}, trust_env=False))
+            bad.append(httpx.post(good, trust_env=False))
+            assert {(page.status_code, page.content) for page in bad} == {(400, REFUSED), (404, REFUSED), (501, REFUSED)}
+            assert httpx.get(good, trust_env=False).status_code == 200
+            assert found.end().code == 0
+
+    @pytest.mark.parametrize(
+        ("fields", "code", "says"),
+        [
+            ({"code": "forged"}, 1, "the token endpoint refused the grant: invalid_grant"),
+            ({}, 1, "neither a code nor an error"),
+            ({"error": "temporarily_unavailable"}, 5, "temporarily_unavailable"),
+            ({"error": "s3cret-words", "error_description": "s3cret-words"}, 1, "the provider gives no code: refused"),
+            ({"code": "x", "iss": "https://evil.example"}, 1, "of another provider (iss)"),
+        ],
+    )
+    def test_an_answer_that_does_not_hold_is_told_in_our_words(
+        self, op: OidcProviderServer, tmp_path: Path, fields: dict[str, str], code: int, says: str
+    ) -> None:
+        with waiting(op.issuer, cwd=tmp_path) as found:
+            page = found.bring(state=found.asked["state"], **{"iss": op.issuer, **fields})
+            said = found.end()
+        assert (said.code, said.out) == (code, "")
+        assert says in said.err
+        assert "s3cret" not in said.err + page.text
+
+    def test_an_answer_has_to_say_of_whom_it_is_where_the_provider_promises_that(
+        self, op: OidcProviderServer, tmp_path: Path
+    ) -> None:
+        before = op.counts().get("POST /token")
+        with waiting(op.issuer, cwd=tmp_path) as found:
+            found.bring(state=found.asked["state"], code="x")
+            said = found.end()
+        assert said.code == 1
+        assert "another provider" in said.err
+        assert op.counts().get("POST /token") == before
+
+    def test_a_code_is_taken_once(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        """Whoever brings it a second time finds nobody, or is not believed."""
+        with Person() as alice, waiting(op.issuer, cwd=tmp_path) as found, ThreadPoolExecutor(8) as threads:
+            good = walked(found, alice)
+            before = op.counts()["POST /token"]
+
+            def brought(_: int) -> int:
+                try:
+                    return httpx.get(good, trust_env=False, timeout=30).status_code
+                except httpx.TransportError:
+                    return 0
+
+            pages = list(threads.map(brought, range(8)))
+            assert found.end().code == 0
+        assert pages.count(200) == 1
+        assert set(pages) <= {0, 200, 400}
+        assert op.counts()["POST /token"] == before + 1
+
+    @pytest.mark.parametrize("kind", ["another nonce", "another client", "unsigned", "none"])
+    def test_an_id_token_that_is_not_the_answer_is_refused(self, tmp_path: Path, kind: str) -> None:
+        with FakeIssuer() as issuer:
+            issuer.says["authorization_endpoint"] = issuer.url + "/authorize"
+            with waiting(issuer.url, cwd=tmp_path) as found:
+                nonce = found.asked["nonce"]
+                tokens = {
+                    "another nonce": issuer.id_token(nonce="n-2"),
+                    "another client": issuer.id_token(nonce=nonce, aud="other"),
+                    "unsigned": issuer.id_token(nonce=nonce, aud="spa").rpartition(".")[0] + ".",
+                    "none": None,
+                }
+                issuer.pages["/token"] = {"access_token": "s3cret-token", "token_type": "Bearer", "id_token": tokens[kind]}
+                found.bring(state=found.asked["state"], code="c")
+                said = found.end()
+        assert (said.code, said.out) == (1, "")
+        assert "the ID token is refused" in said.err
+        assert "s3cret" not in said.err
+
+    def test_a_name_comes_from_userinfo_of_the_same_subject_alone(self, tmp_path: Path) -> None:
+        with FakeIssuer() as issuer:
+            issuer.says |= {"authorization_endpoint": issuer.url + "/authorize", "userinfo_endpoint": issuer.url + "/me"}
+            for subject, code in (("alice", 0), ("mallory", 1)):
+                issuer.pages["/me"] = {"sub": subject, "name": "A. Example", "email": "a@example.test", "email_verified": True}
+                with waiting(issuer.url, "--json", cwd=tmp_path) as found:
+                    made = issuer.id_token(nonce=found.asked["nonce"], aud="spa")
+                    issuer.pages["/token"] = {"access_token": "opaque", "token_type": "Bearer", "id_token": made}
+                    found.bring(state=found.asked["state"], code="c")
+                    said = found.end()
+                assert said.code == code, said.err
+                assert said.json.get("email") == ("a@example.test" if code == 0 else None)
+
+
+class TestWaiting:
+    def test_it_waits_no_longer_than_it_was_told(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--no-browser", "--timeout", "1s", cwd=tmp_path)
+        assert (said.code, said.out) == (5, "")
+        assert "nobody came back from the provider within 1 seconds" in said.err
+
+    def test_a_port_that_is_taken_is_said_before_anything_is_asked(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        before = op.counts()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--port", port, "--json", cwd=tmp_path)
+        assert (said.code, said.json["error"]) == (5, "unavailable")
+        assert "Address already in use" in said.err
+        assert op.counts() == before
+
+    def test_an_issuer_that_does_not_answer_is_exit_code_5(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        op.faults([{"path": "/.well-known/openid-configuration", "status": 503, "times": 1}])
+        said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--no-browser", cwd=tmp_path)
+        assert (said.code, said.out) == (5, "")
+
+    def test_those_who_only_hold_a_connection_keep_nobody_out(self) -> None:
+        with Loopback() as loopback:
+            port = urlsplit(loopback.redirect_uri).port
+            held = [socket.create_connection(("127.0.0.1", port or 0)) for _ in range(_oidc_loopback.MOST // 2)]
+            loopback.expect("s" * 43)
+            assert httpx.get(f"{loopback.redirect_uri}?state={'s' * 43}&code=c", trust_env=False).status_code == 200
+            assert loopback.answer(30) == {"state": "s" * 43, "code": "c"}
+            for one in held:
+                one.close()
+            with pytest.raises(Unavailable):
+                loopback.answer(0.01)
+
+    def test_before_anything_was_asked_nothing_is_an_answer(self) -> None:
+        with Loopback() as loopback:
+            for query in ("", "?state=&code=c", "?state=None&code=c"):
+                assert httpx.get(loopback.redirect_uri + query, trust_env=False).status_code == 400
+
+    @pytest.mark.parametrize(
+        ("query", "fields"),
+        [
+            ("state=s&code=c", {"state": "s", "code": "c"}),
+            ("state=s&state=t", None),
+            ("a=&b", {"a": "", "b": ""}),
+            ("x=" + "y" * 20_000, None),
+            ("&".join(f"f{number}=1" for number in range(33)), None),
+            ("state=%ff", None),
+            ("state=\xe9", None),
+        ],
+    )
+    def test_what_the_fields_of_an_answer_are(self, query: str, fields: dict[str, str] | None) -> None:
+        assert fields_of(query) == fields
