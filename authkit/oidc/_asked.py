@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 class Good:
-    """A token that was found good at a moment, and from when until when (epoch seconds) that may be used."""
+    """A token that was found good at a moment, and from when until when (epoch seconds) that may be used. `bound`: with the
+    proof of a key alone."""
 
     __slots__ = ("principal", "bound", "at", "lower", "upper")
 
-    def __init__(self, principal: Principal, at: Moment, lower: float, upper: float) -> None:
+    def __init__(self, principal: Principal, bound: bool, at: Moment, lower: float, upper: float) -> None:
         self.principal = principal
-        self.bound = "cnf" in principal.claims
+        self.bound = bound
         self.at = at
         self.lower = lower
         self.upper = upper

@@ -85,7 +85,8 @@ class Asking:
     def ask(self, token: str) -> Mapping[str, Any] | None:
         """The claims of `token`, or None if it is not good. It may block, for at most `timeout` seconds.
 
-        Raises: `InvalidToken` for a token that is good for somebody else; whatever else it raises makes it `Unavailable`.
+        Raises: `InvalidToken` for a token that is good for somebody else; whatever else it raises makes it `Unavailable`, and
+        so does what `principal_of` raises.
         """
         raise NotImplementedError
 
@@ -169,7 +170,7 @@ class Asking:
         at = self._now()
         self._budget.begin(known, at[1])
         try:
-            found = self._judged(self._told(token), at)
+            found = self._told(token, at)
         finally:
             self._budget.end(known)
         if isinstance(found, Good):
@@ -178,38 +179,33 @@ class Asking:
             self._asked.keep_bad(digest, found)
         return found
 
-    def _told(self, token: str) -> Mapping[str, Any] | Bad | None:
-        claims, failure, retry = None, None, 1
+    def _told(self, token: str, at: Moment) -> Good | Bad:
+        found, failure, retry = None, "", 1
         try:
-            claims = self.ask(token)
+            found = self._judged(self.ask(token), at)
         except InvalidToken as error:
-            self._outage.ended()
-            return Bad(error.reason, self._now())
+            found = Bad(error.reason, at)
         except (ConfigurationError, SecretNotFound):
             raise
         except Unavailable as error:
             failure, retry = str(error), error.retry_after
         except Unfetched as error:
             failure = str(error)
-        except Exception as error:  # of this not even the message is repeated: it may hold the token
+        except Exception as error:  # of this not even the message is repeated: it may hold the token, or what was said of it
             failure = type(error).__name__
-        if failure is not None:
+        if found is None:
             self._outage.began(Unavailable(failure))
             raise Unavailable(f"{self._name} cannot be asked: {failure}", retry_after=retry)
         self._outage.ended()
-        return claims
+        return found
 
-    def _judged(self, claims: Mapping[str, Any] | Bad | None, at: Moment) -> Good | Bad:
+    def _judged(self, claims: Mapping[str, Any] | None, at: Moment) -> Good | Bad:
         if claims is None:
             return Bad("token_inactive", at)
-        if isinstance(claims, Bad):
-            return Bad(claims.reason, at)
-        try:
-            kept = claims if isinstance(claims, FrozenDict) else frozen(dict(claims))
-            lower, upper = _span(kept, self._leeway, at[0])
-            return Good(self.principal_of(kept), at, lower, upper)
-        except InvalidToken as error:
-            return Bad(error.reason, at)
+        kept = claims if isinstance(claims, FrozenDict) else frozen(dict(claims))
+        lower, upper = _span(kept, self._leeway, at[0])
+        principal = self.principal_of(kept)
+        return Good(principal, "cnf" in kept or "cnf" in principal.claims, at, lower, upper)
 
     def _now(self) -> Moment:
         return self._clock(), self._monotonic()

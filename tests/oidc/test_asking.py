@@ -352,3 +352,27 @@ def test_a_subclass_that_checks_more_in_verify_is_asked_by_a_guard(server_of: Ca
 
     for token, status in (("one", 200), ("two", 401), ("two", 401)):
         assert asyncio.run(handler(Request.build(headers={"authorization": f"Bearer {token}"}))).status == status
+
+
+def test_a_bound_token_is_bound_whatever_a_subclass_keeps_of_its_claims(clock: Clock) -> None:
+    class Few(Server):
+        def principal_of(self, claims: Any) -> Principal:
+            return Principal(claims["sub"])
+
+    server = Few({"t": {"sub": "alice", "cnf": {"jkt": "x"}}}, clock=clock, monotonic=clock)
+    assert [refusal(server, "t"), refusal(server, "t"), server.recall("t")] == ["token_bound", "token_bound", None]
+
+
+@pytest.mark.parametrize("said", [["sub"], "alice", 1, {"sub": "alice"}, {"sub": "alice", "login": 7}], ids=str)
+def test_what_nobody_can_make_a_principal_of_is_no_answer(said: Any, clock: Clock) -> None:
+    """What a server says is its own affair: a subclass that trips over it raises nothing of anybody else's."""
+
+    class Trusting(Server):
+        def principal_of(self, claims: Any) -> Principal:
+            return Principal(claims["login"])
+
+    server = Trusting({"t": said}, clock=clock, monotonic=clock)
+    with pytest.raises(Unavailable) as caught:
+        server.verify("t")
+    assert "alice" not in str(caught.value)
+    assert server.recall("t") is None
