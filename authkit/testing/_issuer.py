@@ -52,8 +52,10 @@ class FakeIssuer:
         token_type: str = "at+jwt",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if path and not path.startswith("/"):
-            raise ValueError("path begins with a slash")
+        if path and (not path.startswith("/") or not path.isascii() or set(path) & set("?#\\ ")):
+            raise ValueError("path is one of a URL: it begins with a slash, and has no query, fragment or space")
+        if alg.startswith("HS"):
+            raise ValueError(f"an issuer publishes its keys, and {alg} has none to publish: TokenMint signs with a secret")
         self._server = IssuerServer(self._said, lambda: self.clock())
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = self.base + path
@@ -74,6 +76,7 @@ class FakeIssuer:
         self._lock = threading.Lock()
 
     def start(self) -> Self:
+        """Answer from now on. May be called again, as `with` does; not after `stop`: its port is somebody else's then."""
         self._server.start()
         return self
 
@@ -92,7 +95,14 @@ class FakeIssuer:
     def token(
         self, subject: str = "alice", *, scopes: Iterable[str] = (), ttl: int = 300, key: Key | None = None, **claims: Any
     ) -> str:
-        """An access token. `claims` are added or replace its own; `...` takes one away."""
+        """An access token. `claims` are added or replace its own; `...` takes one away.
+
+        Raises: `TypeError` for scopes that are one string, and for a dict of claims: `token(org="acme", **{"a:b": 1})`.
+        """
+        if isinstance(scopes, str):
+            raise TypeError("scopes is a list of names, not one string")
+        if "claims" in claims:
+            raise TypeError("claims are passed by their names: token(org='acme'), or token(**claims)")
         granted = {"scope": " ".join(scopes)} if scopes else {}
         now = int(self.clock())
         told = {"sub": subject, "exp": now + ttl, **granted, **claims}
@@ -225,6 +235,8 @@ class FakeIssuer:
             self._faults.clear()
 
     def _path(self, place: str) -> str:
+        if place != "*" and place not in PLACES and not place.startswith("/"):
+            raise ValueError(f"{place!r} is no place: {', '.join(map(repr, PLACES))}, '*', or a path")
         return place if place == "*" else self.root + PLACES.get(place, place)
 
     def _said(

@@ -39,6 +39,10 @@ class IssuerServer(ThreadingHTTPServer):
         self.server_bind()
 
     def start(self) -> None:
+        if self.stopping.is_set():
+            raise RuntimeError("it was stopped, and its port is somebody else's: make another")
+        if self._serving is not None:
+            return
         self.server_activate()
         self._serving = threading.Thread(target=self.serve_forever, args=(0.01,), name="authkit-fake-issuer", daemon=True)
         self._serving.start()

@@ -266,3 +266,38 @@ class TestItsEnd:
 
 def _address(issuer: FakeIssuer) -> tuple[str, int]:
     return "127.0.0.1", int(issuer.base.rpartition(":")[2])
+
+
+class TestMistakes:
+    """What somebody new to it gets wrong says so, and tests nothing else instead."""
+
+    def test_what_was_started_may_be_started_again_and_ends_once(self) -> None:
+        issuer = FakeIssuer().start()
+        with issuer.start() as same:
+            assert same is issuer
+            assert issuer.provider().verify(issuer.token()).subject == "alice"
+        issuer.stop()
+        with pytest.raises(RuntimeError, match="make another"):
+            issuer.start()
+
+    def test_a_secret_is_nothing_to_publish(self) -> None:
+        with pytest.raises(ValueError, match="TokenMint"):
+            FakeIssuer(alg="HS256")
+
+    @pytest.mark.parametrize("path", ["realms/main", "/a b", "/a?b=c", "/a#b", "/\u0430"])
+    def test_a_path_is_one_of_a_url(self, path: str) -> None:
+        with pytest.raises(ValueError, match="path"):
+            FakeIssuer(path)
+
+    def test_a_string_of_scopes_is_not_its_letters_and_a_dict_of_claims_is_no_claim(self, issuer: FakeIssuer) -> None:
+        with pytest.raises(TypeError, match="not one string"):
+            issuer.token(scopes="orders:read")
+        with pytest.raises(TypeError, match="by their names"):
+            issuer.token(claims={"org": "acme"})
+
+    def test_a_place_that_it_does_not_have_is_neither_faulty_nor_asked(self, issuer: FakeIssuer) -> None:
+        """A fault that never strikes, and a count that stays 0, would have a test pass that tests nothing."""
+        with pytest.raises(ValueError, match="'keys'"):
+            issuer.fault("jwks", status=503)
+        with pytest.raises(ValueError, match="'discovery'"):
+            issuer.asked("jwks")
