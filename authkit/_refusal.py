@@ -47,7 +47,10 @@ def response(deny: Deny) -> Response:
     for challenge in deny.challenge:
         answer.headers.add("www-authenticate", str(challenge))
     for name, value in (deny.headers or {}).items():
-        answer.headers[name] = value
+        if name == "set-cookie":  # there may be several
+            answer.headers.add(name, value)
+        else:
+            answer.headers[name] = value
     return answer
 
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     class Authenticator(Protocol):
         """A credential that is more than a bearer string. None: no such credential was sent. `Allow`: a principal, and headers
-        for the response. Optional: `challenges`, what refusals offer; `beside`, who judges bearer tokens sent instead."""
+        for the response. Optional: `challenges`, what refusals offer; `beside`, who judges bearer tokens sent instead;
+        `lead(request, deny)`, a refusal of its own where nobody is known, or None."""
 
         async def authenticate(self, request: Request, /) -> Principal | Allow | Deny | None: ...
 
@@ -112,6 +113,8 @@ class RequireAuth(Guard):
             self._judging[id(verifier)] = _verifiers.judging(verifier)
         self._plain = plain
         offered = _offered.challenges_of(self._authenticators)
+        # A browser without a session is sent to log in, where a script is told 401.
+        self._leading = [item.lead for item in self._authenticators if callable(getattr(item, "lead", None))]
         self._offers = offered, bool(plain) or self._from_settings or not offered
         missing = Challenge(realm=self._realm)
         nobody = Deny(401, "unauthorized", reason="no_credential", challenge=missing, no_credential=True)
@@ -196,6 +199,10 @@ class RequireAuth(Guard):
                 if request.state is not None:
                     request.state.undecided += (self,)  # a guard further in that stands before a handler decides by itself
                 return ALLOW
+        for lead in self._leading:
+            led = lead(request, self._missing)
+            if led is not None:
+                return led  # type: ignore[no-any-return]
         return self._missing
 
     def _found_elsewhere(self, request: Request, token: str | None) -> str | Deny | None:

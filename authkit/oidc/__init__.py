@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from .asking_json import hidden as hidden
     from .by_name import named as named
     from .by_name import named_class as named_class
+    from .calling_json import Called as Called
+    from .calling_json import CallingJSON as CallingJSON
     from .client_certificate import ClientCertificate as ClientCertificate
+    from .client_credentials import ClientCredentials as ClientCredentials
     from .discovery import Discovery as Discovery
     from .dpop import DPoP as DPoP
     from .dpop_key import DPoPKey as DPoPKey
     from .gateway import ApiGateway as ApiGateway
+    from .given import AuthkitError as AuthkitError
     from .given import ConfigurationError as ConfigurationError
     from .given import Deny as Deny
     from .given import InvalidToken as InvalidToken
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from .jwks import JWKS as JWKS
     from .key_by_id import KeysById as KeysById
     from .keyset import KeySet as KeySet
+    from .login import Login as Login
     from .metadata import ProtectedResource as ProtectedResource
     from .mtls import MutualTLS as MutualTLS
     from .padded import PaddedToken as PaddedToken
@@ -48,6 +53,12 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "ClientCertificate": "client_certificate",
+    "ClientCredentials": "client_credentials",
+    "TokenExchange": "token_exchange",
+    "OnBehalfOf": "token_exchange",
+    "ExchangedToken": "token_exchange",
+    "Login": "login",
+    "GrantRefused": "token_endpoint",
     "MutualTLS": "mtls",
     "DPoPKey": "dpop_key",
     "DPoP": "dpop",
@@ -61,6 +72,7 @@ _PLACES = {
     "OIDCProvider": "provider",
     "ProtectedResource": "metadata",
     "TokenProfile": "profile",
+    "Login": "login",
     "GrantRefused": "token_endpoint",
     "TokenEndpoint": "token_endpoint",
     "TokenResponse": "token_endpoint",
@@ -69,6 +81,9 @@ _PLACES = {
     # for whoever writes a provider
     "Allowed": "allowed",
     "AskingJSON": "asking_json",
+    "AuthkitError": "given",
+    "Called": "calling_json",
+    "CallingJSON": "calling_json",
     "KeysById": "key_by_id",
     "PaddedToken": "padded",
     "SharedSecret": "shared_secret",
@@ -93,6 +108,12 @@ _PLACES = {
 
 __all__ = [
     "ClientCertificate",
+    "ClientCredentials",
+    "TokenExchange",
+    "OnBehalfOf",
+    "ExchangedToken",
+    "Login",
+    "GrantRefused",
     "MutualTLS",
     "DPoPKey",
     "DPoP",
@@ -106,6 +127,7 @@ __all__ = [
     "OIDCProvider",
     "ProtectedResource",
     "TokenProfile",
+    "Login",
     "GrantRefused",
     "TokenEndpoint",
     "TokenResponse",
@@ -113,6 +135,9 @@ __all__ = [
     "named_class",
     "Allowed",
     "AskingJSON",
+    "AuthkitError",
+    "Called",
+    "CallingJSON",
     "KeysById",
     "PaddedToken",
     "SharedSecret",

@@ -92,8 +92,8 @@ def judged(
     lower, upper = lifetime(claims, leeway, now)
     if "cnf" in claims and not bound:  # to a key (RFC 7800), which whoever sends it as a bearer token has not shown to have
         raise InvalidToken("token_bound")
-    scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else _names_at(claims, profile.scopes, strict=True)
-    roles = _names_at(claims, profile.roles, strict=False) if profile.roles != _USUAL_ROLES or "roles" in claims else _NOBODY
+    scopes = scopes_of(claims) if profile.scopes == _USUAL_SCOPES else names_at(claims, profile.scopes, strict=True)
+    roles = names_at(claims, profile.roles, strict=False) if profile.roles != _USUAL_ROLES or "roles" in claims else _NOBODY
     if profile.role is not None and type(role := at(claims, profile.role)) is str and role:
         roles |= {role}
     if profile.check is not None:
@@ -114,7 +114,7 @@ def _check(rule: Rule, claims: FrozenDict) -> None:
     raise InvalidToken("token_rule")
 
 
-def _names_at(claims: FrozenDict, places: tuple[Place, ...], *, strict: bool) -> frozenset[str]:
+def names_at(claims: FrozenDict, places: tuple[Place, ...], *, strict: bool) -> frozenset[str]:
     """The names at all of these places: an array of text; or, of scopes, text parted by spaces."""
     names = _NOBODY
     for place in places:

@@ -61,6 +61,11 @@ class Discovery:
         self._known = (found, now)
         return found
 
+    def at_hand(self) -> Mapping[str, Any] | None:
+        """What it said, if that was fetched and still counts. No I/O."""
+        known = self._known
+        return known[0] if known is not None and elapsed(known[1], (self._clock(), self._monotonic())) < KEPT else None
+
     def jwks_uri(self) -> str:
         """Where its keys are; it blocks as `metadata` does. Raises: `Unfetched`."""
         return self.endpoint("jwks_uri")

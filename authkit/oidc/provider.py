@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..tokens.remembered import Verified
     from .identity import Identity
     from .keyset import KeySet
+    from .login import Login
     from .static_keys import Given, StaticSet
 
 MAX_LEEWAY = 300  # seconds
@@ -229,6 +230,13 @@ class OIDCProvider:
         if issuer is None or issuer not in self.issuers:
             raise ValueError("the principal is of another issuer")
         return identity_of(principal.claims, issuer, principal.subject, self.profile)
+
+    def login(self, **settings: Any) -> Login:
+        """People logging in here: `provider.login(client_id=..., redirect_uri=..., session_key=...)`, as `authkit.oidc.Login`
+        says. Raises: `ConfigurationError`."""
+        from .login import Login
+
+        return Login(self, **settings)
 
     def prefetch(self) -> None:
         """Have the keys at hand before the first request; `chain.prepare` does so too. Raises: `Unavailable`."""

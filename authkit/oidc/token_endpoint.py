@@ -10,8 +10,9 @@ from ..decision import FrozenDict
 from ..errors import AuthkitError, ConfigurationError, Unavailable
 from ..tokens.strict_json import parse_object
 from ._client import NONE, Client
+from ._endpoints import Endpoints
+from ._endpoints import checked_origins as checked_origins
 from ._held import seconds_of
-from ._own import own_endpoint
 from .asking_json import PATIENCE
 from .discovery import Discovery
 
@@ -85,7 +86,7 @@ class TokenEndpoint:
 
     def __init__(
         self,
-        provider: OIDCProvider | Discovery | str,
+        provider: OIDCProvider | Discovery | Endpoints | str,
         client_id: str,
         client_secret: Any = None,
         *,
@@ -105,9 +106,13 @@ class TokenEndpoint:
             raise ConfigurationError(f"token endpoint: {wrong}")
         self._client = client
         self._url = checked_url("token_endpoint", provider) if isinstance(provider, str) else None
-        self._discovery = None if isinstance(provider, str) else discovery_of(provider)
-        self._origins = (*checked_origins(origins), *getattr(provider, "endpoint_origins", ()))
-        self.issuer = issuer or (self._discovery.issuer if self._discovery is not None else self._url)
+        found = (
+            provider
+            if isinstance(provider, (Endpoints, str))
+            else Endpoints(discovery_of(provider), {}, (*checked_origins(origins), *getattr(provider, "endpoint_origins", ())))
+        )
+        self._endpoints = None if isinstance(found, str) else found
+        self.issuer = issuer or (found if isinstance(found, str) else found.issuer)
         self._dpop = dpop
         self._nonce: str | None = None
         self._timeout = seconds_of("timeout", timeout, 0.05, 30)
@@ -160,11 +165,11 @@ class TokenEndpoint:
         return TokenResponse(said)
 
     def _where(self) -> tuple[str, Iterable[str]]:
-        discovery = self._discovery
-        if discovery is None:
+        endpoints = self._endpoints
+        if endpoints is None:
             return self._url, ()  # type: ignore[return-value]  # one of the two is there
-        url = own_endpoint(discovery, _ENDPOINT, self._origins)
-        taken = discovery.metadata().get("token_endpoint_auth_methods_supported")
+        url = endpoints.url(_ENDPOINT)
+        taken = endpoints.metadata().get("token_endpoint_auth_methods_supported")
         return url, [name for name in taken if type(name) is str] if isinstance(taken, list) else ()
 
     def _asked(self, url: str, taken: Iterable[str], given: Mapping[str, Any]) -> tuple[Answer, Any]:
@@ -200,15 +205,6 @@ def discovery_of(given: object) -> Discovery:
     if not isinstance(found, Discovery):
         raise ConfigurationError("a provider is an OIDCProvider, its Discovery, or the https URL of its endpoint")
     return found
-
-
-def checked_origins(origins: Iterable[str]) -> tuple[str, ...]:
-    """Raises: `ConfigurationError` for what is no origin, like "https://oauth2.example.com"."""
-    found = tuple(origins) if not isinstance(origins, str) else (None,)
-    for origin in found:
-        if not isinstance(origin, str) or "/" in checked_url("origins", origin).partition("://")[2] or "?" in origin:
-            raise ConfigurationError("origins is a list of origins, like 'https://oauth2.example.com'")
-    return found  # type: ignore[return-value]
 
 
 def _client(

@@ -1,0 +1,96 @@
+"""What all endpoints of a login have in common: nothing of them is stored, a browser gets a page, and the audit one event."""
+
+from __future__ import annotations
+
+from .. import _refusal
+from .._audit import write
+from .._state import State
+from ..decision import Deny
+from ..endpoint import Endpoint
+from ..errors import RequestError
+from ..http import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..endpoint import Answer
+    from ..http import Request
+
+BODY_LIMIT = 65_536  # bytes; a response or a logout token that a browser or a provider posts
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
+<body><main><h1>{title}</h1><p>{text}</p><p><a href="{start}">Log in again</a></p></main></body></html>
+"""
+_TEXTS = {
+    400: ("The login did not succeed", "It took too long, was begun in another browser, or was tried twice."),
+    401: ("You are not logged in", "The login was not completed."),
+    403: ("This was not asked for here", "The request came from another site, and nothing was done."),
+    503: ("Please try again in a moment", "The login cannot be completed just now."),
+}
+
+
+class Served(Endpoint):
+    """An endpoint of a login. `fn` gives a `Response`, or a `Deny` whose `reason` goes to the audit alone.
+
+    `start`: the path to which a page of a refusal links.
+    """
+
+    csrf_exempt = True  # each judges by itself where a request comes from: `state`, a signed token, or `Origin`
+
+    def __init__(self, fn: Callable[[Request], Answer], *, name: str, start: str, methods: tuple[str, ...] = ("GET",)) -> None:
+        super().__init__(fn, methods=methods, body_limit=BODY_LIMIT)
+        self.__name__ = self.__qualname__ = name
+        self._start = start
+
+    async def answer(self, request: Request) -> Response:
+        around: State | None = request.state
+        own = around is None or around.ended
+        state = request.state = State() if around is None or around.ended else around
+        try:
+            decided = await self.decide(request)
+            response = _refusal.response(decided) if isinstance(decided, Deny) else decided
+            response.headers.setdefault("cache-control", "no-store")
+            response.headers.setdefault("referrer-policy", "no-referrer")  # a code in our address is for nobody else
+            if isinstance(decided, Deny) and decided.respond is None and wants_page(request):
+                self._show(response)
+            state.guard = self.__name__
+            state.status = response.status
+            if isinstance(decided, Deny):
+                state.outcome = "unavailable" if decided.status == 503 else "deny"
+                state.reason = decided.reason
+            elif own:
+                state.outcome = "allow"
+            return response
+        finally:
+            if own:
+                state.ended = True
+                write(state, request)
+
+    def _show(self, response: Response) -> None:
+        """Make a page of a refusal. Not a word in it is from the request."""
+        texts = _TEXTS.get(response.status)
+        if texts is not None:
+            response.body = _PAGE.format(title=texts[0], text=texts[1], start=self._start).encode()
+            response.headers["content-type"] = "text/html; charset=utf-8"
+            response.headers["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+            response.headers["x-content-type-options"] = "nosniff"
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person in a browser waits for the answer: it accepts HTML, and navigates where the browser says so."""
+    try:
+        headers = request.headers
+    except RequestError:
+        return False
+    if headers.get("sec-fetch-mode", "navigate") != "navigate" or headers.get("x-requested-with") is not None:
+        return False
+    return any(part.partition(";")[0].strip().lower() == "text/html" for part in headers.get("accept", "")[:2048].split(","))
+
+
+def redirect(location: str, cookies: list[str]) -> Response:
+    """303 (RFC 9110 section 15.4.4): the browser goes there with GET, whatever it came with."""
+    response = Response(303, {"location": location, "cache-control": "no-store"})
+    for line in cookies:
+        response.headers.add("set-cookie", line)
+    return response

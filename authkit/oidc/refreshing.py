@@ -1,0 +1,138 @@
+"""`Refreshing`: sessions whose tokens are renewed in time, once for each, however many requests wait for it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from .._run import SingleFlight, run
+from ..errors import InvalidToken, Unavailable
+from .stored import StoredSessions
+from .token_endpoint import GrantRefused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, TypeAlias
+
+    from .sealed import SealedSessions
+    from .session import Session
+    from .token_endpoint import TokenEndpoint, TokenResponse
+
+    Landed: TypeAlias = tuple[str, Session | None]
+
+REST = 10.0  # seconds between two attempts for one session at a provider that is down
+GRACE = 600.0  # seconds after its access token's end for which a session is kept while the provider is down
+OVERLAP = 60.0  # seconds for which requests that still come with the former value get the session that it has become
+_POLL = 0.05  # seconds between two looks at what another process does
+_MOST = 4096
+
+
+class Refreshing:
+    """Renews sessions of `sessions` at `endpoint`. `renewed(session, tokens)`: what a session becomes by new tokens; it raises
+    `InvalidToken` where they are another's.
+
+    One flight for each session: in this process always, among processes where there is a store. A session ends where the
+    provider says `invalid_grant`. A provider that is down ends none: it is kept until 10 minutes after its access token's end,
+    and is `Unavailable` from then on.
+    """
+
+    def __init__(
+        self,
+        sessions: SealedSessions | StoredSessions,
+        endpoint: TokenEndpoint,
+        renewed: Callable[[Session, TokenResponse], Awaitable[Session]],
+        *,
+        timeout: float,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sessions = sessions
+        self._endpoint = endpoint
+        self._renewed = renewed
+        self._wait = 4 * timeout + 2.0  # metadata, keys, tokens, and the store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._flights = SingleFlight()
+        self._landed: dict[tuple[str, int], tuple[float, Landed]] = {}
+        self._resting: dict[str, float] = {}  # until when, by the id of a session
+
+    def due_at(self, session: Session, now: float) -> float:
+        """Epoch seconds."""
+        if session.refresh_token is None or session.due is None:
+            return float("inf")
+        return max(session.due, self._resting.get(session.id, 0.0))
+
+    def is_due(self, session: Session, now: float) -> bool:
+        return now >= self.due_at(session, now)
+
+    async def refreshed(self, value: str, session: Session) -> Landed:
+        """The session with new tokens, and the value that now leads to it; None: it is over. Raises: `Unavailable`."""
+        key = session.id, session.turn
+        return await self._flights.do(key, partial(self._fly, key, value, session), lead=self._wait, follow=self._wait)
+
+    def _fly(self, key: tuple[str, int], value: str, session: Session) -> Landed:
+        """It blocks."""
+        now = self._clock()
+        landed = self._landed.get(key)
+        if landed is not None and 0 <= now - landed[0] < OVERLAP:  # since whoever flies looked
+            return landed[1]
+        if now < self._resting.get(session.id, 0.0):
+            return value, session
+        failure = ""
+        try:
+            found = run(self._flown(value, session))
+        except Unavailable as error:
+            failure = str(error)
+        else:
+            _keep(self._landed, key, (now, found))
+            return found
+        if now >= (session.expires or 0.0) + GRACE:
+            raise Unavailable(f"a session cannot be refreshed: {failure}")
+        _keep(self._resting, session.id, now + REST)
+        return value, session
+
+    async def _flown(self, value: str, session: Session) -> Landed:
+        sessions = self._sessions
+        if not isinstance(sessions, StoredSessions):
+            return await self._asked(value, session)
+        name = f"refresh:{session.id}:{session.turn}"
+        end = self._monotonic() + self._wait
+        while not await sessions.add(name, self._wait):  # another process flies
+            found = await sessions.find(value)
+            if found is None or found.turn > session.turn:
+                return value, found
+            if self._monotonic() >= end:
+                raise Unavailable("another process refreshes it, and is not done")
+            self._sleep(_POLL)
+        try:
+            found = await sessions.find(value)
+            if found is None or found.turn > session.turn:  # it was done when we came
+                return value, found
+            return await self._asked(value, found)
+        except Unavailable:
+            await sessions.drop(name)
+            raise
+
+    async def _asked(self, value: str, session: Session) -> Landed:
+        refused = ""
+        try:
+            tokens = self._endpoint.post("refresh_token", refresh_token=session.refresh_token)
+            new = await self._renewed(session, tokens)
+            return await self._sessions.replace(value, session, new)
+        except GrantRefused as error:
+            refused = error.error
+        except InvalidToken:
+            refused = "invalid_grant"  # the provider answers for somebody else
+        if refused != "invalid_grant":
+            raise Unavailable(f"the provider refused: {refused}", retry_after=30)
+        await self._sessions.end(value, session)
+        return value, None
+
+
+def _keep(known: dict[Any, Any], key: object, value: object) -> None:
+    if len(known) >= _MOST:
+        known.clear()
+    known[key] = value
