@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TRUST_SECONDS = 60  # how long it is remembered who is trusted: reading that takes 30 ms, and files of certificates change
+MAX_TRUSTED = 8  # environments of which it is
 
 _quiet = threading.local()  # `asking`: this thread asks what httpx shall not log
+_trusted: dict[tuple[Any, ...], tuple[float, Any]] = {}  # by what the environment says: since when, and the TLS settings
 
 
 class Unfetched(Exception):
@@ -107,7 +111,7 @@ def fetch(
             timeout=seconds,
             follow_redirects=False,
             trust_env=proxied,
-            verify=_verifying(httpx, target.scheme, trust_env),
+            verify=_verifying(httpx, target.scheme, trust_env, monotonic()),
         )
     except Exception as error:  # its words may hold the proxy's password
         unusable = type(error).__name__
@@ -155,13 +159,20 @@ def _loud(record: object) -> bool:
     return not getattr(_quiet, "asking", False)
 
 
-def _verifying(httpx: Any, scheme: str, trust_env: bool) -> Any:
-    """How certificates are verified. Without TLS there are none, and reading all that are trusted takes 30 ms."""
-    if scheme == "https":
-        return httpx.create_ssl_context(trust_env=trust_env)
-    import ssl
+def _verifying(httpx: Any, scheme: str, trust_env: bool, now: float) -> Any:
+    """How certificates are verified. Without TLS there are none; and who is trusted is not read for each question."""
+    if scheme != "https":
+        import ssl
 
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
+    named = trust_env, *(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if trust_env)
+    read, found = _trusted.get(named, (now, None))
+    if found is None or not 0 <= now - read < TRUST_SECONDS:
+        found = httpx.create_ssl_context(trust_env=trust_env)
+        if len(_trusted) >= MAX_TRUSTED:
+            _trusted.clear()
+        _trusted[named] = now, found
+    return found
 
 
 def _body(answer: Any, max_bytes: int, end: float, seconds: float, monotonic: Callable[[], float]) -> bytes:

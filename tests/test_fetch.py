@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from authkit import ConfigurationError
 from authkit._fetch import Unfetched, checked_url, fetch
+from authkit.testing import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,6 +157,28 @@ class TestCertificates:
             with pytest.raises(Unfetched, match=r"^ConnectError$"):
                 fetch(url, max_bytes=1 << 20, seconds=5)
 
+    def test_who_is_trusted_is_read_once_a_minute_and_not_for_each_question(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading all authorities takes longer than the rest, and strangers choose how often we ask about their tokens."""
+        clock = Clock()
+        with tls(tmp_path, 30) as (url, certificate):
+            trusted = tmp_path / "trusted.pem"
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+            for _ in range(2):
+                with pytest.raises(ConfigurationError):  # what could not be read is read again
+                    fetch(url, max_bytes=100, seconds=30, monotonic=clock)
+            trusted.write_bytes(certificate.read_bytes())
+            assert fetch(url, max_bytes=100, seconds=30, monotonic=clock).content == b"in"
+            trusted.unlink()
+            clock.advance(59)
+            assert fetch(url, max_bytes=100, seconds=30, monotonic=clock).content == b"in"
+            clock.advance(2)
+            with pytest.raises(ConfigurationError):
+                fetch(url, max_bytes=100, seconds=30, monotonic=clock)
+            with pytest.raises(Unfetched, match="ConnectError"):  # by another environment others are trusted
+                fetch(url, max_bytes=100, seconds=30, monotonic=clock, trust_env=False)
+
 
 @contextlib.contextmanager
 def tls(folder: Path, days: int) -> Iterator[tuple[str, Path]]:
@@ -175,19 +198,22 @@ def tls(folder: Path, days: int) -> Iterator[tuple[str, Path]]:
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        try:
-            peer, _ = listening.accept()
-            with settings.wrap_socket(peer, server_side=True) as secure:
+        while True:
+            try:
+                peer, _ = listening.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), settings.wrap_socket(peer, server_side=True) as secure:
                 secure.recv(65_536)
                 secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nin")
-        except OSError:
-            pass
 
     serving = threading.Thread(target=serve, daemon=True)
     serving.start()
     try:
         yield f"https://localhost:{listening.getsockname()[1]}/", certificate
     finally:
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         serving.join(5)
 
