@@ -95,12 +95,21 @@ class GuardAuthentication(BaseAuthentication):  # type: ignore[misc]
             if user is None:
                 raise Refused(unknown())
         except Refused as refused:
+            _add_headers(request, refused)
             raise RefusedRequest(refused.deny) from None
         return user, principal
 
     def authenticate_header(self, request: Any) -> Any:
         """The challenge of the guard, or a plain one where it was not asked: the framework then answers 401 and not 403."""
         return getattr(request._request, _KEPT, None) or _CHALLENGE
+
+
+def _add_headers(request: Any, refused: Refused) -> None:
+    """What the refusal says beside its challenge, a nonce for the next proof say: the framework takes it from the view."""
+    headers = getattr((request.parser_context or {}).get("view"), "headers", None)
+    if headers is not None:
+        own = {"content-type", "www-authenticate", "retry-after"}  # those it sets itself
+        headers.update({name: value for name, value in refused.response.headers.items() if name not in own})
 
 
 def _challenge(deny: Any) -> str:

@@ -20,7 +20,9 @@ from rest_framework.views import APIView  # isort: skip
 from authkit import ConfigurationError, Principal, allow_ips, chain, require_auth, require_roles  # isort: skip
 from authkit.adapters.django import TokenBackend, username_of  # isort: skip
 from authkit.adapters.drf import GuardAuthentication, PrincipalUser  # isort: skip
-from authkit.oidc import ProtectedResource  # isort: skip
+from authkit.oidc import DPoP, DPoPKey, ProtectedResource  # isort: skip
+from authkit.stores import MemoryStore  # isort: skip
+from authkit.tokens import Tokens as Tokens_  # isort: skip
 
 from .parts import MALFORMED, MINT, TWO, Down, Named, bearer  # isort: skip
 
@@ -37,6 +39,14 @@ class Admins(GuardAuthentication):
 
 class Outage(GuardAuthentication):
     guard = Down()
+
+
+BOUND = Tokens_("0123456789abcdefghijklmnopqrstuv-k", issuer="us", audience="us", access_ttl=86_400)
+NONCE = "a-secret-for-nonces-of-32-bytes-at-least"
+
+
+class Bound(GuardAuthentication):
+    guard = require_auth(DPoP(BOUND, url="https://api.example.com", replay=MemoryStore(), nonce=NONCE))
 
 
 class People(TokenBackend):
@@ -78,6 +88,7 @@ urlpatterns = [
     path("outage", view(Outage)),
     path("people", view(OfPeople)),
     path("second", view(Nobody, Tokens)),
+    path("bound", view(Bound)),
 ]
 
 
@@ -129,6 +140,16 @@ def test_a_token_that_cannot_be_judged_is_503():
 def test_what_a_chain_refuses_is_refused_as_by_the_chain():
     assert ask("/admins", bearer(MINT.good(roles=["staff"]))).status_code == 403
     assert ask("/admins", bearer(MINT.good(roles=["admin"]))).status_code == 200
+
+
+def test_a_client_that_is_asked_for_a_nonce_is_given_one():
+    key = DPoPKey()
+    token = BOUND.issue("alice", claims={"cnf": {"jkt": key.thumbprint}})
+    asked = ask("/bound", key.headers("GET", "https://api.example.com/bound", token))
+    assert (asked.status_code, asked["cache-control"]) == (401, "no-store")
+    assert 'error="use_dpop_nonce"' in asked["www-authenticate"]
+    again = ask("/bound", key.headers("GET", "https://api.example.com/bound", token, asked["dpop-nonce"]))
+    assert (again.status_code, again.json()["user"]) == (200, "alice")
 
 
 def test_a_body_is_there_after_the_guard_has_looked():
