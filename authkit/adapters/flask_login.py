@@ -7,7 +7,10 @@ manager.request_loader(request_loader(provider, load=lambda principal: User.find
 
 from __future__ import annotations
 
+import sys
+
 import flask
+from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
 from ..hosts import named
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..decision import Principal
+
+
+_REFUSED = "authkit.refused"  # in the environ of a request that has been
 
 
 class PrincipalUser:
@@ -42,14 +48,18 @@ def request_loader(
 
     `load(principal)` is the user, found by issuer and subject, or None. Nothing was sent: nobody. A bad credential, one that
     could not be judged (503), and one of somebody whom `load` does not know (401): the request ends with the guard's refusal,
-    wherever `current_user` was asked for. Whoever is logged in by a session comes first: Flask-Login then asks no loader.
-    Raises: `ConfigurationError`.
+    wherever `current_user` was asked for first; to what runs after that, and to the page of an HTTP error, it is nobody. Who
+    asks for it first in `after_request` can refuse nobody any more: Flask answers 500. Whoever is logged in by a session comes
+    first: Flask-Login then asks no loader. Raises: `ConfigurationError`.
     """
     if not callable(load):
         raise ConfigurationError("request_loader: load is a function that finds the user of a principal")
     asked = guard_of(guard, settings, body=True)
 
     def loader(request: flask.Request) -> Any:
+        answered = isinstance(sys.exc_info()[1], HTTPException)  # this is the page of a 404, say, for which nobody is refused
+        if _REFUSED in request.environ:
+            return None
         seen = named("flask").read((), {})
         if seen is None:
             raise TypeError("no request of Flask is being handled")
@@ -61,6 +71,9 @@ def request_loader(
             if user is None:
                 raise Refused(unknown())
         except Refused as refused:
+            if answered:
+                return None
+            request.environ[_REFUSED] = True
             flask.abort(named("flask").refuse(seen, refused.response))
         return user
 

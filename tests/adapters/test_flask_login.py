@@ -92,6 +92,37 @@ def test_a_credential_that_cannot_be_judged_is_503():
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
 
+@pytest.mark.parametrize("token", ["a.b", "mallory"])
+def test_a_page_that_tells_what_went_wrong_is_shown_to_nobody(token):
+    """Flask's own answer is on its way, and a page that greets its user cannot be refused any more: that would be a 500."""
+    client = client_of(request_loader(Named(), load=find))
+    app = client.application
+
+    def page(error):
+        return f"no page for you: {current_user.is_authenticated}", error.code
+
+    for code in (404, 405):
+        app.register_error_handler(code, page)
+    for place, code in (("/nowhere", 404), ("/login", 405)):
+        answer = client.get(place, headers=bearer(token))
+        assert (answer.status_code, answer.text) == (code, "no page for you: False")
+        assert client.get(place, headers=bearer("alice")).text == "no page for you: True"
+
+
+def test_after_the_refusal_nobody_is_there_and_nothing_is_refused_again():
+    client = client_of(request_loader(Named(), load=find))
+    seen = []
+
+    @client.application.after_request
+    def note(response):
+        seen.append(current_user.is_authenticated)
+        return response
+
+    assert client.get("/me", headers=bearer("a.b")).status_code == 401
+    assert client.get("/me", headers=bearer("alice")).status_code == 200
+    assert seen == [False, True]
+
+
 def test_without_a_load_the_user_is_the_principal():
     client = client_of(request_loader(MINT.tokens))
     assert client.get("/subject", headers=bearer(MINT.good("alice"))).json == {"subject": "alice"}
