@@ -16,6 +16,8 @@ _WRITTEN = (
     # jwt.io, and the libraries that copied it
     "your-256-bit-secret", "your-384-bit-secret", "your-512-bit-secret", "a-string-secret-at-least-256-bits-long",
     "your-secret-key-at-least-32-bytes-long", "a-string-secret-at-least-512-bits-long-which-is-longer-than-the-others",
+    # Supabase: what `supabase start` and its compose file sign with
+    "super-secret-jwt-token-with-at-least-32-characters-long", "your-super-secret-jwt-token-with-at-least-32-characters-long",
     # frameworks: Superset, FastAPI, Flask, Express, Airflow
     "\\2\\1thisismyscretkey\\1\\2\\e\\y\\y\\h", "\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h", "thisismyscretkey",
     "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", "thisISaSECRET_1234", "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",

@@ -46,10 +46,11 @@ def provider(source: Settings | None = None) -> Any:
     Raises: `ConfigurationError` as `verifiers` does.
     """
     found = source or settings.default
-    read: dict[str, str | None] = {}
+    read: dict[str, bytes | None] = {}  # digests: what is raised below may be shown with its locals
 
     def get(name: str) -> str | None:
-        read[name] = value = found.get(name)
+        value = found.get(name)
+        read[name] = None if value is None else _digest(value)
         return value
 
     try:

@@ -18,6 +18,7 @@ from .discovery import Discovery
 from .jwks import JWKS
 from .profile import ACCESS_TOKEN, PLAIN_ACCESS_TOKEN, TokenProfile
 from .static_keys import StaticKeys
+from .static_keys import read as read_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class OIDCProvider:
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        keys = read_keys(keys)  # what is raised below may be shown with its locals
         if type(issuer) is not str or not issuer:
             raise ConfigurationError("issuer is text, and not empty")
         self.issuer = issuer

@@ -62,17 +62,15 @@ class StaticKeys:
     """
 
     def __init__(self, given: Given, name: str, clock: Callable[[], float] = time.time) -> None:
+        given = read(given)
+        if isinstance(given, ConfigurationError):
+            raise given
         self.name = name
         self._clock = clock
-        self._secret: Any = given if hasattr(given, "versions") else None
-        self._set: StaticSet | None = None  # of what is no secret
+        self._set: StaticSet | None = given if isinstance(given, StaticSet) else None  # of what is no secret
+        self._secret: Any = given if self._set is None else None
         self._held: tuple[Versions | None, StaticSet | None, float] = None, None, FOREVER  # of a secret: until when
-        if self._secret is None:
-            found = _keys(lambda: given)
-            if isinstance(found, str):
-                raise ConfigurationError(f"keys: {found}")
-            self._set = StaticSet(found)
-        else:
+        if self._secret is not None:
             self._flights = SingleFlight()
 
     def at_hand(self) -> StaticSet | None:
@@ -144,6 +142,17 @@ class StaticKeys:
 
     def __repr__(self) -> str:
         return f"<StaticKeys of {self.name!r}>"
+
+
+def read(given: Any) -> Any:
+    """`given` as something that no traceback shows: its keys, the `Secret` that it is, or the error to raise. None for None.
+
+    It raises nothing: its frame holds what was given.
+    """
+    if given is None or hasattr(given, "versions") or isinstance(given, (StaticSet, ConfigurationError)):
+        return given
+    found = _keys(lambda: given)
+    return ConfigurationError(f"keys: {found}") if isinstance(found, str) else StaticSet(found)
 
 
 def _values(versions: Versions) -> tuple[str | bytes | None, ...]:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile, checked_base, checked_flag, checked_texts, keys_at, setting, settings_list
+from authkit.oidc import (
+    OIDCProvider,
+    TokenProfile,
+    checked_base,
+    checked_flag,
+    checked_texts,
+    keys_at,
+    secret_key,
+    setting,
+    settings_list,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +49,7 @@ class Supabase(OIDCProvider):
         groups: Iterable[str] = ("app_metadata.groups",),
         **settings: Any,
     ) -> None:
+        jwt_secret = None if jwt_secret is None else secret_key(jwt_secret)  # what is raised may be shown with its locals
         issuer = checked_base("Supabase: url", url).removesuffix("/auth/v1") + "/auth/v1"
         named = frozenset(checked_texts("Supabase: clients", clients, r"[\w-]+", "an OAuth client's id") if clients else ())
         checked_flag("Supabase: anonymous", anonymous)

@@ -12,6 +12,7 @@ from authkit.guards._configured import key_material, provider, verifiers
 from authkit.oidc import OIDCProvider
 from authkit.settings import Settings
 from tests.oidc.issuer import AUDIENCE, Issuer, issuer
+from tests.providers.world import locals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,3 +151,19 @@ def test_a_provider_of_somebody_elses_is_found_by_its_name(third: Path) -> None:
 def test_a_provider_that_takes_no_settings_says_so(third: Path) -> None:
     with pytest.raises(ConfigurationError, match="AUTHKIT_PROVIDER: this provider is not built from settings"):
         verifiers(settings(third, AUTHKIT_PROVIDER="code"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"AUTHKIT_PROVIDER": "supabase", "AUTHKIT_SUPABASE_URL": "nowhere", "AUTHKIT_SUPABASE_JWT_SECRET": "SECRET"},
+        {"AUTHKIT_PROVIDER": "netlify_identity", "AUTHKIT_NETLIFY_SITE": "nowhere", "AUTHKIT_NETLIFY_JWT_SECRET": "SECRET"},
+        {"AUTHKIT_PROVIDER": "github", "AUTHKIT_GITHUB_CLIENT_ID": "a b", "AUTHKIT_GITHUB_CLIENT_SECRET": "SECRET"},
+    ],
+)
+def test_a_secret_among_settings_that_are_wrong_shows_in_no_traceback(told: dict[str, str], tmp_path: Path) -> None:
+    secret = "canary of these tests, nobody's secret: 51d0"
+    values = {name: secret if value == "SECRET" else value for name, value in told.items()}
+    with pytest.raises(ConfigurationError) as caught:
+        verifiers(Settings(values, str(tmp_path)))
+    assert secret not in locals_of(caught.value)

@@ -15,6 +15,7 @@ from authkit.oidc import OIDCProvider
 from authkit.secrets import Secret, Secrets, SecretVersions
 from authkit.testing import Clock, TokenMint
 from authkit.tokens import Key, KeyRing
+from tests.providers.world import locals_of
 from tests.vault import Vault
 
 from .issuer import AUDIENCE, ec_key, ed_key, pem, rsa_pem, signed
@@ -287,3 +288,11 @@ def test_every_bad_token_of_the_catalogue_is_refused() -> None:
             continue
         passed.append(name)
     assert sorted(passed) == ["kid_path", "kid_sql", "kid_unknown"]
+
+
+@pytest.mark.parametrize("wrong", [{"leeway": -1}, {"audience": ""}, {"issuer": ""}, {"jwks_uri": "https://issuer.example/k"}])
+def test_a_secret_that_is_told_in_code_shows_in_no_traceback(wrong: dict[str, Any]) -> None:
+    for secret in (SECRET, SECRET[:20], '{"kty": "oct", "k": "' + SECRET[:20] + '"}', {"keys": [{"kty": "oct", "k": SECRET}]}):
+        with pytest.raises(ConfigurationError) as caught:
+            OIDCProvider(**{"issuer": "https://issuer.example", "audience": "a", "keys": secret, **wrong})
+        assert SECRET[:20] not in locals_of(caught.value)

@@ -14,6 +14,7 @@ from authkit.tokens import Key
 from tests.oidc.issuer import signed
 
 from .signer import Signer, reason
+from .world import locals_of
 
 if TYPE_CHECKING:
     from authkit.testing import Clock
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 URL = "https://abcdefghijklmnopqrst.supabase.co"
 ISSUER = f"{URL}/auth/v1"
 USER = "123e4567-e89b-12d3-a456-426614174000"
-SECRET = "super-secret-jwt-token-with-at-least-32-characters-long"
+SECRET = "the secret of one project alone: 7e21c0"
 ACCESS = {
     "aud": "authenticated",
     "sub": USER,
@@ -174,3 +175,21 @@ def test_the_issuer_is_the_projects_auth_service(url: str) -> None:
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         Supabase(URL, **settings)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"url": "nowhere"}, {"anonymous": "false"}, {"clients": [""]}, {"leeway": -1}, {"roles": "a"}]
+)
+def test_a_secret_that_is_told_in_code_shows_in_no_traceback(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Supabase(**{"url": URL, "jwt_secret": SECRET, **wrong})
+    assert SECRET not in locals_of(caught.value)
+    with pytest.raises(ConfigurationError) as caught:
+        Supabase(URL, jwt_secret=SECRET[:20])
+    assert SECRET[:20] not in locals_of(caught.value)
+
+
+@pytest.mark.parametrize("yours", ["", "your-"])
+def test_the_secret_that_is_in_everybodys_compose_file_is_refused(yours: str) -> None:
+    with pytest.raises(ConfigurationError, match="sample"):
+        Supabase(URL, jwt_secret=f"{yours}super-secret-jwt-token-with-at-least-32-characters-long")
