@@ -113,7 +113,6 @@ class RequireAuth(Guard):
             self._judging[id(verifier)] = _verifiers.judging(verifier)
         self._plain = plain
         offered = _offered.challenges_of(self._authenticators)
-        # A browser without a session is sent to log in, where a script is told 401.
         self._leading = [item.lead for item in self._authenticators if callable(getattr(item, "lead", None))]
         self._offers = offered, bool(plain) or self._from_settings or not offered
         missing = Challenge(realm=self._realm)

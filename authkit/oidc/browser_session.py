@@ -101,6 +101,10 @@ class BrowserSession:
             return opened.principal
         return Allow(opened.principal, headers=Lines(self.kept(opened.succeeded, opened.session, request)))
 
+    async def warm(self) -> None:
+        """Have the key at hand before the first request."""
+        await self._sessions.warm()
+
     def lead(self, request: Request, deny: Deny) -> Deny | None:
         """What a request is answered that nobody is known by: a browser is sent to log in, dead cookies are forgotten."""
         value = self._cookies.sent(request)
@@ -183,7 +187,7 @@ class BrowserSession:
         soft = min(session.seen + self._exact, session.began + self._absolute, session.seen + self._idle)
         if self._refreshing is not None:
             soft = min(soft, self._refreshing.due_at(session, now))
-        if self._sessions.blocks:
+        if self._sessions.revocable:
             soft = min(soft, now + KEPT)
         opened.since, opened.soft = now - 1.0, soft
         opened.ticks = self._monotonic() + max(0.0, soft - now)

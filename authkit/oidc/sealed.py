@@ -22,12 +22,15 @@ class SealedSessions(Masked):
     """
 
     __slots__ = ("_seal", "_binding", "_random")
-    blocks = False
+    revocable = False
 
     def __init__(self, seal: Seal, binding: str, random: Callable[[int], bytes]) -> None:
         self._seal = seal
         self._binding = binding
         self._random = random
+
+    async def warm(self) -> None:
+        await self._seal.load()
 
     async def keep(self, session: Session) -> str:
         """The value that `find` opens. Raises: as a `Secret` does."""

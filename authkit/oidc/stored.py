@@ -32,7 +32,8 @@ class StoredSessions(Masked):
     part are refused by its epoch. Raises: `StoreUnavailable` wherever the store does not answer.
     """
 
-    __slots__ = ("blocks", "_store", "_seal", "_binding", "_place", "_absolute", "_clock", "_random")
+    revocable = True
+    __slots__ = ("_blocks", "_store", "_seal", "_binding", "_place", "_absolute", "_clock", "_random")
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class StoredSessions(Masked):
         clock: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self.blocks: bool = store.blocks
+        self._blocks: bool = store.blocks
         self._store = store
         self._seal = seal
         self._binding = binding
@@ -51,6 +52,9 @@ class StoredSessions(Masked):
         self._absolute = absolute
         self._clock = clock
         self._random = random
+
+    async def warm(self) -> None:
+        await self._seal.load()
 
     async def keep(self, session: Session) -> str:
         value = base64url.encode(self._random(_ID)).decode()
@@ -139,7 +143,7 @@ class StoredSessions(Masked):
         return await self._ask(self._store.swap, key, raw, None, 0)  # type: ignore[no-any-return]
 
     async def _ask(self, fn: Callable[..., Any], *args: Any) -> Any:
-        return await blocking(fn, *args) if self.blocks else fn(*args)
+        return await blocking(fn, *args) if self._blocks else fn(*args)
 
     def _sealed(self, keys: Keys, key: str, session: Session) -> bytes:
         return keys.seal(_PURPOSE, f"{self._binding}\0{key}", session.written()).encode()

@@ -1,0 +1,169 @@
+"""`Arrival`: from a code to a session: tokens, who they are for, and the little of it that is kept."""
+
+from __future__ import annotations
+
+from .._run import blocking
+from ..decision import FrozenDict
+from ..errors import InvalidToken
+from ..tokens import base64url
+from . import _login_settings as given
+from ._judged import names_at
+from .id_token import Expected
+from .session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .attempt import Attempt
+    from .id_token import SignedForUs
+    from .profile import TokenProfile
+    from .token_endpoint import TokenEndpoint, TokenResponse
+    from .userinfo import UserInfo
+
+ALWAYS_KEPT = ("auth_time", "acr", "amr")  # what `require_auth(max_age=, acr=, amr=)` asks for
+EXPIRES = 3600  # seconds that an access token is taken to last whose answer does not say
+EARLY = 60.0  # seconds before its end at which it is renewed, or a fifth of its life
+
+
+class Arrival:
+    """What comes of the codes of one login. `signed`: who verifies ID tokens; None: `identify` is asked who a token is for.
+    `info`: who is asked for further claims. `refreshes`, `keeps_token`, `keeps_hint`: what of the tokens a session keeps."""
+
+    __slots__ = (
+        "_issuer",
+        "_tokens",
+        "_signed",
+        "_identify",
+        "_info",
+        "_redirect_uri",
+        "_scopes",
+        "_claims",
+        "_profile",
+        "_spelled",
+        "_refreshes",
+        "_keeps_token",
+        "_keeps_hint",
+        "_leeway",
+        "_clock",
+        "_random",
+    )
+
+    def __init__(
+        self,
+        issuer: str,
+        tokens: TokenEndpoint,
+        *,
+        signed: SignedForUs | None,
+        identify: Callable[[TokenResponse], Mapping[str, Any]] | None,
+        info: UserInfo | None,
+        redirect_uri: str,
+        scopes: tuple[str, ...],
+        claims: tuple[str, ...],
+        profile: TokenProfile,
+        spelled: Mapping[str, str],
+        refreshes: bool,
+        keeps_token: bool,
+        keeps_hint: bool,
+        leeway: float,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._issuer = issuer
+        self._tokens = tokens
+        self._signed = signed
+        self._identify = identify
+        self._info = info
+        self._redirect_uri = redirect_uri
+        self._scopes = scopes
+        self._claims = claims
+        self._profile = profile
+        self._spelled = spelled
+        self._refreshes = refreshes
+        self._keeps_token = keeps_token
+        self._keeps_hint = keeps_hint
+        self._leeway = leeway
+        self._clock = clock
+        self._random = random
+
+    async def session(self, code: str, attempt: Attempt) -> Session:
+        """The session that a code is worth. Raises: `InvalidToken`, `GrantRefused`, `Unavailable`."""
+        tokens: TokenResponse = await blocking(self._redeemed, code, attempt)
+        now = self._clock()
+        claims = await self._identified(tokens, code, attempt, now)
+        if self._info is not None:
+            told = await blocking(self._info.ask, tokens["access_token"], claims["sub"])
+            claims = FrozenDict({**told, **claims})
+        new = base64url.encode(self._random(16)).decode()
+        session = Session(new, claims["sub"], self._issuer, began=now, seen=now)
+        return self._filled(session, claims, tokens, now).but(nonce=attempt.nonce if self._refreshes else None)
+
+    async def renewed(self, session: Session, tokens: TokenResponse) -> Session:
+        """What a session becomes by refreshed tokens (OpenID Connect Core section 12.2). Raises: `InvalidToken`."""
+        now = self._clock()
+        session = session.but(turn=session.turn + 1)
+        if self._signed is None or "id_token" not in tokens:
+            return self._filled(session, None, tokens, now)
+        claims, key = await self._signed.read(tokens["id_token"], now)
+        nonce = claims.get("nonce", session.nonce)
+        if claims.get("sub") != session.subject or self._spelling(claims) != session.issuer or nonce != session.nonce:
+            raise InvalidToken("token_claims")
+        Expected(session.nonce or "", access_token=tokens["access_token"]).check_hashes(claims, key)
+        return self._filled(session, claims, tokens, now)
+
+    def _redeemed(self, code: str, attempt: Attempt) -> TokenResponse:
+        return self._tokens.post(
+            "authorization_code", code=code, redirect_uri=self._redirect_uri, code_verifier=attempt.verifier
+        )
+
+    async def _identified(self, tokens: TokenResponse, code: str, attempt: Attempt, now: float) -> FrozenDict:
+        if self._signed is None:
+            return await blocking(given.identified, self._identify, tokens)
+        claims, key = await self._signed.read(tokens.get("id_token"), now)
+        expected = Expected(
+            attempt.nonce,
+            access_token=tokens["access_token"],
+            code=code,
+            state=attempt.state,
+            max_age=attempt.max_age,
+            acr=attempt.acr,
+        )
+        expected.check(claims, key, now, self._leeway)
+        return claims
+
+    def _spelling(self, claims: Mapping[str, Any]) -> str:
+        issuer: str = claims.get("iss", self._issuer) if self._signed is not None else self._issuer
+        return self._spelled.get(issuer, issuer)
+
+    def _filled(self, session: Session, claims: FrozenDict | None, tokens: TokenResponse, now: float) -> Session:
+        """The session with what is kept of these claims and tokens; no claims: it keeps those it has."""
+        changes: dict[str, Any] = {}
+        if claims is not None:
+            sid = claims.get("sid", session.sid)
+            found = {name: claims[name] for name in (*ALWAYS_KEPT, *self._claims) if name in claims}
+            changes["claims"] = {**session.claims, **found}
+            changes["issuer"] = self._spelling(claims)
+            changes["roles"] = tuple(sorted(names_at(claims, self._profile.roles, strict=False))) or session.roles
+            changes["sid"] = sid if type(sid) is str else None
+        changes["scopes"] = self._granted(session, claims, tokens)
+        lasts = given.lifetime_of(tokens.get("expires_in"), EXPIRES)
+        if self._keeps_token or self._refreshes:
+            changes["expires"] = now + lasts
+        if self._keeps_token:
+            changes["access_token"] = tokens["access_token"]
+        if self._refreshes:
+            changes["due"] = now + lasts - min(EARLY, lasts / 5)
+            new = tokens.get("refresh_token")
+            changes["refresh_token"] = new if type(new) is str and new else session.refresh_token
+        if self._keeps_hint and type(tokens.get("id_token")) is str:
+            changes["id_token"] = tokens["id_token"]
+        return session.but(**changes)
+
+    def _granted(self, session: Session, claims: FrozenDict | None, tokens: TokenResponse) -> tuple[str, ...]:
+        """The scopes: what was asked for, unless the provider says what it gave (RFC 6749 section 5.1)."""
+        scope = tokens.get("scope")
+        names = scope.split(" ") if type(scope) is str else session.scopes or self._scopes
+        if self._signed is None and claims is not None and isinstance(claims.get("scp"), list):
+            names = [name for name in claims["scp"] if type(name) is str]
+        return tuple(sorted({name for name in names if name}))
