@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .. import _verifiers
 from ..decision import Challenge, Deny
+from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,13 +12,32 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def with_beside(verifiers: Iterable[Any]) -> tuple[Any, ...]:
-    """These, and after each authenticator whoever judges the bearer tokens that are sent instead of its credential."""
+def with_beside(verifiers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """These, and after each authenticator whoever judges the bearer tokens that are sent instead of its credential.
+
+    Raises: `ConfigurationError` for two that read one scheme of `Authorization`, and for a verifier whose bearer tokens one of
+    the others says that nobody takes (`alone`).
+    """
+    given = [one for one in verifiers if not isinstance(one, type)]
+    schemes = [getattr(one, "scheme", None) for one in given if hasattr(one, "authenticate")]
+    for scheme in schemes:
+        if scheme is not None and schemes.count(scheme) > 1:
+            raise ConfigurationError(f"require_auth: two read the scheme {scheme}; put the verifiers of both into one")
+    for refused in [other for one in given for other in getattr(one, "alone", ())]:
+        if any(_speaks_for(one, refused) for one in given):
+            raise ConfigurationError("require_auth: a verifier takes bearer tokens where required=True says that nobody does")
     found: list[Any] = []
     for verifier in verifiers:
         beside = () if isinstance(verifier, type) else getattr(verifier, "beside", ())
         found += [one for one in (verifier, *beside) if not any(one is other for other in found)]
     return tuple(found)
+
+
+def _speaks_for(verifier: Any, other: Any) -> bool:
+    """Whether `verifier` judges bearer tokens of the same issuer as `other`."""
+    if hasattr(verifier, "authenticate"):
+        return False
+    return verifier is other or not _verifiers.issuers_of(verifier).isdisjoint(_verifiers.issuers_of(other))
 
 
 def challenges_of(authenticators: Iterable[Any]) -> tuple[Challenge, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ..decision import Principal
 
+_LONGEST = 31_536_000_000  # seconds: a number, and not infinite
 _SKEW = 30  # seconds by which the clocks of whoever logged the user in and ours may differ
 
 
@@ -26,7 +27,7 @@ class StepUp:
         acr: str | Iterable[str] | None,
         clock: Callable[[], float],
     ) -> None:
-        if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, (int, float)) or max_age < 0):
+        if max_age is not None and not (type(max_age) in (int, float) and 0 <= max_age <= _LONGEST):
             raise ConfigurationError("require_auth: max_age is a number of seconds")
         self._max_age = max_age
         self._amr = frozenset(_names("amr", amr, "authentication method"))

@@ -46,6 +46,7 @@ class DPoP:
 
     reads_request = True  # a proof is of one method and path: nothing about it may be cached
     sent_in = ()  # OpenAPI has no word for it
+    scheme = "DPoP"  # of the Authorization header, which one of these reads
 
     def __init__(
         self,
@@ -85,9 +86,9 @@ class DPoP:
         self._tolerance = seconds_of("tolerance", tolerance, 1, 300)
         self._proofs = Proofs(self._tolerance)
         self._clock = clock
-        self.required = required
-        self.beside: tuple[Any, ...] = () if required else verifiers
         self.required = required  # for the metadata of the resource
+        self.beside: tuple[Any, ...] = () if required else verifiers
+        self.alone: tuple[Any, ...] = verifiers if required else ()
         self.challenges = (Challenge("DPoP", algs=_ALGS),)
 
     async def warm(self) -> None:

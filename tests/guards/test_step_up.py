@@ -45,3 +45,9 @@ def test_age_and_class_are_asked_for_together() -> None:
 def test_what_no_challenge_can_name_is_refused(acr: Any) -> None:
     with pytest.raises(ConfigurationError, match="acr"):
         require_auth(TOKENS, acr=acr)
+
+
+@pytest.mark.parametrize("age", [float("nan"), float("inf"), -1, True, "60"])
+def test_an_age_that_is_no_number_of_seconds_is_refused(age: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_age"):
+        require_auth(TOKENS, max_age=age)

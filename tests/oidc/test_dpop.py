@@ -13,7 +13,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from authkit import ConfigurationError, InvalidSignature, Request, Response, Unavailable, chain, require_auth, require_scopes
-from authkit.oidc import DPoP, DPoPKey, OIDCProvider
+from authkit.oidc import DPoP, DPoPKey, MutualTLS, OIDCProvider
 from authkit.oidc._proof import Proofs
 from authkit.signatures.message import target_of
 from authkit.stores import MemoryStore, RedisStore, SqliteStore
@@ -193,6 +193,27 @@ def test_required_leaves_dpop_alone() -> None:
     assert (nobody.status, nobody.headers["www-authenticate"]) == (401, ALONE)
     bearer = scene.ask(authorization=f"Bearer {scene.tokens.issue('bob')}")
     assert (bearer.status, bearer.headers["www-authenticate"]) == (401, ALONE)
+
+
+def test_what_is_required_of_one_is_not_waived_for_its_own_verifier(scene: Scene) -> None:
+    """Beside a `DPoP(..., required=True)` its verifier would take the bearer tokens that it was to refuse."""
+    alone = DPoP(scene.tokens, url=API, replay=scene.store, required=True)
+    wrapped = DPoP(MutualTLS(scene.tokens, certificate=lambda request: None), url=API, replay=scene.store, required=True)
+    same = Tokens(OURS, issuer="us", audience=API)
+    for verifiers in ((alone, scene.tokens), (scene.tokens, alone), (wrapped, scene.tokens), (alone, same)):
+        with pytest.raises(ConfigurationError, match="required"):
+            require_auth(*verifiers)
+    other = Tokens(OURS, issuer="them", audience=API)
+    handler = require_auth(alone, other)(_handler)
+    bearer = {"authorization": f"Bearer {other.issue('bob')}"}
+    assert handler(Request.build("GET", "/", bearer)).status == 200
+
+
+def test_two_of_the_scheme_are_one_too_many(scene: Scene) -> None:
+    """Both would answer for each credential, and two answers are two credentials."""
+    other = DPoP(Tokens(OURS, issuer="them", audience=API), url=API, replay=scene.store)
+    with pytest.raises(ConfigurationError, match="DPoP"):
+        require_auth(scene.dpop, other)
 
 
 def test_who_sends_nothing_is_offered_both(scene: Scene) -> None:
