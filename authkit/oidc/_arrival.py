@@ -7,7 +7,6 @@ from ..decision import FrozenDict
 from ..errors import InvalidToken
 from ..tokens import base64url
 from . import _login_settings as given
-from ._judged import names_at
 from .id_token import Expected
 from .session import Session
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from ._login_rules import LoginRules
     from .attempt import Attempt
     from .id_token import SignedForUs
-    from .profile import TokenProfile
     from .token_endpoint import TokenEndpoint, TokenResponse
     from .userinfo import UserInfo
 
@@ -40,7 +39,7 @@ class Arrival:
         "_redirect_uri",
         "_scopes",
         "_claims",
-        "_profile",
+        "_rules",
         "_spelled",
         "_refreshes",
         "_keeps_token",
@@ -61,7 +60,7 @@ class Arrival:
         redirect_uri: str,
         scopes: tuple[str, ...],
         claims: tuple[str, ...],
-        profile: TokenProfile,
+        rules: LoginRules,
         spelled: Mapping[str, str],
         refreshes: bool,
         keeps_token: bool,
@@ -78,7 +77,7 @@ class Arrival:
         self._redirect_uri = redirect_uri
         self._scopes = scopes
         self._claims = claims
-        self._profile = profile
+        self._rules = rules
         self._spelled = spelled
         self._refreshes = refreshes
         self._keeps_token = keeps_token
@@ -96,7 +95,8 @@ class Arrival:
             told = await blocking(self._info.ask, tokens["access_token"], claims["sub"])
             claims = FrozenDict({**told, **claims})
         new = base64url.encode(self._random(16)).decode()
-        session = Session(new, claims["sub"], self._issuer, began=now, seen=now)
+        subject, sub = self._rules.subject(claims), claims["sub"]
+        session = Session(new, subject, self._issuer, began=now, seen=now, sub=None if sub == subject else sub)
         return self._filled(session, claims, tokens, now).but(nonce=attempt.nonce if self._refreshes else None)
 
     async def renewed(self, session: Session, tokens: TokenResponse) -> Session:
@@ -107,7 +107,9 @@ class Arrival:
             return self._filled(session, None, tokens, now)
         claims, key = await self._signed.read(tokens["id_token"], now)
         nonce = claims.get("nonce", session.nonce)
-        if claims.get("sub") != session.subject or self._spelling(claims) != session.issuer or nonce != session.nonce:
+        if claims.get("sub") != (session.sub or session.subject) or self._rules.subject(claims) != session.subject:
+            raise InvalidToken("token_claims")
+        if self._spelling(claims) != session.issuer or nonce != session.nonce:
             raise InvalidToken("token_claims")
         Expected(session.nonce or "", access_token=tokens["access_token"]).check_hashes(claims, key)
         return self._filled(session, claims, tokens, now)
@@ -144,7 +146,7 @@ class Arrival:
             found = {name: claims[name] for name in (*ALWAYS_KEPT, *self._claims) if name in claims}
             changes["claims"] = {**session.claims, **found}
             changes["issuer"] = self._spelling(claims)
-            changes["roles"] = tuple(sorted(names_at(claims, self._profile.roles, strict=False))) or session.roles
+            changes["roles"] = self._rules.roles(claims) or session.roles
             changes["sid"] = sid if type(sid) is str else None
         changes["scopes"] = self._granted(session, claims, tokens)
         lasts = given.lifetime_of(tokens.get("expires_in"), EXPIRES)

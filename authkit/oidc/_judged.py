@@ -97,12 +97,12 @@ def judged(
     if profile.role is not None and type(role := at(claims, profile.role)) is str and role:
         roles |= {role}
     if profile.check is not None:
-        _check(profile.check, claims)
+        check_rule(profile.check, claims)
     issuer = spelled.get(issuer, issuer) if spelled is not None else issuer
     return as_principal(subject, issuer, scopes, roles, claims), lower, upper
 
 
-def _check(rule: Rule, claims: FrozenDict) -> None:
+def check_rule(rule: Rule, claims: FrozenDict) -> None:
     """The provider's own rule. Whatever goes wrong in it refuses: claims are what others wrote, and it reads them."""
     try:
         if rule(claims) is True:

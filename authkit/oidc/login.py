@@ -19,6 +19,7 @@ from . import _login_settings as given
 from ._arrival import Arrival
 from ._endpoints import Endpoints
 from ._flow import Flow
+from ._login_rules import LoginRules
 from ._served import Served
 from ._web_cookies import WebCookies
 from .attempt import Attempts
@@ -162,7 +163,7 @@ class Login:
             redirect_uri=self.redirect_uri,
             scopes=found,
             claims=given.names("claims", claims),
-            profile=getattr(provider, "profile", PLAIN_ACCESS_TOKEN),
+            rules=LoginRules(getattr(provider, "login_profile", None), getattr(provider, "profile", PLAIN_ACCESS_TOKEN)),
             spelled=getattr(provider, "_spelled", None) or {},
             refreshes=given.flag("refresh", refresh),
             keeps_token=self._keeps_token,

@@ -69,6 +69,9 @@ class OIDCProvider:
 
     in_place = False
     endpoint_origins: tuple[str, ...] = ()  # of a subclass whose issuer has endpoints elsewhere: "https://oauth2.example.com"
+    login_profile: TokenProfile | None = (
+        None  # of one that wants more of ID tokens than any does: `required`, `check`, `subject`
+    )
 
     def __init__(
         self,

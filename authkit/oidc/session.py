@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 _FORM = 1
 # name, short name, type. Short, because a session travels with every request, or lies in a store a million times.
 _TEXTS = (("id", "i"), ("subject", "s"), ("issuer", "is"))
-_OPTIONAL = (("sid", "sid"), ("nonce", "n"), ("refresh_token", "rt"), ("access_token", "at"), ("id_token", "idt"))
+_OPTIONAL = (
+    ("sub", "sub"),
+    ("sid", "sid"),
+    ("nonce", "n"),
+    ("refresh_token", "rt"),
+    ("access_token", "at"),
+    ("id_token", "idt"),
+)
 _TIMES = (("began", "b"), ("seen", "se"))
 _MOMENTS = (("expires", "e"), ("due", "d"))
 
@@ -22,8 +29,9 @@ _MOMENTS = (("expires", "e"), ("due", "d"))
 class Session(Masked):
     """Who logged in (`issuer`, `subject`), when (`began`), and when they were last here (`seen`); epoch seconds.
 
-    `sid`: the provider's own session. `claims`, `scopes`, `roles`: of the principal. `expires`: when the access token
-    does, and `due`: when it is refreshed. `turn`: how often it was. `raw`: how it lies in a store.
+    `sub`: what ID tokens call them, where `subject` is from elsewhere. `sid`: the provider's own session. `claims`, `scopes`,
+    `roles`: of the principal. `expires`: when the access token does, and `due`: when it is refreshed. `turn`: how often it
+    was. `raw`: how it lies in a store.
     """
 
     __slots__ = (
@@ -32,6 +40,7 @@ class Session(Masked):
         "issuer",
         "began",
         "seen",
+        "sub",
         "sid",
         "nonce",
         "claims",
@@ -54,6 +63,7 @@ class Session(Masked):
         *,
         began: float,
         seen: float,
+        sub: str | None = None,
         sid: str | None = None,
         nonce: str | None = None,
         claims: Mapping[str, Any] = FrozenDict(),
@@ -72,6 +82,7 @@ class Session(Masked):
         self.issuer = issuer
         self.began = began
         self.seen = seen
+        self.sub = sub
         self.sid = sid
         self.nonce = nonce
         self.claims = claims

@@ -128,7 +128,7 @@ class StoredSessions(Masked):
         await self._ask(self._store.swap, f"{self._place}:{_digest(name)}", b"", None, 0)
 
     async def _is_ended(self, session: Session) -> bool:
-        keys = [key for key, _ in self._marks(session.sid, session.subject)]
+        keys = [key for key, _ in self._marks(session.sid, session.sub or session.subject)]
         _, (*of_sid, of_subject) = await self._ask(self._store.look, *keys)
         # The provider's session is over for good, also if that is said while a login under it is on its way.
         return any(mark is not None for mark in of_sid) or (of_subject is not None and session.began <= float(of_subject))

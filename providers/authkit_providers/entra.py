@@ -104,6 +104,14 @@ class Entra(OIDCProvider):
             ),
             **where,
         )
+        self.login_profile = TokenProfile(
+            types=("JWT",),
+            subject="oid",  # with the scope profile
+            roles=("roles",),
+            groups=("groups",),
+            tenant="tid",
+            check=lambda claims: claims["iss"] == self._issuer_of.get(claims["tid"]),
+        )
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from authkit.oidc import AskingJSON, Identity, InvalidToken, checked_base, checked_text, hidden, setting
+from authkit.oidc import AskingJSON, Identity, InvalidToken, Login, checked_base, checked_text, hidden, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,12 +34,19 @@ class GitHub(AskingJSON):
     Raises: `ConfigurationError`.
     """
 
+    login_method = "client_secret_post"  # what GitHub's documentation shows
+
     def __init__(self, client_id: str, client_secret: Any, *, server: str = "https://github.com", **settings: Any) -> None:
         client_secret = hidden(client_secret)  # what is raised below may be shown with its locals
         base = checked_base("GitHub: server", server)
         app = checked_text("GitHub: client_id", client_id, r"[A-Za-z0-9._-]{1,128}", "the app's client ID")
         self._app = app
         self._url = f"{_api(base)}/applications/{app}/token"
+        self._client_secret = client_secret
+        self.login_endpoints = {
+            "authorization_endpoint": f"{base}/login/oauth/authorize",
+            "token_endpoint": f"{base}/login/oauth/access_token",
+        }
         super().__init__(
             client_id=app,
             client_secret=client_secret,
@@ -75,6 +82,19 @@ class GitHub(AskingJSON):
         if said.get("expires_at") is not None:
             claims["exp"] = _epoch(said["expires_at"])
         return {**claims, **{name: user[name] for name in _SHOWN if isinstance(user.get(name), (str, bool))}}
+
+    def login(self, **settings: Any) -> Login:
+        """People logging in at the app: `GitHub(...).login(redirect_uri=..., session_key=...)`, as `authkit.oidc.Login` says,
+        with the client that this is. There is no ID token: `identify` asks who logged in. Raises: `ConfigurationError`."""
+        ours = {"client_id": self._app, "client_secret": self._client_secret, "scopes": (), "claims": ("login",)}
+        return Login(self, **{**ours, **settings})
+
+    def identify(self, tokens: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Who the tokens of a login are for; it blocks. Raises: `InvalidToken` if they are another app's; `Unavailable`."""
+        claims = self.ask(tokens["access_token"])
+        if claims is None:
+            raise InvalidToken("token_inactive")
+        return claims
 
     def identity(self, principal: Principal) -> Identity:
         """Who `principal` is. `name` is their login now; GitHub tells no address here. Raises: `ValueError` for another's."""

@@ -30,6 +30,8 @@ class Google(OIDCProvider):
     Raises: `ConfigurationError`.
     """
 
+    endpoint_origins = ("https://oauth2.googleapis.com", "https://openidconnect.googleapis.com")
+
     def __init__(
         self,
         client_id: str | Iterable[str],
@@ -58,6 +60,7 @@ class Google(OIDCProvider):
         )
         issuers = {"accounts.google.com": ISSUER}
         super().__init__(ISSUER, audience=clients, issuers=issuers, profile=profile, **settings)
+        self.login_profile = profile
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
