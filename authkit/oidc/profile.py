@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # section 2.4) and in no access token of a provider that keeps them apart.
 OTHER_KINDS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
 
+_NAMED_KINDS = ("id", "id_token", "refresh", "refresh_token", "offline", "logout")  # what a claim may call them
+
 
 class TokenProfile(_Value):
     """The marks of one kind of token of one provider. Nothing in a token changes what is asked of it.
@@ -138,5 +140,13 @@ def at(claims: Mapping[str, Any], place: Place) -> Any:
     return found
 
 
+def _names_no_other_kind(claims: Mapping[str, Any]) -> bool:
+    """Whether a token is not of another kind by its own word: `token_use` of Cognito, `typ` of Keycloak."""
+    said = (claims.get("token_use"), claims.get("typ"))
+    return not any(type(kind) is str and kind.lower() in _NAMED_KINDS for kind in said)
+
+
 ACCESS_TOKEN = TokenProfile()  # RFC 9068: a typ of its own, which no ID token has
-PLAIN_ACCESS_TOKEN = TokenProfile(types=("JWT", ""), forbidden=OTHER_KINDS)  # of providers that mark them by no typ
+PLAIN_ACCESS_TOKEN = TokenProfile(  # of providers that mark them by no typ
+    types=("JWT", ""), forbidden=OTHER_KINDS, check=_names_no_other_kind
+)

@@ -156,6 +156,7 @@ WRONG = {
     "issued in the future": {"iat": str(NOW + 600)},
     "an ID token": {"nonce": "n-0S6"},
     "another ID token": {"at_hash": "x"},
+    "an ID token of Cognito, which has neither": {"token_use": "id"},
     "bound to a key": {"cnf": '{"jkt":"x"}'},
     "scopes that are no text": {"scope": {"a": 1}},
 }

@@ -62,3 +62,19 @@ def test_an_issuer_of_two_spellings_is_one(op: Issuer, provider_of: Callable[...
 def test_a_spelling_is_of_an_issuer_that_is_accepted(issuers: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="issuers"):
         OIDCProvider("https://issuer.example", audience="a", issuers=issuers)
+
+
+@pytest.mark.parametrize(
+    "said", [{"token_use": "id"}, {"typ": "ID"}, {"typ": "Refresh"}, {"typ": "Offline"}, {"typ": "Logout"}]
+)
+def test_where_no_header_tells_kinds_apart_a_claim_that_does_is_believed(
+    op: Issuer, provider_of: Callable[..., OIDCProvider], said: dict[str, Any]
+) -> None:
+    """Cognito and Keycloak name the kind in a claim, and their ID tokens need have nothing else that gives them away."""
+    provider = provider_of(op, token_type="JWT")
+    header = {"typ": "JWT", "alg": "ES256", "kid": op.key.kid}
+    with pytest.raises(InvalidToken) as caught:
+        provider.verify(op.token(header, **said))
+    assert caught.value.reason == "token_rule"
+    for others in ({}, {"token_use": "access"}, {"typ": "Bearer"}, {"typ": "JWT"}, {"token_use": ["id"]}, {"typ": 1}):
+        assert provider.verify(op.token(header, **others)).subject == "alice"
