@@ -116,12 +116,13 @@ class Login:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         client_secret, key = _hidden(client_secret), _hidden(key)  # what is raised below may be shown with its locals
+        self.issuer = ""
         wrong, seal = _seal(session_key, random)
         del session_key
         if seal is None:
             raise ConfigurationError(f"login: {wrong}")
         self.provider = provider
-        self.issuer: str = given.issuer_of(provider)
+        self.issuer = given.issuer_of(provider)
         self.redirect_uri = given.redirect_uri(redirect_uri, form_post)
         secure = self.redirect_uri.startswith("https:")
         identify = getattr(provider, "identify", None)
@@ -327,6 +328,13 @@ def _digest(text: str) -> bytes:
     from hashlib import sha256
 
     return sha256(text.encode()).digest()
+
+
+def hide(settings: dict[str, Any]) -> None:
+    """Put what is secret in there out of sight: what is raised below may be shown with its locals."""
+    for name in ("client_secret", "key", "session_key"):
+        if name in settings:
+            settings[name] = _hidden(settings[name])
 
 
 def _hidden(value: Any) -> Any:

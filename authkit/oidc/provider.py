@@ -239,8 +239,9 @@ class OIDCProvider:
     def login(self, **settings: Any) -> Login:
         """People logging in here: `provider.login(client_id=..., redirect_uri=..., session_key=...)`, as `authkit.oidc.Login`
         says. Raises: `ConfigurationError`."""
-        from .login import Login
+        from .login import Login, hide
 
+        hide(settings)
         return Login(self, **settings)
 
     def prefetch(self) -> None:
@@ -259,7 +260,7 @@ class OIDCProvider:
         """The keys that are known, as text for another process's `restore`; None if none are."""
         return self.keys.export()
 
-    def restore(self, saved: str | bytes) -> bool:
+    def restore(self, saved: str | bytes | None) -> bool:
         """Take what `export` gave: then the first request waits for nothing. Whoever can write it can sign tokens."""
         return self.keys.restore(saved)
 

@@ -100,6 +100,7 @@ class TokenEndpoint:
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        self.issuer = issuer
         wrong, client = _client(client_id, client_secret, key, method, clock, random)
         del client_secret, key  # what is raised below may be shown with its locals
         if wrong is not None or client is None:

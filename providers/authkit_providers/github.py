@@ -86,6 +86,7 @@ class GitHub(AskingJSON):
     def login(self, **settings: Any) -> Login:
         """People logging in at the app: `GitHub(...).login(redirect_uri=..., session_key=...)`, as `authkit.oidc.Login` says,
         with the client that this is. There is no ID token: `identify` asks who logged in. Raises: `ConfigurationError`."""
+        settings = {name: hidden(value) if name == "session_key" else value for name, value in settings.items()}
         ours = {"client_id": self._app, "client_secret": self._client_secret, "scopes": (), "claims": ("login",)}
         return Login(self, **{**ours, **settings})
 
