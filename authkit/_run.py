@@ -153,13 +153,20 @@ def _on_loop(wanted: Blocking | _Waiting) -> Generator[Any, Any, Any]:
         raise TypeError("authkit runs on asyncio only; this event loop is another one (trio?)") from None
     if isinstance(wanted, _Waiting):
         try:
-            landing = asyncio.shield(asyncio.wrap_future(wanted.future))
-            return (yield from asyncio.wait_for(landing, wanted.seconds).__await__())
+            landing = asyncio.wrap_future(wanted.future)
+            landing.add_done_callback(_seen)
+            return (yield from asyncio.wait_for(asyncio.shield(landing), wanted.seconds).__await__())
         except TimeoutError:
             if wanted.future.done():
                 raise
             raise Unavailable("waited too long for another caller's result") from None
     return (yield from asyncio.wrap_future(_pool(wanted.pool).submit(wanted.fn)).__await__())
+
+
+def _seen(landed: Any) -> None:
+    """Whoever waits hears of a failure; if nobody does any more, the loop is not to complain of it."""
+    if not landed.cancelled():
+        landed.exception()
 
 
 def aside(fn: Callable[[], object]) -> None:

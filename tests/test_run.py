@@ -457,6 +457,30 @@ async def test_a_cancelled_follower_takes_nobody_with_him():
     assert [type(one) for one in done] == [bool, bool, bool, asyncio.CancelledError, bool]
 
 
+async def test_a_failure_that_nobody_waits_for_any_more_is_nobodys_error():
+    """Clients that go away while a server is down would have the loop log each of them."""
+    flights, go, told = SingleFlight(), threading.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, about: told.append(about))
+
+    def fail():
+        assert go.wait(30)
+        raise Unavailable("down")
+
+    tasks = [asyncio.ensure_future(arun(flights.do(key, fail))) for key in "aabb"]
+    await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    assert all(isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*tasks, return_exceptions=True))
+    futures = list(flights._flights.values())
+    go.set()
+    while not all(future.done() for future in futures):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # what has landed in another thread comes to the loop
+    del futures, tasks
+    gc.collect()
+    assert told == []
+
+
 async def test_a_flight_that_never_started_is_unavailable_to_those_who_waited():
     """No thread was to be had but one of the pool, and that was full."""
     flight = SingleFlight()
