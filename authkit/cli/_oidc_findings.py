@@ -76,7 +76,7 @@ def _name(issuer: str, says: object) -> Iterator[Finding]:
                   _mend_name(says))  # fmt: skip
 
 
-def difference(issuer: str, says: str) -> str:
+def difference(issuer: str, says: str, otherwise: str = "that is another issuer, to which this address only leads") -> str:
     if says.rstrip("/") == issuer.rstrip("/"):
         return "they differ in a slash at the end, and have to be the same to the letter"
     if "{" in says:
@@ -90,7 +90,7 @@ def difference(issuer: str, says: str) -> str:
         return "they differ in the host: a custom domain, or a name that is only known inside"
     if one[0] == other[0]:
         return "they differ in the path: another tenant or realm, or an address that only leads there"
-    return "that is another issuer, to which this address only leads"
+    return otherwise
 
 
 def _mend_name(says: str) -> str:

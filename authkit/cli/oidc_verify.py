@@ -67,11 +67,18 @@ def verify(
 
 def judged(provider: Any, token: Sealed) -> tuple[Principal | None, Why | None]:
     """Who it is for, or why not. Its locals hold the token, so what it raises has no traceback through it that is shown."""
+    from .._run import run
+    from .._verifiers import asked
     from ..errors import InvalidToken
     from ._oidc_why import why_refused
 
+    verifying = asked(getattr(provider, "verifier", provider))  # of what reads a token in a header of its own
+
+    async def judging() -> Principal:
+        return await verifying(str(token()))
+
     try:
-        return provider.verify(str(token())), None
+        return run(judging()), None
     except InvalidToken as error:
         return None, why_refused(error.reason, str(token()), provider, time.time())
 

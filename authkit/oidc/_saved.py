@@ -21,11 +21,11 @@ def written(name: str, keys: KeySet, at: float) -> str:
     return json.dumps({"authkit": FORMAT, "of": name, "fetched_at": at, "keys": keys.members})
 
 
-def read(text: str | bytes, name: str, now: Moment) -> tuple[KeySet, Moment] | None:
+def read(text: str | bytes | None, name: str, now: Moment) -> tuple[KeySet, Moment] | None:
     """The keys, and when they were fetched; None if the text is none, or of somebody else, or of the future."""
-    raw = text.encode("utf-8", "replace") if isinstance(text, str) else bytes(text)
-    if len(raw) > MAX_LENGTH:
+    if not isinstance(text, (str, bytes)) or len(text) > MAX_LENGTH:
         return None
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
     try:
         found = parse_object(raw)
     except ValueError:

@@ -309,7 +309,7 @@ class JWKS:
         held = self._held
         return None if held is None else _saved.written(self.name, held.keys, held.at[0])
 
-    def restore(self, saved: str | bytes) -> bool:
+    def restore(self, saved: str | bytes | None) -> bool:
         """Take what `export` gave, as old as it is, where nothing newer is known; whether it was taken. It never raises.
 
         Whoever can write what is restored can sign tokens that are accepted: keep it where only you write.

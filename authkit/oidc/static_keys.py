@@ -108,7 +108,7 @@ class StaticKeys:
     def export(self) -> None:
         """Nothing: whoever starts another process gives it the keys too."""
 
-    def restore(self, saved: str | bytes) -> bool:
+    def restore(self, saved: str | bytes | None) -> bool:
         """False: what is given is not replaced by what was saved."""
         return False
 

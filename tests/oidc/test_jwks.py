@@ -477,11 +477,14 @@ class TestFromOneProcessToTheNext:
             lambda text: text.replace('"fetched_at": ', '"fetched_at": -'),
             lambda text: text.replace('"EC"', '"oct"'),
             lambda text: text.replace('"keys": [', '"keys": 1, "other": ['),
+            lambda text: None,  # what `export` gives where nothing is known, and an environment variable that is not set
+            lambda text: 10**12,
+            lambda text: [text],
         ],
-        ids=range(11),
+        ids=range(14),
     )
     def test_anything_else_is_not_taken(
-        self, op: Issuer, provider: OIDCProvider, provider_of: Callable[..., OIDCProvider], change: Callable[[str], str]
+        self, op: Issuer, provider: OIDCProvider, provider_of: Callable[..., OIDCProvider], change: Callable[[str], Any]
     ) -> None:
         provider.verify(op.token())
         later = provider_of(op)
