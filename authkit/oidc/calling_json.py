@@ -193,5 +193,5 @@ def _parsed(content: bytes) -> Any:
     return found[""] if len(found) == 1 and isinstance(found.get(""), (dict, list)) else None
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 12 else None
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 12 else None

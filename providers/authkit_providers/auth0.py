@@ -9,6 +9,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Self
 
+    from ._auth0_people import AccountRefused as AccountRefused
+    from ._auth0_people import Auth0User as Auth0User
+    from .auth0_management import Management as Management
+
+_PLACES = {"Management": "auth0_management", "AccountRefused": "_auth0_people", "Auth0User": "_auth0_people"}
+
+
+def __getattr__(name: str) -> object:  # httpx is for who calls Auth0, not for who verifies its tokens
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__package__}.{place}"), name)
+    globals()[name] = value
+    return value
+
 
 class Auth0(OIDCProvider):
     """Access tokens of the tenant at `domain` for the API with the identifier `audience`.
