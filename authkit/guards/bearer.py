@@ -225,7 +225,7 @@ class RequireAuth(Guard):
                 if token is not None:
                     return _credential.TWO_CREDENTIALS
                 token = found
-        return token if token is None or _credential.is_plain(token) else _NOT_PLAIN
+        return token if token is None or _credential.is_plain(token) else _offered.offering(_NOT_PLAIN, *self._offers)
 
     async def _identify(self, request: Request, token: str | None) -> Principal | Allow | Deny | None:
         """Who the one credential belongs to; a second one is refused, whatever it is worth."""

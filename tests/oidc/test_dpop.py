@@ -209,6 +209,14 @@ def test_what_is_required_of_one_is_not_waived_for_its_own_verifier(scene: Scene
     assert handler(Request.build("GET", "/", bearer)).status == 200
 
 
+def test_every_bad_token_beside_it_is_answered_with_the_same_bytes(scene: Scene) -> None:
+    handler = require_auth(scene.dpop, cookie="session")(_handler)
+    sent = [{"cookie": f"session={token}"} for token in ("x", "ä", "a b", "a.b.c", scene.token)]
+    sent += [{"authorization": f"Bearer {token}"} for token in ("x", "a.b.c", scene.token)]
+    answers = [handler(Request.build("GET", "/", headers)) for headers in sent]
+    assert len({(one.status, one.body, tuple(one.headers.items())) for one in answers}) == 1
+
+
 def test_two_of_the_scheme_are_one_too_many(scene: Scene) -> None:
     """Both would answer for each credential, and two answers are two credentials."""
     other = DPoP(Tokens(OURS, issuer="them", audience=API), url=API, replay=scene.store)
