@@ -34,7 +34,7 @@ def sign_origin(
     *,
     domains: Iterable[str] | None = None,
     headers: Iterable[str] = (),
-    authorization_in: str | None = None,
+    bearer_in: str | None = None,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Callable[[Any, Any], dict[str, Any]]:
@@ -45,8 +45,8 @@ def sign_origin(
     sign: only those that CloudFront sends as the event has them. Never those that are added or changed on the way to the
     origin (Via, X-Forwarded-For).
 
-    The viewer's own Authorization header is replaced by the signature; `authorization_in` is the header in which it goes on to
-    the origin, "x-viewer-authorization" say, and in which nothing else that a viewer sends gets there. `x-amz-*` of a viewer
+    The viewer's own Authorization header is replaced by the signature; `bearer_in` is the header in which a bearer token in it
+    goes on to the origin, "x-viewer-token" say, and in which nothing else that a viewer sends gets there. `x-amz-*` of a viewer
     are dropped. A body that CloudFront has cut (over 1 MB) is refused with 413: what is not seen whole cannot be signed.
 
     Lambda@Edge has no environment variables for settings: say it in code. Raises: `ConfigurationError`, also at an event that
@@ -60,13 +60,13 @@ def sign_origin(
     named = None if domains is None else frozenset(() if isinstance(domains, str) else domains)
     if named is not None and (not named or not all(isinstance(one, str) and _DOMAIN.fullmatch(one) for one in named)):
         raise ConfigurationError("sign_origin: domains is a list of host names in lower case")
-    if authorization_in is not None and (
-        not isinstance(authorization_in, str)
-        or _NAME.fullmatch(authorization_in) is None
-        or authorization_in in _FIXED
-        or authorization_in.startswith(_FIXED_BEGINNINGS)
+    if bearer_in is not None and (
+        not isinstance(bearer_in, str)
+        or _NAME.fullmatch(bearer_in) is None
+        or bearer_in in _FIXED
+        or bearer_in.startswith(_FIXED_BEGINNINGS)
     ):
-        raise ConfigurationError("sign_origin: authorization_in is a header's name in lower case, and none of CloudFront's")
+        raise ConfigurationError("sign_origin: bearer_in is a header's name in lower case, and none of CloudFront's")
     function_url = re.compile(rf"[a-z0-9]+\.lambda-url\.{region}\.on\.aws")
 
     def handler(event: Any, context: Any = None) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def sign_origin(
         if body is None:
             return dict(_TOO_LARGE)
         sent = request["headers"]
-        _clear(sent, authorization_in)
+        _clear(sent, bearer_in)
         sent["host"] = [{"key": "Host", "value": domain}]
         request["uri"] = _visible(request["uri"])
         request["querystring"] = canonical_query(request.get("querystring") or "")
@@ -125,15 +125,16 @@ def _body(request: dict[str, Any]) -> bytes | None:
     return b64decode(about.get("data") or "", validate=True)
 
 
-def _clear(sent: dict[str, Any], authorization_in: str | None) -> None:
+def _clear(sent: dict[str, Any], bearer_in: str | None) -> None:
     """What a viewer may not say to the origin goes."""
     viewers = sent.pop("authorization", None)
     for name in [name for name in sent if name.startswith("x-amz-") and not name.startswith("x-amz-cf-")]:
         del sent[name]
-    if authorization_in is not None:
-        sent.pop(authorization_in, None)
-        if viewers:
-            sent[authorization_in] = [{"key": authorization_in, "value": entry["value"]} for entry in viewers]
+    if bearer_in is not None:
+        sent.pop(bearer_in, None)
+        scheme, _, token = viewers[0]["value"].partition(" ") if viewers and len(viewers) == 1 else ("", "", "")
+        if scheme.lower() == "bearer" and token and " " not in token:
+            sent[bearer_in] = [{"key": bearer_in, "value": token}]
 
 
 def _visible(uri: str) -> str:

@@ -20,7 +20,7 @@ import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from botocore.auth import SigV4Auth as Hmacs
 from botocore.awsrequest import AWSRequest
@@ -52,6 +52,7 @@ def function_url_event(method: str, target: str, headers: list[tuple[str, str]],
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
+        "queryStringParameters": dict(parse_qsl(query, keep_blank_values=True)),
         "headers": {name.lower(): value for name, value in headers},
         "requestContext": {
             "accountId": "111122223333",

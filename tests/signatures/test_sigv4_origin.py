@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
-from authkit import Principal, require_auth
+from authkit import Principal, Tokens, require_auth
 from authkit.errors import ConfigurationError
-from authkit.oidc import ApiGateway
+from authkit.oidc import ApiGateway, TokenInHeader
 from authkit.signatures import sign_origin
 from authkit.testing import lambda_event
 from tests.servers.function_url import HOST, Caller, Refused, checked, function_url_event
@@ -95,20 +95,44 @@ def test_a_viewers_own_signature_headers_go_nowhere() -> None:
     assert "theirs" not in str(request)
 
 
-class TestTheViewersAuthorization:
+class TestTheViewersToken:
     sign = staticmethod(
-        sign_origin("eu-west-1", credentials=Credentials("ASIAEDGE", SECRET, TOKEN), authorization_in="x-viewer-authorization")
+        sign_origin("eu-west-1", credentials=Credentials("ASIAEDGE", SECRET, TOKEN), bearer_in="x-viewer-token")
     )
 
     def test_it_goes_on_in_the_header_that_was_named(self) -> None:
         answer = at_the_origin(self.sign(edge(headers={"authorization": "Bearer abc"}), None))
-        assert answer["headers"]["x-viewer-authorization"] == "Bearer abc"
+        assert answer["headers"]["x-viewer-token"] == "abc"
+
+    def test_a_guard_at_the_origin_judges_it(self) -> None:
+        tokens = Tokens("only here: 0f1e2d3c4b5a69788796a5b4", issuer="https://i.example", audience="https://a.example")
+
+        @require_auth(TokenInHeader(tokens, "x-viewer-token"))
+        def viewers(event: dict[str, Any], context: object, principal: Principal) -> dict[str, Any]:
+            return {"statusCode": 200, "body": principal.subject}
+
+        def status(headers: Any) -> Any:
+            request = self.sign(edge(headers=headers), None)
+            lines = [(entry["key"], entry["value"]) for entries in request["headers"].values() for entry in entries]
+            event: Any = function_url_event("GET", "/", lines, b"", None)
+            answer: Any = viewers(event, None)  # type: ignore[call-arg]
+            return answer["statusCode"], answer["body"] if answer["statusCode"] == 200 else None
+
+        assert status({"authorization": f"Bearer {tokens.issue('alice')}"}) == (200, "alice")
+        assert status({"authorization": "Bearer abc"})[0] == 401
+        assert status({"x-viewer-token": tokens.issue("alice")})[0] == 401
 
     def test_a_viewer_cannot_write_that_header(self) -> None:
-        planted = {"X-Viewer-Authorization": "Bearer planted"}
+        planted = {"X-Viewer-Token": "planted"}
         assert "planted" not in str(self.sign(edge(headers=planted), None))
         both = self.sign(edge(headers={**planted, "authorization": "Bearer abc"}), None)
-        assert [entry["value"] for entry in both["headers"]["x-viewer-authorization"]] == ["Bearer abc"]
+        assert [entry["value"] for entry in both["headers"]["x-viewer-token"]] == ["abc"]
+
+    @pytest.mark.parametrize("sent", ["Basic abc", "Bearer", "Bearer ", "Bearer a b", "Bearer  a", "abc", ""])
+    def test_what_is_no_bearer_token_ends_at_the_edge(self, sent: str) -> None:
+        assert "x-viewer-token" not in self.sign(edge(headers={"authorization": sent}), None)["headers"]
+        twice = edge(headers=[("authorization", "Bearer a"), ("authorization", "Bearer b")])
+        assert "x-viewer-token" not in self.sign(twice, None)["headers"]
 
     def test_otherwise_it_ends_at_the_edge(self) -> None:
         assert "Bearer abc" not in str(SIGN(edge(headers={"authorization": "Bearer abc"}), None))
@@ -180,10 +204,10 @@ def test_other_origins_are_those_that_are_named() -> None:
         {"domains": ["*.example"]},
         {"headers": ["via"]},
         {"headers": ["x-forwarded-for"]},
-        {"authorization_in": "Authorization"},
-        {"authorization_in": "authorization"},
-        {"authorization_in": "x-amz-viewer"},
-        {"authorization_in": ""},
+        {"bearer_in": "Authorization"},
+        {"bearer_in": "authorization"},
+        {"bearer_in": "x-amz-viewer"},
+        {"bearer_in": ""},
         {"credentials": "AKID"},
     ],
 )
