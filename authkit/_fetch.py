@@ -101,8 +101,13 @@ def fetch(
     if form is not None:
         asking.setdefault("content-type", "application/x-www-form-urlencoded")
     method = method or ("GET" if form is None else "POST")
-    target = httpx.URL(url)
-    proxied = trust_env and target.host not in LOOPBACK
+    try:
+        target = httpx.URL(url)
+        proxied = trust_env and target.host not in LOOPBACK
+    except Exception:  # a host that IDNA does not know, a URL of a megabyte
+        target, proxied = None, False
+    if target is None:
+        raise Unfetched("its address names no host")
     client: Any = None
     unusable = ""
     try:

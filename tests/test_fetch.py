@@ -332,3 +332,12 @@ def test_what_is_asked_quietly_is_in_no_log_and_what_others_ask_is(raw: Raw, cap
     assert "canary" not in caplog.text
     fetch(raw.url + "?page=parrot", max_bytes=4096, seconds=30)
     assert "parrot" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--a/", "https://a..b/", f"https://{'a' * 300}/", f"https://a.example/{'a' * 70_000}"]
+)
+def test_what_no_request_can_be_made_of_is_not_fetched(url: str) -> None:
+    """An issuer's metadata may name such."""
+    with pytest.raises(Unfetched):
+        fetch(checked_url("it", url), max_bytes=10, seconds=5)
