@@ -124,6 +124,14 @@ class Client(Masked):
         return made[1]  # type: ignore[index]
 
 
+def client_of(client_id: str | None, **settings: Any) -> tuple[str | None, Client | None]:
+    """The client, or what is wrong with it. It raises nothing: its frame holds secrets."""
+    try:
+        return None, Client(client_id, **settings)
+    except ConfigurationError as error:
+        return str(error), None
+
+
 def _taken(text: Any, key: Any) -> tuple[Secret | None, Key | None, str | None]:
     """The secret, the key, and what is wrong. It raises nothing: its frame holds them."""
     if isinstance(key, Secret) or isinstance(text, Secret):

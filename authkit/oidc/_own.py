@@ -4,12 +4,19 @@ somebody's metadata name."""
 from __future__ import annotations
 
 from ..errors import ConfigurationError
+from .discovery import Discovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .discovery import Discovery
+
+def discovery_of(given: object) -> Discovery:
+    """The metadata of a provider. Raises: `ConfigurationError` for what has none."""
+    found = given if isinstance(given, Discovery) else getattr(given, "discovery", None)
+    if not isinstance(found, Discovery):
+        raise ConfigurationError("a provider is an OIDCProvider, its Discovery, or the https URL of its endpoint")
+    return found
 
 
 def own_endpoint(discovery: Discovery, name: str, origins: Iterable[str] = ()) -> str:

@@ -7,7 +7,7 @@ from ..errors import ConfigurationError, Unavailable
 from ..secrets.secret import Secret
 from ..secrets.versions import is_blank
 from ..tokens.strict_json import parse_object
-from ._client import Client
+from ._client import client_of
 from .asking import Asking
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ class AskingJSON(Asking):
         self, *, client_id: str | None = None, client_secret: Any = None, transport: Any = None, **settings: Any
     ) -> None:
         shown: dict[str, Any] = {name: settings[name] for name in ("clock", "random") if name in settings}
-        wrong, client = (None, None) if client_id is None else _client(client_id, client_secret, shown)
+        wrong, client = (None, None) if client_id is None else client_of(client_id, secret=client_secret, **shown)
         del client_secret  # what is raised below may be shown with its locals
         if wrong is not None:
             raise ConfigurationError(wrong)
@@ -104,14 +104,6 @@ class AskingJSON(Asking):
 def hidden(value: Any) -> Any:
     """`value`, as a `Secret` if it is text, so that no traceback shows it; whatever else it is, as it is."""
     return Secret.of(value) if isinstance(value, str) and not is_blank(value) else value
-
-
-def _client(client_id: object, secret: Any, shown: dict[str, Any]) -> tuple[str | None, Client | None]:
-    """The client, or what is wrong with it. It raises nothing: its frame holds the secret."""
-    try:
-        return None, Client(client_id, secret=secret, **shown)  # type: ignore[arg-type]
-    except ConfigurationError as error:
-        return str(error), None
 
 
 def _seconds(text: str | None) -> int | None:

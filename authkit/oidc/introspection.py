@@ -7,11 +7,9 @@ from .._run import blocking
 from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..tokens.claims import names_of
 from ..tokens.strict_json import parse_object
-from ._client import BASIC, Client
-from ._own import own_endpoint
+from ._client import BASIC, client_of
+from ._own import discovery_of, own_endpoint
 from .asking import Asking
-from .discovery import Discovery
-from .provider import OIDCProvider
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..decision import FrozenDict
+    from .discovery import Discovery
+    from .provider import OIDCProvider
 
 MAX_BYTES = 65_536  # of an answer
 _ENDPOINT = "introspection_endpoint"
@@ -63,13 +63,14 @@ class Introspection(Asking):
         **settings: Any,
     ) -> None:
         shown: dict[str, Any] = {name: settings[name] for name in ("clock", "random") if name in settings}
-        wrong, client = _client(client_id, client_secret, key, bearer, send, shown)
+        wrong, client = client_of(client_id, secret=client_secret, key=key, bearer=bearer, method=send, **shown)
         del client_secret, key, bearer  # what is raised below may be shown with its locals
         if wrong is not None or client is None:
             raise ConfigurationError(f"introspection: {wrong}")
         self._client = client
         self._url = checked_url("endpoint", endpoint) if isinstance(endpoint, str) else None
-        self._discovery = None if isinstance(endpoint, str) else _discovery_of(endpoint)
+        self._discovery = None if isinstance(endpoint, str) else discovery_of(endpoint)
+        self._origins: tuple[str, ...] = getattr(endpoint, "endpoint_origins", ())
         issuer = issuer or (self._discovery.issuer if self._discovery is not None else None)
         self._audiences = _names("audience", audience)
         self._clients = _names("clients", clients)
@@ -117,7 +118,7 @@ class Introspection(Asking):
         discovery = self._discovery
         if discovery is None:
             return self._url  # type: ignore[return-value]  # one of the two is there
-        return own_endpoint(discovery, _ENDPOINT)
+        return own_endpoint(discovery, _ENDPOINT, self._origins)
 
     def _asked_at(self, url: str, token: str) -> tuple[int, Any, FrozenDict | None]:
         from urllib.parse import urlencode
@@ -163,23 +164,6 @@ class Introspection(Asking):
             use = said.get(name, "access_token")
             if type(use) is not str or use.lower() not in (*_ACCESS, "dpop", "at+jwt", "jwt"):
                 raise InvalidToken("token_type")
-
-
-def _client(
-    client_id: str | None, secret: Any, key: Any, bearer: Any, send: str, shown: dict[str, Any]
-) -> tuple[str | None, Client | None]:
-    """The client, or what is wrong with it. It raises nothing: its frame holds secrets."""
-    try:
-        return None, Client(client_id, secret=secret, key=key, bearer=bearer, method=send, **shown)
-    except ConfigurationError as error:
-        return str(error), None
-
-
-def _discovery_of(given: object) -> Discovery:
-    found = getattr(given.keys, "discovery", None) if isinstance(given, OIDCProvider) else given
-    if not isinstance(found, Discovery):
-        raise ConfigurationError("introspection: endpoint is an https URL, or a provider whose metadata are discovered")
-    return found
 
 
 def _names(setting: str, given: str | Iterable[str] | None) -> frozenset[str]:

@@ -9,12 +9,12 @@ from .._fetch import Unfetched, checked_url, fetch
 from ..decision import FrozenDict
 from ..errors import AuthkitError, ConfigurationError, Unavailable
 from ..tokens.strict_json import parse_object
-from ._client import NONE, Client
+from ._client import NONE, client_of
 from ._endpoints import Endpoints
 from ._endpoints import checked_origins as checked_origins
 from ._held import seconds_of
+from ._own import discovery_of
 from .asking_json import PATIENCE
-from .discovery import Discovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._fetch import Answer
+    from ._client import Client
+    from .discovery import Discovery
     from .dpop_key import DPoPKey
     from .provider import OIDCProvider
 
@@ -200,14 +202,6 @@ class TokenEndpoint:
         return f"<TokenEndpoint of {self.issuer!r}>"
 
 
-def discovery_of(given: object) -> Discovery:
-    """The metadata of a provider. Raises: `ConfigurationError` for what has none."""
-    found = given if isinstance(given, Discovery) else getattr(given, "discovery", None)
-    if not isinstance(found, Discovery):
-        raise ConfigurationError("a provider is an OIDCProvider, its Discovery, or the https URL of its endpoint")
-    return found
-
-
 def _client(
     client_id: str,
     secret: Any,
@@ -221,10 +215,7 @@ def _client(
         method = NONE
     if key is not None and method == "private_key_jwt":
         method = None
-    try:
-        return None, Client(client_id, secret=secret, key=key, method=method, clock=clock, random=random)
-    except ConfigurationError as error:
-        return str(error), None
+    return client_of(client_id, secret=secret, key=key, method=method, clock=clock, random=random)
 
 
 def _read(answer: Answer) -> FrozenDict:

@@ -308,10 +308,21 @@ def test_metadata_that_name_another_host_are_sent_no_secret(server: Server, op: 
     assert server.seen == []
 
 
-def test_a_provider_whose_keys_are_given_says_nothing_of_endpoints() -> None:
-    provider = OIDCProvider("https://as.example", audience=AUDIENCE, keys="0123456789abcdefghijklmnopqrstuv-k")
-    with pytest.raises(ConfigurationError, match="endpoint"):
-        Introspection(provider, "rs", "secret", audience=AUDIENCE)
+def test_a_provider_whose_endpoints_are_at_an_origin_of_their_own_says_so(server: Server, op: Issuer, clock: Clock) -> None:
+    class Elsewhere(OIDCProvider):
+        endpoint_origins = (server.url.removesuffix("/introspect"),)
+
+    op.says["introspection_endpoint"] = server.url
+    provider = Elsewhere(op.url, audience=AUDIENCE, jwks_uri=op.url + "/jwks", clock=clock, monotonic=clock)
+    verifier = Introspection(provider, "rs", "secret", audience=AUDIENCE, timeout=30)
+    assert verifier.verify("good").subject == "alice"
+
+
+def test_an_issuer_that_is_no_address_says_nothing_of_endpoints() -> None:
+    provider = OIDCProvider("us", audience=AUDIENCE, keys="0123456789abcdefghijklmnopqrstuv-k")
+    for given in (provider, object(), None):
+        with pytest.raises(ConfigurationError, match=r"issuer|provider"):
+            Introspection(given, "rs", "secret", audience=AUDIENCE)  # type: ignore[arg-type]
 
 
 def test_tokens_with_an_issuer_are_verified_here_and_only_the_others_are_asked_about(
