@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from .token_endpoint import GrantRefused as GrantRefused
     from .token_endpoint import TokenEndpoint as TokenEndpoint
     from .token_endpoint import TokenResponse as TokenResponse
+    from .token_exchange import ExchangedToken as ExchangedToken
+    from .token_exchange import OnBehalfOf as OnBehalfOf
+    from .token_exchange import TokenExchange as TokenExchange
 
 _PLACES = {
     "ClientCertificate": "client_certificate",
@@ -57,8 +60,6 @@ _PLACES = {
     "TokenExchange": "token_exchange",
     "OnBehalfOf": "token_exchange",
     "ExchangedToken": "token_exchange",
-    "Login": "login",
-    "GrantRefused": "token_endpoint",
     "MutualTLS": "mtls",
     "DPoPKey": "dpop_key",
     "DPoP": "dpop",
@@ -112,8 +113,6 @@ __all__ = [
     "TokenExchange",
     "OnBehalfOf",
     "ExchangedToken",
-    "Login",
-    "GrantRefused",
     "MutualTLS",
     "DPoPKey",
     "DPoP",
