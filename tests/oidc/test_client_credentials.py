@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -533,3 +535,31 @@ def claims_of(proof: str) -> dict[str, Any]:
 
 def test_a_literal_secret_may_be_a_handle(auth_of: Any, tokens: Tokens) -> None:
     assert auth_of(client_secret=Secret.of(SECRET)).token() == "token-1"
+
+
+def test_a_forked_child_waits_for_no_request_of_its_parent(auth_of: Any, op: Issuer, tokens: Tokens) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(method: str, headers: Any, body: bytes) -> tuple[int, Any]:
+        begun.set()
+        assert go_on.wait(30)
+        return tokens(method, headers, body)
+
+    op.pages["/token"] = slow
+    auth = auth_of(clock=time.time, monotonic=time.monotonic)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(auth.token)
+        assert begun.wait(30)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                auth._endpoint._transport = httpx.MockTransport(
+                    lambda _: httpx.Response(200, json={"access_token": "of-the-child", "token_type": "Bearer"})
+                )
+                code = 0 if auth.token() == "of-the-child" else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        go_on.set()
+        assert asked.result(30) == "token-1"
