@@ -1,4 +1,8 @@
-"""A lock that a forked child finds open: the thread that held it in the parent does not exist there."""
+"""A lock that a forked child finds open: the thread that held it in the parent does not exist there.
+
+A thread may take it again. The collector and handlers of signals run in the middle of anything, with it held too, and may let go
+of something that is kept under the same lock: that thread would wait for itself, for ever.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class ProcessLock:
     __slots__ = ("plain", "__weakref__")
 
     def __init__(self) -> None:
-        self.plain = threading.Lock()
+        self.plain = threading.RLock()
         _all.add(self)
 
     def __enter__(self) -> None:
@@ -32,7 +36,7 @@ _all: WeakSet[ProcessLock] = WeakSet()
 
 def _after_fork() -> None:
     for lock in list(_all):
-        lock.plain = threading.Lock()
+        lock.plain = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -150,6 +150,36 @@ def test_in_memory_a_claim_ends_with_what_it_was_made_for(store):
     assert Replay(store).begin("e")[0] == "new"
 
 
+def test_a_claim_that_the_collector_finds_while_its_store_is_at_work_is_let_go_of():
+    """It runs in the middle of anything, and the store's own thread would wait for itself."""
+    collect = []
+
+    def clock():  # the store asks it while it holds its lock
+        for one in collect:
+            one()
+        return 0.0
+
+    store = MemoryStore(clock=clock)
+    claims = Claims(Replay(store))
+
+    def use():
+        state = State()
+        state.closing = [claims.at_once("e", 601, state)]  # its request was dropped: a cycle
+        del state
+        collect.append(gc.collect)
+        assert store.add("another", 60)
+
+    gc.disable()
+    try:
+        user = threading.Thread(target=use, daemon=True)
+        user.start()
+        user.join(30)
+    finally:
+        gc.enable()
+    assert not user.is_alive()
+    assert Replay(store).begin("e")[0] == "new"
+
+
 class Context:
     def __init__(self, milliseconds):
         self.milliseconds = milliseconds
