@@ -134,6 +134,26 @@ def test_verifiers_behind_any_of_need_a_token_of_theirs():
     assert either.decide(Request.build()).no_credential
 
 
+class ByHeader:
+    """A credential of another kind."""
+
+    async def authenticate(self, request):
+        return Principal("key") if "x-key" in request.headers else None
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_who_takes_no_bearer_tokens_leaves_them_to_the_next(optional):
+    """By itself it refuses them as it does bad ones, also where nobody need be known."""
+    keys = require_auth(ByHeader(), optional=optional)
+    assert keys.decide(bearer(ONE.good())).code == "invalid_token"
+    for either in (any_of(keys, require_auth(ONE.tokens)), any_of(require_auth(ONE.tokens), keys)):
+        assert either.decide(bearer(ONE.good())).principal.issuer == ONE.issuer
+        assert either.decide(bearer("bad")).status == 401
+        assert either.decide(Request.build(headers={"x-key": "1"})).principal.subject == "key"
+    both = Request.build(headers={"x-key": "1", "authorization": f"Bearer {ONE.good()}"})
+    assert keys.decide(both).code == "invalid_request"
+
+
 def test_a_chain_may_be_an_alternative():
     staff = chain(require_auth(ONE.tokens), require_roles("staff"))
     either = any_of(staff, require_auth(TWO.tokens, cookie="sid"))

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+# A bearer token where nobody takes one: refused as any bad one; but in `any_of`, another guard may.
+NOT_READ = Deny(401, "invalid_token", reason="bearer_not_taken", challenge=Challenge(error="invalid_token"), no_credential=True)
+
 
 def with_beside(verifiers: tuple[Any, ...]) -> tuple[Any, ...]:
     """These, and after each authenticator whoever judges the bearer tokens that are sent instead of its credential.

@@ -241,8 +241,8 @@ class RequireAuth(Guard):
             found = answer
         if token is None:
             return found
-        if found is not None:
-            return _credential.TWO_CREDENTIALS
+        if not self._plain:
+            return _offered.offering(_offered.NOT_READ, *self._offers)
         verifier = self._chosen(request, token)
         judging = self._judging.get(id(verifier))
         found = await (self._asked[id(verifier)](token) if judging is None else judging(request, token))
