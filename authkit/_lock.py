@@ -1,7 +1,7 @@
 """A lock that a forked child finds open: the thread that held it in the parent does not exist there.
 
-A thread may take it again. The collector and handlers of signals run in the middle of anything, with it held too, and may let go
-of something that is kept under the same lock: that thread would wait for itself, for ever.
+A thread may take it again. The collector and handlers of signals run in the middle of anything, with it held too, and may let
+go of something that is kept under the same lock: that thread would wait for itself, for ever.
 """
 
 from __future__ import annotations
