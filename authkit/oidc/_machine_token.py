@@ -115,7 +115,7 @@ class MachineToken(Masked):
         """A newer token than this one, which an API has refused; None: there is none to be had, or it is too new itself."""
         with self._lock:
             held, now, round = self._held, self._now(), self._round
-            if held is not None and held.order > refused.order:
+            if held is not None and held.order > refused.order and elapsed(held.at, now) < held.hard:
                 return held
             if elapsed(refused.at, now) < JUST_NOW or self._attempts.rest(now) > 0:
                 return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import logging
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -295,3 +297,9 @@ class TestSettings:
         ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith(("httpcore", "httpx")))
         assert SECRET[::-1] not in ours
         assert TOKEN not in ours
+
+
+def test_the_event_of_a_function_url_as_it_is_published_is_its_callers() -> None:
+    path = Path(__file__).parents[1] / "vectors/aws-events/pt-lambdaFunctionUrlIAMEvent.json"
+    answer: Any = handler(json.loads(path.read_text(encoding="utf-8")), None)  # type: ignore[call-arg]
+    assert (answer["statusCode"], answer["body"]) == (200, "arn:aws:iam::111122223333:user/example-user")
