@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from .._fetch import checked_url
@@ -174,7 +175,7 @@ class Login:
             random=random,
         )
         binding = f"{self.issuer}\0{client_id}"
-        self._cookies = WebCookies(cookie, base64url.encode(_digest(binding)[:6]).decode(), secure=secure)
+        self._cookies = WebCookies(cookie, base64url.encode(sha256(binding.encode()).digest()[:6]).decode(), secure=secure)
         self.cookie_name = self._cookies.name
         site = "None" if form_post else "Lax"
         bound = f"{binding}\0{self.redirect_uri}"
@@ -322,12 +323,6 @@ class Login:
 
     def __repr__(self) -> str:
         return f"<Login at {self.issuer!r}>"
-
-
-def _digest(text: str) -> bytes:
-    from hashlib import sha256
-
-    return sha256(text.encode()).digest()
 
 
 def hide(settings: dict[str, Any]) -> None:

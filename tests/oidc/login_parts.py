@@ -45,8 +45,8 @@ class Clock:
 
 
 class LoginIssuer(Issuer):
-    """`answers`: what is sent back to a browser, by name, beside the usual; `claims_of`, `said`: changes to the ID token, and to
-    the answer of the token endpoint. `token_form`: what came there last."""
+    """`id_claims`, `said`: changes to the ID token, and to the answer of the token endpoint; `id_token`: to the signed one.
+    `refused`: what the token endpoint answers instead. `token_forms`: what came there."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock=clock)

@@ -1,0 +1,334 @@
+"""Sessions: how long they last, where they lie, and what opens none."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+
+import pytest
+
+from authkit import ConfigurationError, require_auth
+from authkit.http import Response
+from authkit.oidc.browser_session import BrowserSession
+from authkit.oidc.session import Session, read
+from authkit.stores import MemoryStore, SqliteStore, open_store
+from tests.oidc.login_parts import KEY, Browser, Clock, login_at
+
+STORES = pytest.mark.parametrize("store", [None, MemoryStore], ids=["sealed", "stored"])
+
+
+def other_process(browser: Browser, op, **settings) -> Browser:
+    """The same browser at another process of the same site."""
+    other = Browser(op.login(**settings))
+    other.cookies = browser.cookies
+    return other
+
+
+@STORES
+def test_a_session_ends_when_it_is_idle_and_at_last_in_any_case(store):
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login(store=store and store(), idle=600, absolute=3600))
+        browser.log_in(op)
+        for _ in range(7):
+            clock.pass_(500)
+            assert browser.whoami() == "alice"
+        clock.pass_(100)
+        assert browser.whoami() == 303
+        browser.log_in(op)
+        clock.pass_(600)
+        assert browser.whoami() == 303
+
+
+@STORES
+def test_what_is_remembered_is_no_older_than_what_another_process_would_say(store):
+    """Each request goes to another process than the one before, which has the session in mind still."""
+    clock = Clock()
+    with login_at(clock) as op:
+        kept = store and store()
+        settings = {"store": kept, "idle": 600}
+        browser = Browser(op.login(**settings))
+        other = other_process(browser, op, **settings)
+        browser.log_in(op)
+        for _ in range(10):
+            clock.pass_(400)
+            assert browser.whoami() == "alice"
+            clock.pass_(400)
+            assert other.whoami() == "alice"
+        clock.pass_(600)
+        assert browser.whoami() == other.whoami() == 303
+
+
+@STORES
+def test_a_dead_session_is_forgotten_by_the_answer_whoever_asks(store):
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login(store=store and store()))
+        browser.log_in(op)
+        kept = dict(browser.cookies)
+        clock.pass_(3600)
+        answer = browser.get(accept="application/json")
+        assert answer.status == 401
+        assert browser.cookies == {}
+        browser.cookies = kept
+        answer = browser.get("/orders")
+        assert (answer.status, answer.headers["location"]) == (303, "/login?return_to=/orders")
+        assert browser.cookies == {}
+
+
+def test_where_a_session_is_optional_a_dead_one_is_none():
+    clock = Clock()
+    with login_at(clock) as op:
+        login = op.login()
+        browser = Browser(login)
+        browser.page = require_auth(login.session, optional=True)(lambda request: Response(200, body=repr(request.principal)))
+        assert browser.get().body == b"None"
+        browser.log_in(op)
+        assert b"alice" in browser.get().body
+        clock.pass_(3600)
+        assert browser.get().body == b"None"
+
+
+def test_a_clock_that_was_set_back_makes_no_session_older_than_it_is():
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login(idle=600))
+        browser.log_in(op)
+        clock.pass_(-3600)
+        assert browser.whoami() == 303
+
+
+def test_a_long_session_is_several_cookies_and_whatever_is_done_to_them_opens_nothing():
+    with login_at() as op:
+        op.id_claims = {"note": "x" * 6000}
+        browser = Browser(op.login(claims=["note"]))
+        browser.log_in(op)
+        names = [browser.logins[0].cookie_name + end for end in ("", ".1", ".2")]
+        assert sorted(browser.cookies) == names
+        assert all(len(name) + len(browser.cookies[name]) <= 4096 for name in names)
+        assert browser.whoami() == "alice"
+        other = Browser(browser.logins[0])
+        op.subject = "bob"
+        other.log_in(op)
+        whole, another = dict(browser.cookies), other.cookies
+        first, second, third = names
+        wrong = [
+            {first: whole[first]},
+            {first: whole[first], second: whole[second]},
+            {second: whole[second], third: whole[third]},
+            {**whole, second: whole[third], third: whole[second]},
+            {**whole, second: another[second]},
+            {**whole, third: another[third]},
+            {**whole, third: whole[third][:-3]},
+            {**whole, first: whole[first].replace(".3.", ".2.", 1)},
+            {**whole, first: whole[first].replace(".3.", ".9.", 1)},
+            {**whole, first: whole[first].replace(".3.", ".-3.", 1)},
+            {**whole, first: whole[first].replace(".3.", ".3", 1)},
+            {**whole, first: whole[first] + "A"},
+        ]
+        for cookies in wrong:
+            fresh = Browser(op.login(claims=["note"]))
+            fresh.cookies = dict(cookies)
+            assert fresh.whoami() == 303
+            assert first not in fresh.cookies
+        op.id_claims = {}
+        browser.log_in(op)
+        assert list(browser.cookies) == [first]  # chunks that are not needed any more are forgotten
+
+
+def test_a_session_that_cookies_cannot_hold_is_a_mistake_of_the_configuration_and_a_store_holds_it():
+    with login_at() as op:
+        op.id_claims = {"note": "x" * 11_400}
+        browser = Browser(op.login(claims=["note"]))
+        assert browser.log_in(op).status == 500
+        assert Browser(op.login(claims=["note"], store=MemoryStore())).log_in(op).status == 303
+
+
+@STORES
+@pytest.mark.parametrize(
+    "settings",
+    [{"session_key": "another" + KEY}, {"client_id": "other"}, {"cookie": "other"}],
+    ids=["another_key", "another_client", "another_cookie"],
+)
+def test_a_session_of_another_key_or_client_is_none(store, settings):
+    with login_at() as op:
+        kept = store and store()
+        browser = Browser(op.login(store=kept))
+        browser.log_in(op)
+        stranger = Browser(op.login(store=kept, **settings))
+        stranger.cookies = {stranger.logins[0].cookie_name: browser.session}
+        if "cookie" in settings:  # the name is a name, and binds nothing
+            assert stranger.whoami() == "alice"
+            return
+        assert stranger.whoami() == 303
+        ours = stranger.logins[0]._cookies._tag + "." + browser.session.partition(".")[2]
+        stranger.cookies = {ours: ours, stranger.logins[0].cookie_name: ours}
+        assert stranger.whoami() == 303
+
+
+def test_an_attempt_is_no_session_and_a_session_is_no_attempt():
+    with login_at() as op:
+        browser = Browser(op.login())
+        browser.start()
+        (sealed,) = browser.cookies.values()
+        tag = browser.logins[0]._cookies._tag
+        for text in (sealed, sealed.partition(".")[2]):
+            browser.cookies = {browser.logins[0].cookie_name: f"{tag}.1.{text}"}
+            assert browser.whoami() == 303
+
+
+@pytest.mark.parametrize(
+    "value", ["", ".", "..", "x.1.y", "{tag}.1.", "{tag}.1.A.s1.x.y", "{tag}.5.x", "{tag}.٣.x", "{tag}.1." + "A" * 43, "{tag}"]
+)
+@STORES
+def test_whatever_stands_in_the_cookie_is_no_session(store, value):
+    with login_at() as op:
+        browser = Browser(op.login(store=store and store()))
+        browser.cookies = {browser.logins[0].cookie_name: value.format(tag=browser.logins[0]._cookies._tag)}
+        assert browser.whoami() == 303
+
+
+def test_two_cookies_of_the_name_are_two_credentials():
+    with login_at() as op:
+        browser = Browser(op.login())
+        browser.log_in(op)
+        name, value = browser.logins[0].cookie_name, browser.session
+        browser.cookies = {"a": f"b; {name}={value}; {name}={value}"}
+        assert browser.get().status == 400
+
+
+def test_a_store_holds_neither_the_id_nor_a_token_nor_a_name(tmp_path):
+    path = tmp_path / "store.db"
+    with login_at() as op:
+        op.said["refresh_token"] = "refresh-0-of-many-characters"
+        browser = Browser(op.login(store=SqliteStore(str(path)), refresh=True, logged_out_uri="https://site.example/bye"))
+        browser.log_in(op)
+        assert browser.whoami() == "alice"
+        id = browser.session.rpartition(".")[2]
+        with sqlite3.connect(path) as db:
+            text = "\n".join(db.iterdump())
+        for secret in (id, "alice", "Alice", "refresh-0", "access-0"):
+            assert secret not in text
+        assert len(text) < 20_000
+
+
+def test_a_store_that_was_lost_logs_everybody_out_and_one_that_is_down_is_503(tmp_path):
+    path = tmp_path / "store.db"
+    with login_at() as op:
+        store = SqliteStore(str(path))
+        browser = Browser(op.login(store=store))
+        browser.log_in(op)
+        lost = other_process(browser, op, store=SqliteStore(str(tmp_path / "new.db")))
+        cookies = dict(browser.cookies)
+        assert lost.whoami() == 303
+        browser.cookies = cookies
+        assert browser.whoami() == "alice"
+        down = Browser(op.login(store=open_store("redis://127.0.0.1:1/0")))
+        down.cookies = cookies
+        assert down.whoami() == 503
+
+
+def test_a_key_that_cannot_be_had_is_503():
+    from authkit.errors import SecretUnavailable
+    from authkit.secrets import Secrets, SecretSource
+
+    class Down(SecretSource):
+        def fetch(self, name):
+            raise SecretUnavailable("down")
+
+    with login_at() as op:
+        browser = Browser(op.login())
+        browser.log_in(op)
+        down = Browser(op.login(session_key=Secrets(Down())["KEY"]))
+        down.cookies = browser.cookies
+        assert down.whoami() == 503
+        assert down.send(down.logins[0].app, "GET", "/login").status == 503
+
+
+def test_nothing_secret_is_logged_or_shown(caplog):
+    caplog.set_level(logging.DEBUG)
+    with login_at() as op:
+        browser = Browser(login := op.login(refresh=True, store=MemoryStore()))
+        url = op.authorize(browser.start())
+        cookies = dict(browser.cookies)
+        browser.come_back(url)
+        browser.whoami()
+        browser.come_back(url)
+        shown = caplog.text + repr(login) + repr(login.session) + repr(vars(login)) + repr(vars(login._tokens))
+        secrets = [browser.session.rpartition(".")[2], *cookies.values(), "access-0", "refresh-0", KEY, "code-0"]
+        assert "alice" in caplog.text  # the audit says who it was
+        for secret in secrets:
+            assert secret not in shown
+
+
+def test_what_is_remembered_is_bounded():
+    with login_at() as op:
+        browser = Browser(op.login())
+        browser.log_in(op)
+        session: BrowserSession = browser.logins[0].session
+        opened = next(iter(session._young.values()), None)
+        browser.whoami()
+        opened = next(iter(session._young.values()))
+        for number in range(20_000):
+            session._remember(f"value-{number}", opened)
+        assert len(session._young) + len(session._old) <= 2 * 2048
+
+
+def test_a_session_is_read_back_as_it_was_written_and_garbage_is_none():
+    session = Session(
+        "i", "s", "https://i", began=1.0, seen=2.0, sid="x", claims={"a": ["b"]}, scopes=("c",), expires=3.0, turn=4
+    )
+    found = read(session.written())
+    assert found is not None
+    assert found.written() == session.written()
+    good = json.loads(session.written())
+    for name, value in [
+        ("v", 2),
+        ("i", 7),
+        ("b", "1"),
+        ("sid", 1),
+        ("c", []),
+        ("sc", "x"),
+        ("t", None),
+        ("e", "x"),
+        ("r", [1]),
+    ]:
+        assert read(json.dumps({**good, name: value}).encode()) is None
+    assert read(b"[]") is None
+    assert read(b"{") is None
+
+
+def test_many_threads_with_one_session_see_one_person():
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login())
+        browser.log_in(op)
+        clock.pass_(120)  # it has to be seen anew
+        seen: list[str | int] = []
+
+        def ask():
+            own = Browser(browser.logins[0])
+            own.cookies = dict(browser.cookies)
+            seen.append(own.whoami())
+
+        threads = [threading.Thread(target=ask) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert seen == ["alice"] * 20
+
+
+def test_an_access_token_is_kept_only_where_that_was_said():
+    with login_at() as op:
+        kept, bare = Browser(op.login(keep_access_token=True)), Browser(op.login())
+        kept.log_in(op)
+        from authkit import Request
+
+        request = Request.build("GET", "/", {"cookie": "; ".join(f"{name}={value}" for name, value in kept.cookies.items())})
+        assert kept.logins[0].access_token(request) == "access-0"
+        assert kept.logins[0].access_token(Request.build("GET", "/")) is None
+        with pytest.raises(ConfigurationError, match="keep_access_token"):
+            bare.logins[0].access_token(request)
