@@ -158,7 +158,11 @@ def _audience(parts: Parts, provider: Any) -> Told:
     if place != ("aud",):
         return says, "it was given to another application than was named", f"name that one too, if it is yours: {name}"
     texts = [one for one in (found if isinstance(found, list) else [found]) if type(one) is str]
-    mend = "ask for a token with the API's audience (or resource), or set the audience (AUTHKIT_AUDIENCE) to that text"
+    mend = (
+        "ask for a token with the API's audience (or resource), or set AUTHKIT_AUDIENCE to that text, if it is this API's own"
+    )
+    if "account" in texts and "/realms/" in provider.issuer:
+        mend = "add an Audience mapper for this API: Keycloak writes 'account' into the tokens of every client"
     if any(one.rstrip("/") == other.rstrip("/") for one in texts for other in wanted):
         return says, "they differ in a slash at the end, and have to be the same to the letter", mend
     clients = {claims.get(name) for name in ("azp", "client_id", "appid")}

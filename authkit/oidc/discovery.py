@@ -77,7 +77,7 @@ class Discovery:
             url = checked_url(name, found)
         except ConfigurationError:
             url = ""
-        if not url or (self.url.startswith("https:") and not url.startswith("https:")):
+        if not url or (self.url.lower().startswith("https:") and not url.lower().startswith("https:")):
             self.forget()
             raise Unfetched(f"its metadata has no {name} that may be asked")
         return url

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile, checked_host, checked_texts, setting, settings_list
+from authkit.oidc import (
+    ConfigurationError,
+    OIDCProvider,
+    TokenProfile,
+    checked_host,
+    checked_texts,
+    setting,
+    settings_list,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +33,12 @@ def __getattr__(name: str) -> object:  # httpx is for who calls Auth0, not for w
     value: object = getattr(import_module(f"{__package__}.{place}"), name)
     globals()[name] = value
     return value
+
+
+_ITS_OWN = (
+    ".auth0.com/userinfo",
+    ".auth0.com/api/v2/",
+)  # which is in every token with the scope "openid"; and the Management API
 
 
 class Auth0(OIDCProvider):
@@ -68,6 +82,10 @@ class Auth0(OIDCProvider):
         )
         # "https://.../", with the slash: that is how Auth0 writes its name.
         super().__init__(f"https://{checked_host('Auth0: domain', domain)}/", audience=audience, profile=profile, **settings)
+        if any(one == f"{self.issuer}userinfo" or one.endswith(_ITS_OWN) for one in self.audiences):
+            raise ConfigurationError(
+                "Auth0: audience is your API's: those of Auth0's own APIs are in the tokens of every other"
+            )
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:

@@ -118,6 +118,8 @@ class GitLab(OIDCProvider):
             return False
         if not self._merge_requests and (source in _MERGE_REQUESTS or claims.get("job_project_id", project) != project):
             return False
+        if not self._merge_requests and source == "parent_pipeline" and "job_project_id" not in claims:
+            return False  # of a merge request from a fork, perhaps: an old GitLab does not say
         if self._protected and claims.get("ref_protected") != "true":
             return False
         if self._refs is not None and claims.get("ref_path") not in self._refs:

@@ -15,9 +15,9 @@ class Keycloak(OIDCProvider):
 
     `realm_url`: "https://id.example.com/realms/main"; before version 17, and where it is set up so, ".../auth/realms/main". It
     is the issuer, without a slash at its end. An access token names an API in its audience only where the client that asks has
-    an audience mapper, or a role of that API. `client`: its roles of this client (`resource_access`) count too, beside the
-    realm's; another client's never do. `groups`, `roles`: claims of mappers; `roles` are put together with the realm's.
-    `tenant`: a claim. `settings`: of `OIDCProvider`.
+    an audience mapper, or a role of that API; "account", which every client's names, is refused here. `client`: its roles of
+    this client (`resource_access`) count too, beside the realm's; another client's never do. `groups`, `roles`: claims of
+    mappers; `roles` are put together with the realm's. `tenant`: a claim. `settings`: of `OIDCProvider`.
 
     Every token says in `typ` what it is: access tokens "Bearer", or "DPoP" where they are bound to a key; ID, refresh, offline
     and logout tokens say so too, under the same keys, and are refused.
@@ -53,6 +53,8 @@ class Keycloak(OIDCProvider):
             check=_is_bound_if_it_says_so,
         )
         super().__init__(issuer, audience=audience, profile=profile, **settings)
+        if "account" in self.audiences:
+            raise ConfigurationError("Keycloak: audience is the API's own client: 'account' is in the tokens of every client")
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:

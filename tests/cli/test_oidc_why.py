@@ -54,7 +54,7 @@ def firebase(**keys: Any) -> Any:
 OF_PROVIDERS: dict[str, tuple[Callable[..., Any], dict[str, Any], str, str]] = {
     "an ID token of Keycloak": (keycloak, {"typ": "ID", "aud": "web"}, "token kind", "it is an ID token"),
     "a refresh token of Keycloak": (keycloak, {"typ": "Refresh", "aud": "x"}, "token kind", "it is a refresh token"),
-    "Keycloak's account": (keycloak, {"typ": "Bearer", "aud": "account"}, "audience", "another API"),
+    "Keycloak's account": (keycloak, {"typ": "Bearer", "aud": "account"}, "audience", "Audience mapper"),
     "Keycloak's inner host": (keycloak, {"iss": "http://keycloak:8080/realms/main"}, "issuer", "only known inside"),
     "no organization of Auth0": (auth0, {"aud": "https://api", "azp": "c"}, "token kind", "org_id is null, and has to be"),
     "Auth0's slash": (auth0, {"iss": "https://example.eu.auth0.com"}, "issuer", "a slash at the end"),

@@ -68,15 +68,16 @@ def test_keys_that_may_not_be_asked_for_are_not(op: Issuer, provider: OIDCProvid
         provider.verify(op.token())
 
 
-def test_an_https_issuer_leads_to_no_http_even_on_this_machine() -> None:
-    said = {"issuer": "https://issuer.example", "jwks_uri": "http://127.0.0.1/jwks"}
+@pytest.mark.parametrize("name", ["https://issuer.example", "HTTPS://issuer.example"])
+def test_an_https_issuer_leads_to_no_http_even_on_this_machine(name: str) -> None:
+    said = {"issuer": name, "jwks_uri": "http://127.0.0.1/jwks"}
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.scheme == "https"
         return httpx.Response(200, json=said)
 
     with pytest.raises(Unfetched, match="may be asked"):
-        Discovery("https://issuer.example", transport=httpx.MockTransport(answer)).jwks_uri()
+        Discovery(name, transport=httpx.MockTransport(answer)).jwks_uri()
 
 
 def test_keys_elsewhere_are_fetched_there(op: Issuer, provider: OIDCProvider, clock: Clock) -> None:

@@ -142,3 +142,12 @@ def test_a_domain_is_the_name_of_a_host(domain: Any) -> None:
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         Auth0("example.eu.auth0.com", **{"audience": API, **settings})
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [f"{ISSUER}userinfo", [API, f"{ISSUER}userinfo"], f"{ISSUER}api/v2/", "https://login.example.com/userinfo"],
+)
+def test_an_audience_that_the_tokens_of_every_api_name_is_refused(audience: Any) -> None:
+    with pytest.raises(ConfigurationError, match="your API's"):
+        Auth0("login.example.com", audience=audience)

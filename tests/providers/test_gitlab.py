@@ -72,12 +72,18 @@ def test_a_group_is_its_own_projects(gitlab: Signer) -> None:
         {"pipeline_source": "merge_request_event"},  # before 18.2.2: from a fork, and yet all says the project
         {"pipeline_source": "merge_request_event", "project_id": "99", "project_path": "mallory/my-project"},
         {"pipeline_source": "external_pull_request_event"},
+        {"pipeline_source": "parent_pipeline"},  # of one that came from a fork, before there was a job_project_id
+        {"pipeline_source": "parent_pipeline", "job_project_id": "99"},
         {"job_project_id": "99"},
         {"job_project_id": None},
     ],
 )
 def test_a_pipeline_of_a_merge_request_is_refused(gitlab: Signer, changes: dict[str, Any]) -> None:
     assert reason(provider_of(gitlab), gitlab.token(JOB, **changes)) == "token_rule"
+
+
+def test_a_child_of_a_pipeline_of_the_project_is_not_one(gitlab: Signer) -> None:
+    assert provider_of(gitlab).verify(gitlab.token(JOB, pipeline_source="parent_pipeline", job_project_id="20")).subject == "20"
 
 
 def test_unless_it_was_asked_for(gitlab: Signer) -> None:

@@ -149,3 +149,9 @@ def test_a_realm_is_an_https_url_that_ends_in_its_name(url: Any) -> None:
 
 def test_a_slash_at_the_end_of_the_realm_is_dropped() -> None:
     assert Keycloak(f"{REALM}/", audience="orders").issuer == REALM
+
+
+def test_an_audience_that_the_tokens_of_every_client_name_is_refused() -> None:
+    for audience in ("account", ["orders", "account"], iter(["account"])):
+        with pytest.raises(ConfigurationError, match="every client"):
+            Keycloak(REALM, audience=audience)
