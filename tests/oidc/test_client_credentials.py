@@ -231,6 +231,25 @@ class TestFaults:
         with pytest.raises(Unavailable):
             auth_of(timeout=0.3).token()
 
+    def test_two_hundred_tasks_wait_for_a_black_hole_on_one_thread(
+        self, auth_of: Any, op: Issuer, provider: OIDCProvider
+    ) -> None:
+        provider.keys.discovery.metadata()  # type: ignore[union-attr]
+        op.fault("/token", drip=5)
+        auth, seen = auth_of(timeout=0.5), set()
+
+        async def call() -> list[Any]:
+            waiting = asyncio.gather(*(auth.atoken() for _ in range(200)), return_exceptions=True)
+            while not waiting.done():
+                seen.add(sum(thread.name.startswith("authkit") for thread in threading.enumerate()))
+                await asyncio.sleep(0.02)
+            return await waiting
+
+        before = sum(thread.name.startswith("authkit") for thread in threading.enumerate())
+        assert {type(error) for error in asyncio.run(call())} == {Unavailable}
+        assert max(seen) <= before + 1
+        assert op.asked("/token") == 1
+
     def test_while_it_is_down_a_token_is_used_as_long_as_it_lives(
         self, auth_of: Any, tokens: Tokens, op: Issuer, clock: Clock
     ) -> None:
