@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 class Asking:
     """A verifier that asks a server about each token; for `require_auth`. Override `ask`, and `principal_of` if need be.
 
-    `principal_issuer`: the issuer of every principal, if it has one. `name` stands in messages. Times are in seconds. `ttl`:
-    how long a token that is good is not asked about again, 0 to 3600; one that is revoked meanwhile is accepted until then, and
-    none past its own `exp`. `negative_ttl`: the same of one that is not good, 0 to 60. `cache_size`: how many of each are
-    remembered, as digests. `rate`: questions a second about tokens that were not good lately; `flights`: at once. More of them
-    are `Unavailable`, and asked about by nobody; tokens that were good are asked about all the same. Both count in one process.
-    `timeout`: what a caller waits for an answer. `leeway`: how far clocks may differ, 0 to 300.
+    `principal_issuer`: the issuer of every principal; None: what the claims say (`iss`), if they do. `name` stands in
+    messages. Times are in seconds. `ttl`: how long a token that is good is not asked about again, 0 to 3600; one that is
+    revoked meanwhile is accepted until then, and none past its own `exp`. `negative_ttl`: the same of one that is not good, 0
+    to 60. `cache_size`: how many of each are remembered, as digests. `rate`: questions a second about tokens that were not
+    good lately; `flights`: at once. More of them are `Unavailable`, and asked about by nobody; tokens that were good are asked
+    about all the same. Both count in one process. `timeout`: what a caller waits for an answer. `leeway`: how far clocks may
+    differ, 0 to 300.
 
     Nothing is accepted while the server does not answer, but what is remembered. A token that is bound to a key (`cnf`) is
     refused as a bearer token. Raises: `ConfigurationError`.
@@ -98,8 +99,11 @@ class Asking:
         subject = claims["sub"] if "sub" in claims else claims.get("client_id")
         if type(subject) is not str or not subject:
             raise InvalidToken("token_claims")
+        issuer = claims.get("iss") if self.principal_issuer is None else self.principal_issuer
+        if issuer is not None and (type(issuer) is not str or not issuer):
+            raise InvalidToken("token_issuer")
         roles = names_of(claims.get("roles")) or ()
-        return Principal(subject, issuer=self.principal_issuer, scopes=scopes_of(claims), roles=roles, claims=claims)
+        return Principal(subject, issuer=issuer, scopes=scopes_of(claims), roles=roles, claims=claims)
 
     def verify(self, token: str) -> Principal:
         """Who an access token is for. I/O unless it was asked about lately.

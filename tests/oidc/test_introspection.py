@@ -285,6 +285,21 @@ def test_its_repr_and_its_locals_show_no_secret(verifier_of: Callable[..., Intro
     assert "s3cr3t" not in repr(verifier) + repr(vars(verifier)) + repr(verifier._client)
 
 
+def test_where_nobody_has_said_whose_tokens_they_are_the_answer_does(
+    server: Server, verifier_of: Callable[..., Introspection]
+) -> None:
+    """OID-09: a server that answers for several issuers has several people called alice."""
+    server.says |= {name: {**GOOD, "iss": f"https://{name}.example"} for name in ("one", "two")}
+    server.says |= {"bad": {**GOOD, "iss": ["https://one.example"]}, "empty": {**GOOD, "iss": ""}}
+    verifier = verifier_of()
+    found = [(one.issuer, one.subject) for one in map(verifier.verify, ("one", "two", "good"))]
+    assert found == [("https://one.example", "alice"), ("https://two.example", "alice"), (None, "alice")]
+    assert [reason(verifier, name) for name in ("bad", "empty")] == ["token_issuer", "token_issuer"]
+    ours = verifier_of(issuer="https://one.example")
+    assert ours.verify("one").issuer == ours.verify("good").issuer == "https://one.example"
+    assert reason(ours, "two") == "token_issuer"
+
+
 # Where it asks
 
 
