@@ -214,3 +214,18 @@ def test_other_origins_are_those_that_are_named() -> None:
 def test_a_wrong_setting_is_refused_when_it_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         sign_origin(**{"region": "eu-west-1", **wrong})
+
+
+def test_a_guard_at_the_edge_lets_nobody_else_through_to_be_signed() -> None:
+    tokens = Tokens("only here: 0f1e2d3c4b5a69788796a5b4", issuer="https://i.example", audience="https://a.example")
+    guarded: Any = require_auth(tokens)(
+        sign_origin("eu-west-1", credentials=Credentials("ASIAEDGE", SECRET, TOKEN), bearer_in="x-viewer-token")
+    )
+    token = tokens.issue("alice")
+    request = guarded(edge("POST", "/orders?q=a+b", {"authorization": f"Bearer {token}"}, b"{}"), None)
+    answer = at_the_origin(request, b"{}")
+    assert (answer["statusCode"], answer["headers"]["x-viewer-token"]) == (200, token)
+    for refused in ({}, {"authorization": "Bearer abc"}):
+        answered = guarded(edge("POST", "/orders", refused, b"{}"), None)
+        assert answered["status"] == "401"
+        assert "ASIAEDGE" not in str(answered)
