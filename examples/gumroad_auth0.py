@@ -53,8 +53,8 @@ def once(kind: str) -> Any:
     return verify_webhook("gumroad", secret=secrets["GUMROAD_TOKEN"], replay=Replay(store, name=kind, keep=90 * 86_400))
 
 
-deeds = {"sale": give, "dispute_won": give, "refund": take, "dispute": take}
-deeds = {kind: once(kind)(deed) for kind, deed in deeds.items()}
+by_kind = {"sale": give, "dispute_won": give, "refund": take, "dispute": take}
+deeds: dict[str, Any] = {kind: once(kind)(deed) for kind, deed in by_kind.items()}
 
 
 @verify_webhook("gumroad", secret=secrets["GUMROAD_TOKEN"])
@@ -66,7 +66,8 @@ def handler(event: dict[str, Any], context: object, webhook: WebhookEvent) -> di
     if deed is None or ping.get("product_id") != ours["product_id"] or ping.get("test") == "true":
         return {"statusCode": 200}  # before anything is remembered: a test has the `sale_id` of the last real sale
     try:
-        return deed(event, context)
+        answer: dict[str, Any] = deed(event, context)
+        return answer
     except AccountRefused as refused:  # somebody has to look at it; Gumroad pings again after 1, 3 and 10 minutes
         logging.getLogger("purchases").error("sale %s: %s", ping.get("sale_id"), refused.reason)
     except Unavailable as error:
