@@ -95,25 +95,26 @@ class TokenAuth(httpx.Auth):
             raise ConfigurationError("the token is for another origin than the request's: name both in apis")
         return origin
 
-    def _note_nonce(self, origin: Any, response: httpx.Response) -> bool:
-        """Whether the API has sent a nonce that is not the one it had."""
+    def _note_nonce(self, origin: Any, response: httpx.Response) -> str | None:
+        """The nonce that the API wants in the next proof, if it says one."""
         nonce: str = response.headers.get("dpop-nonce", "")
-        if not 0 < len(nonce) <= MAX_NONCE or not nonce.isascii() or not nonce.isprintable():
-            return False
-        known, self._nonces[origin] = self._nonces.get(origin), nonce
-        return known != nonce
+        if self._dpop is None or not 0 < len(nonce) <= MAX_NONCE or not nonce.isascii() or not nonce.isprintable():
+            return None
+        self._nonces[origin] = nonce
+        return nonce
 
 
 class _Visit:
     """One request, as often as it is sent."""
 
-    __slots__ = ("_of", "_request", "_origin", "_token", "_sent", "_renewed", "_nonced")
+    __slots__ = ("_of", "_request", "_origin", "_token", "_nonce", "_sent", "_renewed", "_nonced")
 
     def __init__(self, of: TokenAuth, request: httpx.Request) -> None:
         self._of = of
         self._request = request
         self._origin = of._goes_to(request.url)
         self._token: Any = None
+        self._nonce: str | None = None  # in the last proof; others may have heard of a newer one since
         self._sent = 0
         self._renewed = self._nonced = False
 
@@ -125,10 +126,10 @@ class _Visit:
         of = self._of
         if origin_of(str(response.request.url)) != self._origin:  # a redirect has led elsewhere, where no token went
             return False
-        fresh = of._dpop is not None and of._note_nonce(self._origin, response)
+        nonce = of._note_nonce(self._origin, response)
         if response.status_code != 401 or self._sent >= SENDS:
             return False
-        if fresh and not self._nonced and wants_nonce(response.headers.get_list("www-authenticate")):
+        if nonce not in (None, self._nonce) and not self._nonced and wants_nonce(response.headers.get_list("www-authenticate")):
             self._nonced = True  # RFC 9449 section 9
             self._put(self._token)
             return True
@@ -150,7 +151,8 @@ class _Visit:
             return
         url = request.url
         target = f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"  # without user and password
-        for name, value in of._dpop.headers(request.method, target, token.text, of._nonces.get(self._origin)).items():
+        self._nonce = of._nonces.get(self._origin)
+        for name, value in of._dpop.headers(request.method, target, token.text, self._nonce).items():
             request.headers[name] = value
 
 

@@ -530,6 +530,25 @@ class TestDPoP:
         assert len(api.asked) == 7
         assert len(tokens.forms) == 1
 
+    def test_fifty_that_hear_of_a_nonce_at_once_all_follow_it(self, auth_of: Any, tokens: Tokens, api: Loopback) -> None:
+        tokens.says["token_type"] = "DPoP"
+        gate = threading.Barrier(50)
+
+        def answer(asked: Asked) -> tuple[int, dict[str, str], bytes]:
+            if "nonce" in claims_of(asked.headers["dpop"]):
+                return 200, {}, b"yes"
+            gate.wait(30)
+            return 401, {"www-authenticate": 'DPoP error="use_dpop_nonce"', "dpop-nonce": "n-1"}, b""
+
+        api.answer = answer
+
+        async def call() -> set[str]:
+            limits = httpx.Limits(max_connections=60)
+            async with httpx.AsyncClient(auth=auth_of(dpop=True), timeout=30, verify=NO_TLS, limits=limits) as client:
+                return {answer.text for answer in await asyncio.gather(*(client.get(f"{api.url}/") for _ in range(50)))}
+
+        assert asyncio.run(call()) == {"yes"}
+
     def test_a_server_that_always_wants_another_nonce_is_asked_three_times_at_most(
         self, auth_of: Any, tokens: Tokens, api: Loopback, clock: Clock
     ) -> None:
