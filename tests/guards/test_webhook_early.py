@@ -17,9 +17,10 @@ from tests.hosts.servers import raw, serving
 from .webhook_parts import SECRET, Handler
 
 BODY = b'{"n": 1}'
+DAY = 86_400  # what is signed here may be sent much later, at the end of a long run
 GOOD = sign("slack", SECRET, BODY)
-STALE = sign("slack", SECRET, BODY, timestamp=int(time.time()) - 3600)
-SOON = sign("slack", SECRET, BODY, timestamp=int(time.time()) + 3600)
+STALE = sign("slack", SECRET, BODY, timestamp=int(time.time()) - 3 * DAY)
+SOON = sign("slack", SECRET, BODY, timestamp=int(time.time()) + 3 * DAY)
 HOPELESS = {
     "signature_missing": {key: value for key, value in GOOD.items() if "ignature" not in key},
     "signature_malformed": {**GOOD, "X-Slack-Signature": "nothing that Slack writes"},
@@ -53,7 +54,7 @@ def unread(headers, body=BODY, method="POST", path="/hook"):
 @pytest.mark.parametrize("reason", HOPELESS)
 def test_a_hopeless_delivery_is_refused_unread(reason):
     events = []
-    guard = verify_webhook("slack", secret=SECRET)
+    guard = verify_webhook("slack", secret=SECRET, tolerance=DAY)
     request = unread(HOPELESS[reason])
     handler = Handler()
     answer = handler.sync(chain(guard, audit=events.append))(request)
@@ -63,7 +64,7 @@ def test_a_hopeless_delivery_is_refused_unread(reason):
 
 def test_what_may_be_good_is_read_once():
     handler = Handler()
-    hook = handler.sync(verify_webhook("slack", secret=SECRET))
+    hook = handler.sync(verify_webhook("slack", secret=SECRET, tolerance=DAY))
     for headers, body, status in ((GOOD, BODY, 200), (GOOD, b"forged", 401)):
         request = unread(headers, body)
         assert (hook(request).status, request.reads) == (status, 1)
@@ -113,7 +114,7 @@ def head(headers, length, *more):
 
 def test_uvicorn_never_asks_for_the_body_of_a_hopeless_delivery():
     """`Expect: 100-continue`: the client waits to be told to send. It is told 401, and a good one to go on."""
-    with serving(asgi(verify_webhook("slack", secret=SECRET)), http="h11") as served:
+    with serving(asgi(verify_webhook("slack", secret=SECRET, tolerance=DAY)), http="h11") as served:
         for headers in HOPELESS.values():
             answer = raw(served.port, head(headers, 1_000_000, "Expect: 100-continue", "Connection: close"))
             assert answer.startswith(b"HTTP/1.1 401")
@@ -140,12 +141,12 @@ def test_wsgi_never_reads_the_input_of_a_hopeless_delivery(reason):
         **{"HTTP_" + key.upper().replace("-", "_"): value for key, value in HOPELESS[reason].items()},
     }  # fmt: skip
     statuses = []
-    verify_webhook("slack", secret=SECRET)(app)(environ, lambda status, headers: statuses.append(status))
+    verify_webhook("slack", secret=SECRET, tolerance=DAY)(app)(environ, lambda status, headers: statuses.append(status))
     assert statuses == ["401 Unauthorized"]
 
 
 def test_on_lambda_nothing_is_decoded_for_a_hopeless_delivery():
-    hook = verify_webhook("slack", secret=SECRET)(lambda event, context: {"statusCode": 200})
+    hook = verify_webhook("slack", secret=SECRET, tolerance=DAY)(lambda event, context: {"statusCode": 200})
     event = {**lambda_event("v2", "POST", "/hook"), "body": "no base64!", "isBase64Encoded": True}
     assert hook(event, LambdaContext())["statusCode"] == 401
     signed = lambda_event("v2", "POST", "/hook", headers=GOOD)
@@ -169,12 +170,12 @@ def test_a_body_without_an_end_is_refused_at_the_part_that_is_too_much():
         "type": "http", "method": "POST", "path": "/hook", "raw_path": b"/hook", "query_string": b"", "scheme": "https",
         "client": ("203.0.113.7", 5), "headers": [(k.lower().encode(), v.encode()) for k, v in GOOD.items()],
     }  # fmt: skip
-    asyncio.run(asgi(verify_webhook("slack", secret=SECRET, max_body=10_000))(scope, receive, send))
+    asyncio.run(asgi(verify_webhook("slack", secret=SECRET, tolerance=DAY, max_body=10_000))(scope, receive, send))
     assert (sent[0]["status"], sum(received)) == (413, 11_000)
     received.clear()
     scope["headers"] = []
     scope.pop("authkit", None)
-    asyncio.run(asgi(verify_webhook("slack", secret=SECRET, max_body=10_000))(scope, receive, send))
+    asyncio.run(asgi(verify_webhook("slack", secret=SECRET, tolerance=DAY, max_body=10_000))(scope, receive, send))
     assert (sent[2]["status"], received) == (401, [])
 
 
@@ -183,7 +184,7 @@ def test_too_much_is_refused_for_its_size_only_if_the_headers_may_be_right():
         async def _read_body(self, limit):
             raise BodyTooLarge
 
-    hook = verify_webhook("slack", secret=SECRET)(lambda request: Response(204))
+    hook = verify_webhook("slack", secret=SECRET, tolerance=DAY)(lambda request: Response(204))
     for headers, status in ((GOOD, 413), ({}, 401)):
         built = Request.build("POST", "/hook", headers)
         assert hook(Endless("POST", "/hook", headers=built.headers)).status == status
