@@ -68,22 +68,23 @@ class SigV4Auth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if not self._streams:
             request.read()
-        run(self._sign(request))
+        signed = run(self._sign(request))
         response = yield request
-        if self._noted_skew(response):
+        if self._noted_skew(response, signed):
             run(self._sign(request))
             yield request
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         if not self._streams:
             await request.aread()
-        await arun(self._sign(request))
+        signed = await arun(self._sign(request))
         response = yield request
-        if self._noted_skew(response):
+        if self._noted_skew(response, signed):
             await arun(self._sign(request))
             yield request
 
-    async def _sign(self, request: httpx.Request) -> None:
+    async def _sign(self, request: httpx.Request) -> float:
+        """Sign it as of the time that it gives: epoch seconds."""
         url = request.url
         self._check(url)
         keys = await self._keys.load()
@@ -98,6 +99,7 @@ class SigV4Auth(httpx.Auth):
         request.headers.pop("x-amz-security-token", None)
         for name, value in made.items():
             request.headers[name] = value
+        return now
 
     def _check(self, url: httpx.URL) -> None:
         if url.scheme != "https" and not (url.scheme == "http" and url.host in LOOPBACK):
@@ -106,18 +108,19 @@ class SigV4Auth(httpx.Auth):
         if found is not None and found[1] != self._scope.region:
             raise ConfigurationError("SigV4Auth: region is another one than the Function URL's")
 
-    def _noted_skew(self, response: httpx.Response) -> bool:
-        """Whether a refusal may be for our clock alone; then the server's is gone by from now on."""
+    def _noted_skew(self, response: httpx.Response, signed: float) -> bool:
+        """Whether a refusal may be for the time alone that was signed; then the server's clock is gone by from now on."""
         if response.status_code != 403 or self._streams:
             return False
         from email.utils import parsedate_to_datetime
 
         try:
-            ahead = parsedate_to_datetime(response.headers.get("date", "")).timestamp() - self._clock()
+            told = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
         except (ValueError, OverflowError, TypeError):
             return False
-        if abs(ahead - self._skew) < SKEW:
+        if abs(told - signed) < SKEW:
             return False
+        ahead = told - self._clock()
         self._skew = ahead if abs(ahead) >= SKEW else 0.0
         return True
 

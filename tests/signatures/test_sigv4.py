@@ -155,6 +155,15 @@ class TestClocks:
             with httpx.Client(base_url=url, auth=slow, timeout=30) as client:
                 assert [client.post("/", content=b"x").status_code for _ in range(3)] == [200, 200, 200]
 
+    def test_many_requests_at_once_are_put_right_at_once(self, url: str) -> None:
+        slow = auth(clock=lambda: time.time() - 3600)
+
+        async def visit() -> set[int]:
+            async with httpx.AsyncClient(base_url=url, auth=slow, timeout=30) as client:
+                return {answer.status_code for answer in await asyncio.gather(*(client.get("/") for _ in range(20)))}
+
+        assert asyncio.run(visit()) == {200}
+
     def test_and_once_it_is_right_it_is_our_own_again(self) -> None:
         clock = Clock()
         with function_url(handler, CALLERS, clock=lambda: clock.now) as url:
