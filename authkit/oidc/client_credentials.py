@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class ClientCredentials(TokenAuth):
     """Sends a token with each request of a client: `httpx.Client(auth=ClientCredentials(provider, client_id, client_secret))`.
 
-    `provider`, `client_id`, `client_secret`, `key`, `method`, `origins`, `timeout`: of `TokenEndpoint`. `audience`, `resource`
-    (one or several), `scopes`: for which API and what the token is asked for, in the way of the server; `fields`: whatever else
-    it wants in its form. `dpop`: a `DPoPKey`, or True for a new one: tokens are bound to it, each request proves it, and nonces
+    `provider`, `client_id`, `client_secret`, `key`, `method`, `issuer`, `origins`, `timeout`: of `TokenEndpoint`. `audience`,
+    `resource` (one or several), `scopes`: for which API and what the token is asked for, in the way of the server; `fields`:
+    whatever else it wants in its form. `dpop`: a `DPoPKey`, or True for a new one: tokens are bound to it, each request proves it, and nonces
     of both servers are followed.
 
     One token serves all threads and tasks, is asked for once, and renewed `early` seconds before its end, in the background
@@ -46,6 +46,7 @@ class ClientCredentials(TokenAuth):
         *,
         key: Any = None,
         method: str | None = None,
+        issuer: str | None = None,
         audience: str | None = None,
         resource: str | Iterable[str] | None = None,
         scopes: Iterable[str] = (),
@@ -64,8 +65,8 @@ class ClientCredentials(TokenAuth):
         shown = client_secret is not None or key is not None
         proving = dpop_key(dpop, clock, random)
         made, wrong = endpoint_of(
-            provider, client_id, client_secret, key=key, method=method, origins=origins, dpop=proving, timeout=timeout,
-            transport=transport, clock=clock, random=random,
+            provider, client_id, client_secret, key=key, method=method, issuer=issuer, origins=origins, dpop=proving,
+            timeout=timeout, transport=transport, clock=clock, random=random,
         )  # fmt: skip
         del client_secret, key  # what is raised below may be shown with its locals
         if made is None:
