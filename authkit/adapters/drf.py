@@ -18,6 +18,7 @@ from ._asked import Refused, guard_of, principal_of, unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ..decision import Deny, Principal
@@ -27,19 +28,40 @@ _KEPT = "_authkit_challenge"  # on Django's request: what the guard wants to see
 
 
 class PrincipalUser:
-    """`request.user` where no `users` are named: it is authenticated, and nobody in a database."""
+    """`request.user` where no `users` are named: it is authenticated, may do nothing that models ask for, and is no row of a
+    table. `pk` is a text that only this issuer and subject have: limits go by it, and no row has it, nor one without an owner.
+    """
 
     is_authenticated = True
     is_active = True
     is_anonymous = is_staff = is_superuser = False
-    pk = id = None
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
 
     @property
+    def pk(self) -> str:
+        from .django import username_of
+
+        return username_of(self.principal)
+
+    id = pk
+
+    @property
     def username(self) -> str:
         return self.principal.subject
+
+    def get_username(self) -> str:
+        return self.principal.subject
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return False
+
+    def has_perms(self, perms: Iterable[str], obj: object = None) -> bool:
+        return not list(perms)
+
+    def has_module_perms(self, app: str) -> bool:
+        return False
 
     def __str__(self) -> str:
         return self.principal.subject

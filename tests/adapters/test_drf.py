@@ -12,9 +12,10 @@ from django.db import connections  # isort: skip
 from django.test import Client, override_settings  # isort: skip
 from django.urls import path  # isort: skip
 from rest_framework.authentication import BaseAuthentication  # isort: skip
-from rest_framework.permissions import AllowAny, IsAuthenticated  # isort: skip
+from rest_framework.permissions import AllowAny, DjangoModelPermissions, IsAuthenticated  # isort: skip
 from rest_framework.renderers import JSONRenderer  # isort: skip
 from rest_framework.response import Response  # isort: skip
+from rest_framework.throttling import UserRateThrottle  # isort: skip
 from rest_framework.views import APIView  # isort: skip
 
 from authkit import ConfigurationError, Principal, allow_ips, chain, require_auth, require_roles  # isort: skip
@@ -58,6 +59,19 @@ class OfPeople(GuardAuthentication):
     users = People
 
 
+class OfNames(GuardAuthentication):
+    guard = Named()
+
+
+class Once(UserRateThrottle):
+    rate = "1/day"
+
+
+class OfModel(DjangoModelPermissions):
+    def _queryset(self, view):
+        return get_user_model()._default_manager.all()
+
+
 class Nobody(BaseAuthentication):
     """Another class, which has no challenge: alone the framework would answer 403."""
 
@@ -65,9 +79,10 @@ class Nobody(BaseAuthentication):
         return None
 
 
-def view(*classes, permission=IsAuthenticated):
+def view(*classes, permission=IsAuthenticated, throttles=()):
     class View(APIView):
         authentication_classes = classes
+        throttle_classes = throttles
         permission_classes = [permission]
         renderer_classes = [JSONRenderer]
 
@@ -89,6 +104,8 @@ urlpatterns = [
     path("people", view(OfPeople)),
     path("second", view(Nobody, Tokens)),
     path("bound", view(Bound)),
+    path("limited", view(OfNames, throttles=(Once,))),
+    path("model", view(Tokens, permission=OfModel)),
 ]
 
 
@@ -171,10 +188,25 @@ def test_people_are_found_by_issuer_and_subject():
 
 
 def test_who_is_no_row_has_no_rights_of_one():
-    user = PrincipalUser(Principal("alice"))
+    alice = Principal("alice", issuer="https://issuer.example")
+    user = PrincipalUser(alice)
     assert user.is_authenticated
     assert (user.is_staff, user.is_superuser, user.is_anonymous) == (False, False, False)
-    assert (user.pk, str(user)) == (None, "alice")
+    assert (user.has_perm("x.add_y"), user.has_perms(["x.add_y"]), user.has_module_perms("x")) == (False, False, False)
+    assert (user.get_username(), str(user)) == ("alice", "alice")
+    assert user.pk == user.id == username_of(alice)
+
+
+def test_a_view_of_a_model_is_closed_to_who_is_no_row():
+    """As to any user without permissions: what asks for none, as reading does by the framework's own rule, is open."""
+    token = bearer(MINT.good("alice"))
+    assert [ask("/model", token, method).status_code for method in ("GET", "POST")] == [200, 403]
+
+
+def test_what_is_limited_by_user_is_limited_by_issuer_and_subject():
+    """With one `pk` for all, the first would use up the limit of everybody; and None is that of a row without an owner."""
+    statuses = [ask("/limited", bearer(token)).status_code for token in ("carol", "carol", "dave", "carol")]
+    assert statuses == [200, 429, 200, 429]
 
 
 def test_what_is_wrong_is_told_when_it_is_built():
