@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from botocore.credentials import Credentials
 
+from authkit.signatures import SigV4Auth
 from authkit.testing import LambdaContext, lambda_event
+from tests.conformance.servers import ROOT
 from tests.servers.function_url import HOST, Caller, function_url
+from tests.servers.runtime_api import lambda_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,3 +62,14 @@ class TestLambdaIamCaller:
         request = example.edge(event, LambdaContext())
         assert request["headers"]["host"][0]["value"] == HOST
         assert "ASIASHOP" in request["headers"]["authorization"][0]["value"]
+
+    def test_one_function_calls_another_each_under_awss_own_runtime(self, example: ModuleType) -> None:
+        env = {"AWS_REGION": "eu-west-1"}
+        with (
+            lambda_function("examples/lambda_iam_caller.orders", ROOT, env=env, timeout=30) as orders,
+            function_url(lambda event, _: orders.invoke(event).value, KEYS) as url,
+            lambda_function("examples/lambda_iam_caller.caller", ROOT, env={**env, "ORDERS_URL": url}, timeout=30) as caller,
+        ):
+            assert caller.invoke({"item": "tea"}).value == {"said": "tea for Shop"}
+            other = SigV4Auth("eu-west-1", credentials=Credentials("ASIAOTHER", SECRET, TOKEN))
+            assert httpx.post(f"{url}/orders?item=tea", auth=other, timeout=30).status_code == 401
