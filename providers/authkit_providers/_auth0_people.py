@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from authkit.oidc import AuthkitError, Unavailable
+from authkit.oidc.for_providers import AuthkitError, Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import time
 
-from authkit.oidc import (
+from authkit.oidc import Identity, TokenInHeader
+from authkit.oidc.for_providers import (
     ConfigurationError,
-    Identity,
     InvalidToken,
     KeysById,
     PaddedToken,
     Principal,
-    TokenInHeader,
     checked_base,
     checked_texts,
     setting,

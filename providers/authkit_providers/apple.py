@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from authkit.oidc import (
-    ConfigurationError,
-    InvalidToken,
-    OIDCProvider,
-    TokenProfile,
-    checked_texts,
-    keys_at,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import ConfigurationError, InvalidToken, checked_texts, keys_at, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Self
 
-    from authkit.oidc import Principal
+    from authkit.oidc.for_providers import Principal
 
 ISSUER = "https://appleid.apple.com"
 KEYS = "https://appleid.apple.com/auth/keys"

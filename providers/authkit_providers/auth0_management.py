@@ -7,9 +7,9 @@ import re
 import time
 from urllib.parse import quote, urlsplit
 
-from authkit.oidc import (
+from authkit.oidc import ClientCredentials
+from authkit.oidc.for_providers import (
     CallingJSON,
-    ClientCredentials,
     ConfigurationError,
     Unavailable,
     checked_base,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from authkit.oidc import Called
+    from authkit.oidc.for_providers import Called
 
 DATABASE = "Username-Password-Authentication"  # what Auth0 calls a tenant's first one
 SCOPES = ("read:users", "create:users", "read:roles", "create:role_members")
@@ -77,7 +77,9 @@ class Management:
         host = checked_host("Auth0: domain", domain)
         base = checked_base("Auth0: url", url if url is not None else f"https://{host}")
         self._connection = checked_text("Auth0: connection", connection, r"[A-Za-z0-9-]{1,128}", "the name of a database")
-        self._scopes = checked_texts("Auth0: scopes", list(scopes), r"[a-z]+:[a-z_]+", "a scope like 'read:users'")
+        self._scopes = checked_texts(
+            "Auth0: scopes", scopes if isinstance(scopes, str) else list(scopes), r"[a-z]+:[a-z_]+", "a scope like 'read:users'"
+        )
         if method is None and client_secret is not None:
             method = "client_secret_post"  # what Auth0 sets up for such an application
         credentials = ClientCredentials(
@@ -86,6 +88,7 @@ class Management:
             client_secret,
             key=key,
             method=method,
+            issuer=f"https://{host}/",  # for whom an assertion is (private_key_jwt), slash included
             audience=f"https://{host}/api/v2/",
             scopes=self._scopes,
             apis=["{0.scheme}://{0.netloc}".format(urlsplit(base))],
@@ -190,11 +193,13 @@ class Management:
         if answer.status == 400 and answer.code == "inexistent_connection":
             raise ConfigurationError("Auth0: connection is none of the tenant's databases")
         if answer.status == 400:
-            raise AccountRefused("account_conflict")
+            raise Unavailable(f"Auth0: POST /users: it answered 400 {answer.code}".rstrip(), retry_after=30)
         return Account(answer.said, address, "POST /users", created=True).user
 
     def _role_ids(self, roles: Iterable[str], until: float) -> list[str]:
-        wanted = checked_texts("roles", list(roles), r"[^\x00-\x1f]{1,128}", "the id or the name of a role")
+        wanted = checked_texts(
+            "roles", roles if isinstance(roles, str) else list(roles), r"[^\x00-\x1f]{1,128}", "the id or the name of a role"
+        )
         return [role if _ROLE_ID.fullmatch(role) else self._role_id(role, until) for role in wanted]
 
     def _role_id(self, name: str, until: float) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from authkit.oidc import (
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import (
     ConfigurationError,
-    OIDCProvider,
-    TokenProfile,
     checked_host,
     checked_text,
     checked_texts,

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from authkit.oidc import (
-    ConfigurationError,
-    OIDCProvider,
-    TokenProfile,
-    checked_text,
-    checked_texts,
-    keys_at,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import ConfigurationError, checked_text, checked_texts, keys_at, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Self
 
-    from authkit.oidc import Principal
+    from authkit.oidc.for_providers import Principal
 
 GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the tenant that all personal Microsoft accounts are in

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from authkit.oidc import AskingJSON, Identity, InvalidToken, Login, checked_base, checked_text, hidden, setting
+from authkit.oidc import Identity, Login
+from authkit.oidc.for_providers import AskingJSON, InvalidToken, checked_base, checked_text, hidden, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Self
 
-    from authkit.oidc import Principal
+    from authkit.oidc.for_providers import Principal
 
 # Of an OAuth App, of a GitHub App, and of either before 2021. Others (personal, of an installation, refresh) are of nobody's
 # login at an app, and not asked about.

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import re
 
-from authkit.oidc import (
-    Allowed,
-    ConfigurationError,
-    OIDCProvider,
-    TokenProfile,
-    checked_host,
-    checked_text,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import Allowed, ConfigurationError, checked_host, checked_text, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

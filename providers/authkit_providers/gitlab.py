@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
-from authkit.oidc import (
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import (
     Allowed,
     AskingJSON,
     ConfigurationError,
     InvalidToken,
-    OIDCProvider,
-    TokenProfile,
     checked_base,
     checked_text,
     checked_texts,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile, checked_host, checked_texts, setting, settings_list
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import checked_host, checked_texts, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from authkit.oidc import ConfigurationError, OIDCProvider, TokenProfile, checked_base, checked_text, setting, settings_list
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import ConfigurationError, checked_base, checked_text, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

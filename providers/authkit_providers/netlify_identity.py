@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from authkit.oidc import SharedSecret, TokenProfile, checked_base, secret_key, setting
+from authkit.oidc import TokenProfile
+from authkit.oidc.for_providers import SharedSecret, checked_base, secret_key, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from authkit.oidc import (
-    ConfigurationError,
-    OIDCProvider,
-    TokenProfile,
-    checked_host,
-    checked_text,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import ConfigurationError, checked_host, checked_text, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

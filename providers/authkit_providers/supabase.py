@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from authkit.oidc import (
-    OIDCProvider,
-    TokenProfile,
-    checked_base,
-    checked_flag,
-    checked_texts,
-    keys_at,
-    secret_key,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc.for_providers import checked_base, checked_flag, checked_texts, keys_at, secret_key, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

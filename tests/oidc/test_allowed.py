@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from authkit import ConfigurationError
-from authkit.oidc import Allowed
+from authkit.oidc.for_providers import Allowed
 
 
 @pytest.mark.parametrize(

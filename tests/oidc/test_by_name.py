@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authkit import ConfigurationError
-from authkit.oidc import (
-    OIDCProvider,
-    checked_base,
-    checked_host,
-    checked_text,
-    checked_texts,
-    keys_at,
-    named,
-    named_class,
-    setting,
-    settings_list,
-)
+from authkit.oidc import OIDCProvider, named, named_class
+from authkit.oidc.for_providers import checked_base, checked_host, checked_text, checked_texts, keys_at, setting, settings_list
 from authkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACME = """
-from authkit.oidc import OIDCProvider, setting
+from authkit.oidc import OIDCProvider
+from authkit.oidc.for_providers import setting
 
 class Acme(OIDCProvider):
     def __init__(self, realm, **settings):

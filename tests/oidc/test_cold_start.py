@@ -46,6 +46,9 @@ def test_a_provider_that_has_asked_nobody_has_loaded_nothing_heavy() -> None:
 
 def test_every_public_name_is_there() -> None:
     import authkit.oidc
+    import authkit.oidc.for_providers
 
-    assert all(getattr(authkit.oidc, name).__name__ == name for name in authkit.oidc.__all__)
-    assert set(authkit.oidc.__all__) <= set(dir(authkit.oidc))
+    for module in (authkit.oidc, authkit.oidc.for_providers):
+        assert all(getattr(module, name).__name__ == name for name in module.__all__)
+        assert set(module.__all__) <= set(dir(module))
+        assert set(module.__all__) == set(module._PLACES)

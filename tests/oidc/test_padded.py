@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from authkit import InvalidToken
-from authkit.oidc import PaddedToken
+from authkit.oidc.for_providers import PaddedToken
 from authkit.tokens import Key, base64url
 
 from .issuer import ec_key

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from authkit._run import arun, run
-from authkit.oidc import ConfigurationError, KeysById
+from authkit.oidc.for_providers import ConfigurationError, KeysById
 
 from ..oidc.issuer import rsa_pem
 from .balancer import ALICE, ARN, KEYS, KID, alb_of, decided, private, public_pem, reason
