@@ -35,6 +35,7 @@ BUDGETS = {
     "webhooks": 16.0,
     "credentials": 8.0,
     "oidc": 20.0,
+    "login": 12.0,
     "logins": 40.0,
     "cold_start": 35.0,
     "cli": 12.0,
