@@ -26,8 +26,8 @@ class ClientCredentials(TokenAuth):
 
     `provider`, `client_id`, `client_secret`, `key`, `method`, `issuer`, `origins`, `timeout`: of `TokenEndpoint`. `audience`,
     `resource` (one or several), `scopes`: for which API and what the token is asked for, in the way of the server; `fields`:
-    whatever else it wants in its form. `dpop`: a `DPoPKey`, or True for a new one: tokens are bound to it, each request proves it, and nonces
-    of both servers are followed.
+    whatever else it wants in its form. `dpop`: a `DPoPKey`, or True for a new one: tokens are bound to it, each request proves
+    it, and nonces of both servers are followed.
 
     One token serves all threads and tasks, is asked for once, and renewed `early` seconds before its end, in the background
     (`background=False`, and on AWS Lambda: by a caller). While the server is down it is used as long as it lives. A request
