@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from authkit_providers.auth0 import AccountRefused, Auth0User, Management
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from authkit import ConfigurationError
+from authkit import ConfigurationError, Unavailable
 from authkit.secrets import Secret
 from tests.servers.auth0_management import Auth0Server, auth0
 
@@ -31,6 +33,11 @@ def tenant() -> Iterator[Auth0Server]:
 def management(tenant: Auth0Server, **settings: Any) -> Management:
     settings = {"timeout": 20, "patience": 60, **settings}
     return Management(tenant.domain, tenant.client_id, tenant.client_secret, url=tenant.url, **settings)
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 class TestWhoseAccount:
@@ -160,6 +167,13 @@ class TestMaking:
         with pytest.raises(ConfigurationError, match="connection"):
             management(tenant, connection="No-Such-Database").ensure(ALICE)
 
+    def test_what_auth0_does_not_take_is_told_with_its_word_for_it(self, tenant: Auth0Server) -> None:
+        body = b'{"statusCode": 400, "message": "canary", "errorCode": "invalid_body"}'
+        tenant.fail("POST /users", 400, body=body)
+        with pytest.raises(Unavailable, match="400 invalid_body") as caught:
+            management(tenant).ensure(ALICE)
+        assert "canary" not in str(caught.value)
+
     def test_many_at_once_make_one(self, tenant: Auth0Server) -> None:
         people, buyer = management(tenant), tenant.role("buyer")
         users: list[Auth0User] = []
@@ -184,6 +198,10 @@ class TestRoles:
             people.assign_roles(alice, [early, "buyer"])
         assert tenant.roles_of(alice) == {"early bird", "buyer"}
         assert tenant.named("GET /roles") == 1  # what a name means is remembered
+
+    def test_one_role_may_stand_alone(self, tenant: Auth0Server) -> None:
+        tenant.role("buyer")
+        assert tenant.roles_of(management(tenant).ensure(ALICE, "buyer").id) == {"buyer"}
 
     def test_a_name_means_the_role_that_has_exactly_this_name(self, tenant: Auth0Server) -> None:
         for name in ("Buyer", "buyer of all", "BUYER", *(f"buyer {number}" for number in range(120))):
@@ -300,6 +318,14 @@ class TestSettings:
         kept["AUTH0"] = tenant.client_secret
         people = Management(tenant.domain, tenant.client_id, secrets["AUTH0"], url=tenant.url, timeout=20, patience=60)
         assert people.ensure(ALICE).created
+
+    def test_a_key_shows_who_asks_as_well(self, tenant: Auth0Server) -> None:
+        ours, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+        tenant.key = ours.public_key()
+        settings: dict[str, Any] = {"url": tenant.url, "timeout": 20, "patience": 60}
+        assert Management(tenant.domain, tenant.client_id, key=pem(ours), **settings).ensure(ALICE).created
+        with pytest.raises(Unavailable):
+            Management(tenant.domain, tenant.client_id, key=pem(other), **settings).find_by_email(ALICE)
 
     def test_a_secret_is_in_no_repr(self, tenant: Auth0Server) -> None:
         people = Management(tenant.domain, tenant.client_id, Secret.of(tenant.client_secret), url=tenant.url)

@@ -63,6 +63,7 @@ class Tenant:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.domain = "acme.eu.auth0.com"
         self.client_id, self.client_secret = "m2mPurchases0123456789abcdefghij", "canary-secret-" + secrets.token_hex(16)
+        self.key: Any = None  # the application's public key, if it authenticates with one
         self.granted = {"read:users", "create:users", "read:roles", "create:role_members"}
         self.databases = {DATABASE: "auth0", "google-oauth2": "google-oauth2"}  # connection -> provider
         self.users: dict[str, dict[str, Any]] = {}
@@ -92,7 +93,7 @@ class Tenant:
     def grant(self, sent: dict[str, Any]) -> dict[str, Any]:
         if sent.get("grant_type") != "client_credentials":
             raise Refused(403, "unauthorized_client", "Grant type not allowed for the client.")
-        if (sent.get("client_id"), sent.get("client_secret")) != (self.client_id, self.client_secret):
+        if sent.get("client_id") != self.client_id or not self._shown(sent):
             raise Refused(401, "access_denied", "Unauthorized")
         if sent.get("audience") != f"https://{self.domain}/api/v2/":
             raise Refused(403, "access_denied", f"Service not enabled within domain: {sent.get('audience')}")
@@ -107,6 +108,19 @@ class Tenant:
             "expires_in": int(self.lifetime),
             "token_type": "Bearer",
         }
+
+    def _shown(self, sent: dict[str, Any]) -> bool:
+        """Whether the client shows who it is: by its secret, or by an assertion of its key (private_key_jwt)."""
+        if self.key is None:
+            return bool(sent.get("client_secret") == self.client_secret)
+        import jwt
+
+        assertion = sent.get("client_assertion", "")
+        try:
+            claims = jwt.decode(assertion, self.key, algorithms=["RS256"], audience=f"https://{self.domain}/")
+        except jwt.InvalidTokenError:
+            return False
+        return bool(claims["iss"] == claims["sub"] == self.client_id and claims["exp"] - claims["iat"] <= 300)
 
     def may(self, authorization: str | None, *scopes: str) -> None:
         """Raises: `Problem` unless the token is good and has one of `scopes`."""
