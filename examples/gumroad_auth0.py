@@ -19,7 +19,7 @@ from authkit.secrets import Secrets, SecretsManager
 from authkit.stores import open_store
 from authkit.webhooks import Replay, WebhookEvent
 
-secrets = Secrets(SecretsManager(os.environ["SECRETS"]))
+secrets = Secrets(SecretsManager(os.environ["SECRETS"], timeout=1.5))
 store = open_store(os.environ["AUTHKIT_STORE"])
 ours = {"seller_id": os.environ["GUMROAD_SELLER"], "product_id": os.environ["GUMROAD_PRODUCT"]}
 role = os.environ["AUTH0_ROLE"]
@@ -69,9 +69,9 @@ def handler(event: dict[str, Any], context: object, webhook: WebhookEvent) -> di
         answer: dict[str, Any] = deed(event, context)
         return answer
     except AccountRefused as refused:  # somebody has to look at it; Gumroad pings again after 1, 3 and 10 minutes
-        logging.getLogger("purchases").error("sale %s: %s", ping.get("sale_id"), refused.reason)
+        logging.getLogger("purchases").error("sale %r: %s", ping.get("sale_id"), refused.reason)
     except Unavailable as error:
-        logging.getLogger("purchases").warning("sale %s: %s", ping.get("sale_id"), error)
+        logging.getLogger("purchases").warning("sale %r: %s", ping.get("sale_id"), error)
     return {"statusCode": 503, "headers": {"retry-after": "60"}}
 
 
