@@ -12,7 +12,7 @@ from ..decision import Challenge, Deny, Principal
 from ..errors import ConfigurationError, InvalidToken
 from ._gateway_claims import of_http_api, of_rest_api, seconds
 from ._judged import judged
-from .profile import PLAIN_ACCESS_TOKEN, TokenProfile
+from .profile import OTHER_KINDS, TokenProfile, names_no_other_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..http import Request
 
 _INVALID = Challenge(error="invalid_token")
+# In a claim as text one role with a space is two.
+_WITHOUT_ROLES = TokenProfile(types=("JWT", ""), forbidden=OTHER_KINDS, check=names_no_other_kind, roles=())
 
 
 class ApiGateway:
@@ -47,16 +49,16 @@ class ApiGateway:
         *,
         issuer: str | Iterable[str],
         audience: str | Iterable[str],
-        profile: TokenProfile = PLAIN_ACCESS_TOKEN,
+        profile: TokenProfile = _WITHOUT_ROLES,
         leeway: float = 30,
         clock: Callable[[], float] = time.time,
     ) -> ApiGateway:
         """The result of an HTTP API's JWT authorizer, for a token of exactly `issuer` for `audience` (of several, one).
 
         `profile`: how access tokens are told from other ones, which the authorizer does not do, and where roles are; by
-        default no ID token is taken. Of its `types` nothing is seen: the event has no header. API Gateway writes every claim
-        as text, and an array of "a b" and "c" as "[a b c]": take roles only from a claim whose values hold no space.
-        `leeway`: seconds. Raises: `ConfigurationError`.
+        default no ID token is taken, and no role. Of its `types` nothing is seen: the event has no header. API Gateway writes
+        every claim as text, and an array of "a b" and "c" as "[a b c]": take roles only from a claim whose values hold no
+        space. `leeway`: seconds. Raises: `ConfigurationError`.
         """
         return _Jwt(_names("issuer", issuer), _names("audience", audience), profile, leeway=leeway, clock=clock)
 

@@ -140,7 +140,7 @@ def at(claims: Mapping[str, Any], place: Place) -> Any:
     return found
 
 
-def _names_no_other_kind(claims: Mapping[str, Any]) -> bool:
+def names_no_other_kind(claims: Mapping[str, Any]) -> bool:
     """Whether a token is not of another kind by its own word: `token_use` of Cognito, `typ` of Keycloak."""
     said = (claims.get("token_use"), claims.get("typ"))
     return not any(type(kind) is str and kind.lower() in _NAMED_KINDS for kind in said)
@@ -148,5 +148,5 @@ def _names_no_other_kind(claims: Mapping[str, Any]) -> bool:
 
 ACCESS_TOKEN = TokenProfile()  # RFC 9068: a typ of its own, which no ID token has
 PLAIN_ACCESS_TOKEN = TokenProfile(  # of providers that mark them by no typ
-    types=("JWT", ""), forbidden=OTHER_KINDS, check=_names_no_other_kind
+    types=("JWT", ""), forbidden=OTHER_KINDS, check=names_no_other_kind
 )

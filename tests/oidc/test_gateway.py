@@ -123,7 +123,7 @@ def test_an_audience_in_an_array_is_found_and_another_is_not():
 
 
 def test_roles_are_taken_from_where_one_says_and_else_from_nowhere():
-    claims = {**CLAIMS, "groups": "[admin staff]", "realm_access": '{"roles":["viewer"]}'}
+    claims = {**CLAIMS, "groups": "[admin staff]", "realm_access": '{"roles":["viewer"]}', "roles": "[not admin]"}
     profile = TokenProfile(types=("JWT",), roles=("groups", "realm_access.roles"))
     assert asked(jwt(profile=profile), v2(claims))[1].roles == {"admin", "staff", "viewer"}
     assert asked(jwt(), v2(claims))[1].roles == set()
