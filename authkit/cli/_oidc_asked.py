@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 SECONDS = 5.0
+LONGEST = 200  # characters shown of a URL
 
 
 class Asked(NamedTuple):
@@ -36,7 +37,9 @@ def metadata_url(issuer: str) -> str:
 
 def asked(url: str, what: str) -> Asked:
     """The JSON object at `url`, within the bounds of a service. Raises: `Unavailable`, which says why and repeats nothing."""
-    began, place = time.time(), url.partition("?")[0]
+    began, place = time.time(), url.partition("?")[0]  # no query that was typed
+    if len(place) > LONGEST:  # an issuer's metadata may hold what they like
+        place = place[:LONGEST] + "..."
     try:
         answer = fetch(url, max_bytes=MAX_BYTES, seconds=SECONDS, headers=JSON, redirects=REDIRECTS)
     except Unfetched as error:

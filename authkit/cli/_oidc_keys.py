@@ -58,7 +58,7 @@ def of_keys(issuer: str, found: Asked) -> Iterator[Finding]:
     keys = published(members)
     for key in keys:
         if key.private:
-            says = f"the key {key.kid!r} is published with what is to be kept secret of it"
+            says = f"the key {(key.kid or 'without kid')[:60]!r} is published with what is to be kept secret of it"
             mend = "have the issuer replace it at once: everybody can sign with it"
             yield Finding("error", "private_key_published", issuer, says, mend)
     usable = [key for key in keys if key.algs]

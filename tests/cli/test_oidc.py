@@ -144,6 +144,18 @@ class TestDiscover:
         assert said.code == 1
         assert max(map(len, said.out.splitlines())) < 600
 
+    def test_an_address_of_its_keys_that_is_none_or_endless_is_a_finding_and_no_defect(
+        self, issuer: FakeIssuer, tmp_path: Path
+    ) -> None:
+        issuer.keys = [{**issuer.keys[0], "kid": "k" * 50_000, "d": "AAAA"}]
+        said = authkit("oidc", "discover", issuer.url, cwd=tmp_path)
+        assert (said.code, len(said.all) < 5000) == (1, True)
+        for uri in ("https://xn--a/", f"https://keys.example/{'a' * 70_000}"):
+            issuer.says["jwks_uri"] = uri
+            said = authkit("oidc", "discover", issuer.url, "--json", cwd=tmp_path)
+            assert (said.code, codes(said)) == (1, {"keys_unreachable": "error"})
+            assert len(said.json["findings"][0]["message"]) < 500
+
     def test_no_query_that_was_typed_is_repeated(self, issuer: FakeIssuer, tmp_path: Path) -> None:
         for command in ("discover", "keys"):
             said = authkit("oidc", command, issuer.url + "/none?key=s3cret", cwd=tmp_path)
