@@ -87,7 +87,8 @@ class Introspection(Asking):
     def ask(self, token: str) -> Mapping[str, Any] | None:
         url = self._where()
         status, seen, said = self._asked_at(url, token)
-        if status == 401 and self._client.recheck(seen):  # our own secret has been rotated since it was read
+        unknown = status == 401 or (status == 400 and said is not None and said.get("error") == "invalid_client")
+        if unknown and self._client.recheck(seen):  # our own secret has been rotated since it was read
             status, seen, said = self._asked_at(url, token)
         if status == 400 and said is not None and said.get("error") in _NOT_ITS_OWN:
             raise InvalidToken("token_unsupported")

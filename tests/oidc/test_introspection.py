@@ -40,6 +40,7 @@ class Server(ThreadingHTTPServer):
         self.raw: bytes | None = None
         self.headers: dict[str, str] = {}
         self.expects: str | None = None
+        self.refuses = 401
         self.seen: list[tuple[dict[str, str], dict[str, list[str]]]] = []
 
 
@@ -54,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = json.dumps(found).encode() if self.server.raw is None else self.server.raw
         status = self.server.status
         if self.server.expects is not None and headers.get("authorization") != self.server.expects:
-            status, raw = 401, b'{"error":"invalid_client"}'
+            status, raw = self.server.refuses, b'{"error":"invalid_client"}'
         self.send_response(status)
         for name, value in {"content-type": "application/json", "content-length": str(len(raw)), **self.server.headers}.items():
             self.send_header(name, value)
@@ -249,7 +250,10 @@ class _Rotating(SecretSource):
         return self.value
 
 
-def test_a_secret_that_was_rotated_is_read_again_when_the_old_one_is_refused(server: Server) -> None:
+@pytest.mark.parametrize("status", [401, 400])
+def test_a_secret_that_was_rotated_is_read_again_when_the_old_one_is_refused(server: Server, status: int) -> None:
+    """With either status: RFC 6749 section 5.2."""
+    server.refuses = status
     source = _Rotating()
     verifier = Introspection(server.url, "rs", Secrets(source)["CLIENT_SECRET"], audience=AUDIENCE, timeout=30)
     verifier.verify("good")
