@@ -109,11 +109,8 @@ class TokenEndpoint:
             raise ConfigurationError(f"token endpoint: {wrong}")
         self._client = client
         self._url = checked_url("token_endpoint", provider) if isinstance(provider, str) else None
-        found = (
-            provider
-            if isinstance(provider, (Endpoints, str))
-            else Endpoints(discovery_of(provider), {}, (*checked_origins(origins), *getattr(provider, "endpoint_origins", ())))
-        )
+        named = (*checked_origins(origins), *getattr(provider, "endpoint_origins", ()))
+        found = provider if isinstance(provider, (Endpoints, str)) else Endpoints(discovery_of(provider), {}, named)
         self._endpoints = None if isinstance(found, str) else found
         self.issuer = issuer or (found if isinstance(found, str) else found.issuer)
         self._dpop = dpop
@@ -131,16 +128,22 @@ class TokenEndpoint:
         Raises: `GrantRefused` if the server refuses the grant; `Unavailable` if it does not answer, or not us;
         `ConfigurationError`.
         """
-        failure = ""
+        failure, refusal = "", AuthkitError()
         try:
-            return self._posted({"grant_type": grant, **{name: value for name, value in fields.items() if value is not None}})
+            said = self._posted({"grant_type": grant, **{name: value for name, value in fields.items() if value is not None}})
+            if isinstance(said, TokenResponse):
+                return said
+            refusal = said
         except Unfetched as error:
             failure = str(error)
         finally:
-            del fields
-        raise Unavailable(f"the token endpoint of {self.issuer} cannot be asked: {failure}")
+            del fields  # what is raised below may be shown with its locals
+        if failure:
+            refusal = Unavailable(f"the token endpoint of {self.issuer} cannot be asked: {failure}")
+        raise refusal
 
-    def _posted(self, form: Mapping[str, Any]) -> TokenResponse:
+    def _posted(self, form: Mapping[str, Any]) -> TokenResponse | AuthkitError:
+        """The answer, or what it comes to. It raises nothing of the server's: its frame holds the grant."""
         url, taken = self._where()
         answer, seen = self._asked(url, taken, form)
         said = _read(answer)
@@ -153,13 +156,13 @@ class TokenEndpoint:
             said = _read(answer)
         self._note_nonce(answer)
         if _not_us(answer, said):
-            raise Unavailable("the token endpoint does not know us: what we authenticate with is wrong", retry_after=30)
+            return Unavailable("the token endpoint does not know us: what we authenticate with is wrong", retry_after=30)
         if answer.status == 429 or answer.status >= 500 or said.get("error") in _LATER:
-            raise Unavailable(f"the token endpoint answered {answer.status}", retry_after=_rest(answer.headers))
+            return Unavailable(f"the token endpoint answered {answer.status}", retry_after=_rest(answer.headers))
         error = said.get("error")
         if error is not None:
             error = "invalid_grant" if error == _BAD_CODE else error
-            raise GrantRefused(error if type(error) is str and error in _ERRORS else "refused")
+            return GrantRefused(error if type(error) is str and error in _ERRORS else "refused")
         if answer.status != 200:
             raise Unfetched(f"it answered {answer.status}")
         token = said.get("access_token")
