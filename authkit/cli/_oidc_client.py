@@ -60,11 +60,14 @@ def client_of(
     name: str | None, settings: tuple[str, ...], *, must_show: bool,
 ) -> Client:  # fmt: skip
     """`must_show`: without any option the secret is asked for. Raises: `Wrong`, `NotFound`, `ConfigurationError`."""
+    from ..oidc import OIDCProvider
     from .oidc_verify import provider_of
 
     if key_from is not None and (secret_env is not None or value_from is not None):
         raise Wrong("a secret and --key-from: which is meant?")
     provider = provider_of(issuer, (client_id,), None, name, settings)
+    if not isinstance(provider, OIDCProvider):
+        raise Wrong("this provider is no OpenID Provider, and has neither ID tokens nor metadata")
     secret = key = None
     if key_from is not None:
         key = _text(told(key_from, None, ""))

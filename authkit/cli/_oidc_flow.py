@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from .._fetch import Unfetched, fetch
 from .._run import run
 from ..errors import ConfigurationError, InvalidToken, Unavailable
+from ..oidc._login_rules import LoginRules
 from ..oidc._own import own_endpoint
 from ..oidc.identity import Identity, identity_of
 from ..tokens import base64url
@@ -109,14 +110,21 @@ class Flow(NamedTuple):
         try:
             claims, key = run(signed.read(tokens.get("id_token"), now))
             expected.check(claims, key, now, LEEWAY)
+            self._rules().subject(claims)
         except InvalidToken as error:
             raise Failed(f"the ID token is refused ({error.reason})") from None
         return claims
 
+    def _rules(self) -> LoginRules:
+        provider = self.client.provider
+        return LoginRules(getattr(provider, "login_profile", None), provider.profile)
+
     def identity(self, tokens: Mapping[str, Any], claims: Mapping[str, Any]) -> Identity:
         """Who the ID token says that it was, with what its userinfo endpoint adds. Raises: `Failed` if that is of another."""
-        provider = self.client.provider
-        found: Identity = identity_of(claims, claims["iss"], claims["sub"], provider.profile)
+        provider, subject = self.client.provider, self._rules().subject(claims)  # type: ignore[arg-type]  # as they were read
+        issuer = (provider._spelled or {}).get(claims["iss"], claims["iss"])
+        profile = getattr(provider, "login_profile", None) or provider.profile
+        found: Identity = identity_of(claims, issuer, subject, profile)
         if found.name is not None and found.unverified_email is not None:
             return found
         said = _userinfo(provider, tokens["access_token"])
@@ -124,7 +132,7 @@ class Flow(NamedTuple):
             return found
         if said.get("sub") != claims["sub"]:  # "MUST": Core section 5.3.2
             raise Failed("the userinfo endpoint speaks of another subject than the ID token")
-        more = identity_of(said, claims["iss"], claims["sub"], provider.profile)
+        more = identity_of(said, issuer, subject, profile)
         about = found if found.unverified_email is not None else more  # an address and its mark are of one document
         return Identity(
             found.issuer,

@@ -14,8 +14,12 @@ import httpx
 import pytest
 
 from authkit.cli import _oidc_loopback
+from authkit.cli._exits import Failed
+from authkit.cli._oidc_client import Client
+from authkit.cli._oidc_flow import begun
 from authkit.cli._oidc_loopback import REFUSED, TAKEN, Loopback, fields_of
 from authkit.errors import Unavailable
+from authkit.oidc import OIDCProvider, TokenProfile
 from authkit.testing import FakeIssuer
 from tests.cli.command import SECONDS, Said, authkit, start
 from tests.cli.test_documented import members as documented
@@ -248,6 +252,32 @@ class TestRefused:
         assert (said.code, said.out) == (1, "")
         assert "the ID token is refused" in said.err
         assert "s3cret" not in said.err
+
+    def test_a_provider_that_is_no_openid_provider_is_said_to_be_none(self, tmp_path: Path) -> None:
+        for command in ("login", "token"):
+            said = authkit("oidc", command, "--provider", "github", "--client-id", "spa", cwd=tmp_path, stdin="s3cret",
+                           AUTHKIT_GITHUB_CLIENT_ID="spa", AUTHKIT_GITHUB_CLIENT_SECRET="s3cret")  # fmt: skip
+            assert (said.code, said.out) == (2, "")
+            assert "no OpenID Provider" in said.err
+
+    def test_what_a_provider_wants_of_its_id_tokens_is_wanted_here_too(self) -> None:
+        """Google's hosted domain, say; and whom a token is about is the provider's to say."""
+
+        class Strict(OIDCProvider):
+            login_profile = TokenProfile(types=("JWT", ""), subject=["oid"], check=lambda claims: claims.get("hd") == "ours")
+
+        with FakeIssuer() as issuer:
+            issuer.says["authorization_endpoint"] = issuer.url + "/authorize"
+            client = Client(Strict(issuer.url, audience="spa"), "spa", None, None)
+            for domain, reason in (("ours", None), ("theirs", "token_rule"), (..., "token_rule")):
+                flow = begun(client, "http://127.0.0.1:1/callback", ())
+                made = issuer.id_token(nonce=flow.nonce, aud="spa", hd=domain, oid="u-17")
+                issuer.pages["/token"] = {"access_token": "opaque", "token_type": "Bearer", "id_token": made}
+                if reason is None:
+                    assert flow.identity(*flow.judged({"state": flow.state, "code": "c"})).key == (issuer.url, "u-17")
+                else:
+                    with pytest.raises(Failed, match=reason):
+                        flow.judged({"state": flow.state, "code": "c"})
 
     def test_a_name_comes_from_userinfo_of_the_same_subject_alone(self, tmp_path: Path) -> None:
         with FakeIssuer() as issuer:
