@@ -105,8 +105,9 @@ class Handshake(_Value):
 
     def _is_fit(self, value: str) -> bool:
         # Under our secret nothing is signed that could be a delivery's content: that is an object in JSON, or has a ":" in it.
-        known = all(character in _TOKEN for character in value) if self.keyed else value.isascii() and value.isprintable()
-        return 0 < len(value) <= MAX_VALUE and known
+        if not 0 < len(value) <= MAX_VALUE:  # first: a body may be a mebibyte
+            return False
+        return all(character in _TOKEN for character in value) if self.keyed else value.isascii() and value.isprintable()
 
     def might_have_signed(self, body: bytes) -> bool:
         """Whether a stranger could have had the signature of this body from us, by asking it as a question."""

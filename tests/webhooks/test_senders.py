@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
+import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -207,6 +208,24 @@ def test_what_x_may_have_been_asked_for_is_no_delivery_without_a_guard_either(bo
     assert why("x", secret, headers, body) is not None
     whole = b'{"for_user_id": "7"}'
     assert webhooks.verify("x", secret, webhooks.sign("x", secret, whole), whole).body == whole
+
+
+def test_a_large_body_is_not_looked_at_letter_by_letter_for_a_question_of_x() -> None:
+    """A question is short. Whoever sends a mebibyte, signed by nobody, shall not cost thirty times the hash of it."""
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    verifier = Verifier("x", "the consumer secret of X")
+    sys.setprofile(count)
+    try:
+        reason = refused(verifier, {"x-twitter-webhooks-signature": "sha256=AAAA"}, b"a" * 100_000)
+    finally:
+        sys.setprofile(None)
+    assert reason == "signature_mismatch"
+    assert steps < 1000
 
 
 def test_an_event_of_a_subaccount_of_mailgun_is_read_with_its_own_key_or_its_parents() -> None:
