@@ -158,7 +158,8 @@ def _target(request: Request) -> str:
         from urllib.parse import urlencode
 
         query = urlencode(request.query)
-    return f"{request.raw_path or request.path}?{query}" if query else request.raw_path or request.path
+    path = request.raw_path or request.whole_path
+    return f"{path}?{query}" if query else path
 
 
 def verify_webhook(

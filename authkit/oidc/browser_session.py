@@ -112,7 +112,7 @@ class BrowserSession:
         reason = "no_credential" if value is None else "session_over"
         lines = [("set-cookie", line) for line in dead]
         if request.method in ("GET", "HEAD") and not request.websocket and wants_page(request):
-            target = request.raw_path or quote(request.path)
+            target = request.raw_path or quote(request.whole_path)
             if request.query_string:
                 target += "?" + request.query_string
             back = safe_path(target, never=self._own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -332,3 +333,23 @@ def test_an_access_token_is_kept_only_where_that_was_said():
         assert kept.logins[0].access_token(Request.build("GET", "/")) is None
         with pytest.raises(ConfigurationError, match="keep_access_token"):
             bare.logins[0].access_token(request)
+
+
+@pytest.mark.parametrize("told", [b"/site/orders", None])
+def test_below_a_mount_one_comes_back_to_the_page_and_not_to_one_of_its_name(told):
+    """Hosts that do not tell the path as sent tell where the app is mounted."""
+    with login_at() as op:
+        sent = []
+
+        async def app(scope, receive, send):
+            raise AssertionError
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "GET", "path": "/site/orders", "root_path": "/site", "raw_path": told,
+            "query_string": b"a=1", "headers": [(b"accept", b"text/html")],
+        }  # fmt: skip
+        asyncio.run(require_auth(op.login().session)(app)(scope, app, send))
+        assert dict(sent[0]["headers"])[b"location"] == b"/login?return_to=/site/orders%3Fa%3D1"
