@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .given import checked_base as checked_base
     from .given import checked_flag as checked_flag
     from .given import checked_host as checked_host
+    from .given import checked_profile as checked_profile
     from .given import checked_text as checked_text
     from .given import checked_texts as checked_texts
     from .given import checked_url as checked_url
@@ -49,6 +50,7 @@ _PLACES = {
     "checked_base": "given",
     "checked_flag": "given",
     "checked_host": "given",
+    "checked_profile": "given",
     "checked_text": "given",
     "checked_texts": "given",
     "checked_url": "given",
@@ -76,6 +78,7 @@ __all__ = [
     "checked_base",
     "checked_flag",
     "checked_host",
+    "checked_profile",
     "checked_text",
     "checked_texts",
     "checked_url",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
+    from .profile import TokenProfile
+
     Get: TypeAlias = Callable[[str], str | None]
 
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
@@ -74,6 +76,17 @@ def checked_base(name: str, value: object) -> str:
     if "?" in url:
         raise ConfigurationError(f"{name} is an https URL without a query")
     return url.rstrip("/")
+
+
+def checked_profile(name: str, profile: TokenProfile, users_own: str) -> TokenProfile:
+    """`profile`, if it takes no role, group or tenant from the claim `users_own`, which users write about themselves.
+
+    Raises: `ConfigurationError`.
+    """
+    places = (*profile.roles, *profile.groups, profile.role, profile.tenant)
+    if any(place is not None and place[0] == users_own for place in places):
+        raise ConfigurationError(f"{name}: nobody's roles and groups are taken from {users_own}, which users write themselves")
+    return profile
 
 
 def keys_at(jwks_uri: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from authkit.oidc.for_providers import (
     ConfigurationError,
     checked_base,
     checked_flag,
+    checked_profile,
     checked_texts,
     keys_at,
     setting,
@@ -64,6 +65,7 @@ class Clerk(OIDCProvider):
             check=lambda claims: _in_session(claims) and ("azp" not in claims or claims["azp"] in parties),
         )
         where = keys_at(f"{issuer}/.well-known/jwks.json", settings)
+        checked_profile("Clerk", profile, "unsafe_metadata")
         super().__init__(issuer, audience=issuer if without else parties, profile=profile, **where)
 
     @classmethod

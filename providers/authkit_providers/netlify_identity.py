@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authkit.oidc import TokenProfile
-from authkit.oidc.for_providers import SharedSecret, checked_base, secret_key, setting
+from authkit.oidc.for_providers import SharedSecret, checked_base, checked_profile, secret_key, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class NetlifyIdentity(SharedSecret):
             name="user_metadata.full_name",
             check=_is_a_users,
         )
+        checked_profile("NetlifyIdentity", profile, "user_metadata")
         super().__init__(issuer, held, audience=issuer if audience is None else audience, profile=profile, **settings)
 
     @classmethod

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from authkit.oidc import OIDCProvider, TokenProfile
-from authkit.oidc.for_providers import checked_base, checked_flag, checked_texts, keys_at, secret_key, setting, settings_list
+from authkit.oidc.for_providers import (
+    checked_base,
+    checked_flag,
+    checked_profile,
+    checked_texts,
+    keys_at,
+    secret_key,
+    setting,
+    settings_list,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +28,7 @@ class Supabase(OIDCProvider):
     service_role) are tokens too, of another issuer and nobody's, and are refused. `anonymous`: accept who signed in
     anonymously, which everybody can. `clients`: OAuth clients of the project (`client_id`) whose tokens are accepted: they
     stand for a user in the hands of a third party, and are refused unless that party is named. `roles`, `groups`: places in
-    `app_metadata`, which users cannot write; never take anything from `user_metadata`, which they can. `settings`: of
+    `app_metadata`, which users cannot write; nothing from `user_metadata`, which they can, is taken for one. `settings`: of
     `OIDCProvider`.
 
     A token does not say whether its e-mail address was verified, so an identity has none but `unverified_email`.
@@ -58,6 +67,7 @@ class Supabase(OIDCProvider):
         if jwt_secret is not None:
             settings["keys"] = jwt_secret
         where = keys_at(f"{issuer}/.well-known/jwks.json", settings)
+        checked_profile("Supabase", profile, "user_metadata")
         super().__init__(issuer, audience=audience, profile=profile, **where)
 
     @classmethod

@@ -152,3 +152,10 @@ def test_who_impersonates_stands_in_the_claims(clerk: Signer, provider: Clerk) -
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=f"Clerk: {named}"):
         Clerk(**{"frontend_api": FRONTEND, "authorized_parties": APP, **settings})
+
+
+@pytest.mark.parametrize("setting", ["roles", "groups"])
+def test_no_role_is_taken_from_what_users_write_themselves(setting: str) -> None:
+    settings: dict[str, Any] = {setting: ["unsafe_metadata.x"]}
+    with pytest.raises(ConfigurationError, match="users write themselves"):
+        Clerk("https://clerk.example.com", authorized_parties="https://app.example.com", **settings)

@@ -165,3 +165,8 @@ def test_settings_name_site_and_secret(clock: Clock) -> None:
     assert isinstance(named("netlify-identity", site=SITE, secret=SECRET), NetlifyIdentity)
     with pytest.raises(InvalidToken):
         NetlifyIdentity.from_settings(settings.get).verify("x")
+
+
+def test_no_role_is_taken_from_what_users_write_themselves() -> None:
+    with pytest.raises(ConfigurationError, match="users write themselves"):
+        NetlifyIdentity(SITE, SECRET, roles=["app_metadata.roles", "user_metadata.roles"])

@@ -193,3 +193,9 @@ def test_a_secret_that_is_told_in_code_shows_in_no_traceback(wrong: dict[str, An
 def test_the_secret_that_is_in_everybodys_compose_file_is_refused(yours: str) -> None:
     with pytest.raises(ConfigurationError, match="sample"):
         Supabase(URL, jwt_secret=f"{yours}super-secret-jwt-token-with-at-least-32-characters-long")
+
+
+@pytest.mark.parametrize("places", [{"roles": ["user_metadata.roles"]}, {"groups": [("user_metadata", "groups")]}])
+def test_no_role_is_taken_from_what_users_write_themselves(places: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="users write themselves"):
+        Supabase(URL, **places)
