@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._fetch import Unfetched, checked_url, fetch
-from ..errors import ConfigurationError, Unavailable
+from .._fetch import Unfetched, fetch
+from ..errors import Unavailable
 from ..oidc.discovery import JSON, MAX_BYTES, REDIRECTS
 from ..tokens.strict_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WELL_KNOWN = "/.well-known/openid-configuration"
 SECONDS = 5.0
 LONGEST = 200  # characters shown of a URL
 
@@ -25,14 +24,6 @@ class Asked(NamedTuple):
     said: Mapping[str, Any]
     headers: Mapping[str, str]
     skew: float | None
-
-
-def metadata_url(issuer: str) -> str:
-    """Where the metadata of `issuer` is. Raises: `ConfigurationError`."""
-    checked_url("issuer", issuer)
-    if "?" in issuer:
-        raise ConfigurationError("issuer is an https URL without a query")
-    return issuer.removesuffix("/") + WELL_KNOWN
 
 
 def asked(url: str, what: str) -> Asked:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MEND = "look at the network, the address and the certificate"
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2
-_PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 _CURVES = {"P-256": 256, "P-384": 384, "P-521": 521, "secp256k1": 256, "Ed25519": 255, "Ed448": 448, "X25519": 255, "X448": 448}
 
 
@@ -96,22 +95,22 @@ def _algorithms(member: dict[str, Any]) -> tuple[str, ...]:
 
 def _why_not(member: dict[str, Any]) -> str:
     """Why `KeySet` leaves it out, in the order in which it looks."""
-    from ..oidc.keyset import SAME
+    from ..oidc.keyset import PARTS, SAME
     from ..tokens import Key
 
     kty, use = member.get("kty"), member.get("use", "sig")
     if kty == "oct":
         return "a secret (kty oct) verifies nothing that somebody else signed"
-    if not isinstance(kty, str) or kty not in _PARTS:
+    if not isinstance(kty, str) or kty not in PARTS:
         return "its kind (kty) is not known here"
     if use != "sig":
         return "it is for encryption (use)" if use == "enc" else "it is not for signatures (use)"
     operations = member.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
         return "it is not for verifying (key_ops)"
-    public = {name: member.get(name) for name in ("kty", *_PARTS[kty])}
+    public = {name: member.get(name) for name in ("kty", *PARTS[kty])}
     if not all(isinstance(value, str) for value in public.values()):
-        return f"it lacks {' or '.join(_PARTS[kty])}"
+        return f"it lacks {' or '.join(PARTS[kty])}"
     told = member.get("alg")
     if any(not isinstance(member.get(name, ""), str) for name in ("kid", "alg", "issuer")):
         return "its kid, alg or issuer is no text"

@@ -34,14 +34,15 @@ def discover(url: str, as_json: bool) -> int:
     Asks ISSUER/.well-known/openid-configuration and the keys that it names, as a service does: https only, and http on this
     machine; 1 MiB and 5 seconds each; no redirect to another host. Exits with 1 for an error, with 5 if it does not answer.
     """
+    from ..oidc import Discovery
     from ._finding import plain, tell, worst
-    from ._oidc_asked import asked, metadata_url
+    from ._oidc_asked import asked
     from ._oidc_findings import UNASKED, of_metadata
     from ._oidc_keys import of_issuer
 
     out = Output(as_json)
     with out.progress("asking the issuer"):
-        found = asked(metadata_url(url), "its metadata")
+        found = asked(Discovery(url).url, "its metadata")
         findings = list(of_metadata(url, found))
         if not any(finding.code in UNASKED and finding.severity == "error" for finding in findings):
             findings += of_issuer(url, str(found.said["jwks_uri"]))

@@ -54,14 +54,15 @@ def keys(url: str, as_json: bool) -> int:
 
 def _found(place: str) -> Asked:
     from .._fetch import checked_url
-    from ._oidc_asked import asked, metadata_url
+    from ..oidc import Discovery
+    from ._oidc_asked import asked
     from ._oidc_findings import UNASKED, of_metadata
 
     checked_url("ISSUER", place)
     if "?" in place:  # no issuer has a query
         return asked(place, "its keys")
     try:
-        metadata = asked(metadata_url(place), "its metadata")
+        metadata = asked(Discovery(place).url, "its metadata")
     except Unavailable as first:
         try:
             return asked(place, "its keys")

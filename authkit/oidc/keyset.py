@@ -16,7 +16,7 @@ MAX_KEYS = 100  # of a set; issuers publish two to ten
 MAX_KID = 256  # characters
 
 # What makes up a public key. A private part that somebody published is not read, and neither are x5c, x5u and jku.
-_PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 # A key of no stated alg: one family of algorithms each. PSS with such a key is refused: "the same key must not be used with
 # more than one algorithm" is what NIST asks, and the older scheme is what issuers that say nothing mean.
 _FAMILIES = {"RSA": ("RS256", "RS384", "RS512"), "EC": (None,), "OKP": (None,)}
@@ -91,7 +91,7 @@ def public_part(member: Any) -> dict[str, Any] | None:
     if not isinstance(member, dict):
         return None
     kty = member.get("kty")
-    parts = _PARTS.get(kty) if isinstance(kty, str) else None
+    parts = PARTS.get(kty) if isinstance(kty, str) else None
     if parts is None or member.get("use", "sig") != "sig":
         return None
     operations = member.get("key_ops", ["verify"])
