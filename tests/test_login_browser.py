@@ -253,11 +253,11 @@ class TestFlask:
         visitor.page.wait_for_url(lambda url: url.startswith(flask.url))
         assert visitor.who() is None
         visitor.picture("flask-8-logged-out")
-        seen = []
+        before = visitor.asked.count(flask.url + "/notes")
         for _ in range(4):
             visitor.page.go_back()
-            seen.append(visitor.page.url)
             assert visitor.who() is None
+        assert visitor.asked.count(flask.url + "/notes") > before  # it was asked for anew, not shown from memory
         visitor.picture("flask-9-gone-back")
         visitor.page.goto(flask.url + "/notes")
         assert visitor.page.locator("input[name=login]").is_visible()  # the provider does not know them any more either
