@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..http import Request
 
 CHUNK = 3800  # characters of a value: with its name less than the 4096 bytes that RFC 6265bis has browsers keep
-MOST_CHUNKS = 4  # servers refuse requests whose header fields have more than some 16 KiB together
+MOST_CHUNKS = 2  # beside a few attempts: gunicorn refuses a field of more than 8190 bytes, API Gateway 10,240 in all
 
 
 class WebCookies:

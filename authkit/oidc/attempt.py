@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TTL = 600  # seconds: RFC 9700 and common sense; a person finds a password in that time
 MOST = 5  # attempts of one browser at once: tabs
+MOST_BYTES = 4000  # of all of them: servers bound what a Cookie field may have, and an address to come back to may be long
 _SKEW = 60.0  # seconds by which the clocks of our own machines may differ
 _PURPOSE = "oidc login attempt"
 _STATE = 43  # characters: 32 random bytes
@@ -82,7 +83,7 @@ class Attempts:
     async def begin(
         self, request: Request, return_to: str, acr: tuple[str, ...], max_age: float | None
     ) -> tuple[Attempt, list[str]]:
-        """A new attempt, and the cookies to set: its own, and those that forget the oldest of more than five.
+        """A new attempt, and the cookies to set: its own, and those that forget the oldest of too many.
 
         Raises: as a `Secret` does.
         """
@@ -95,7 +96,7 @@ class Attempts:
         members = {"n": nonce, "v": verifier, "r": return_to, "at": now, "acr": list(acr), "max_age": max_age}
         sealed = keys.seal(_PURPOSE, self._bound(state), encoded(members))
         value = f"{int(now)}.{sealed}"
-        return attempt, [self._line(state, value, TTL), *self._forgotten(request)]
+        return attempt, [self._line(state, value, TTL), *self._forgotten(request, len(value))]
 
     async def find(self, request: Request, state: str) -> Attempt | str:
         """The attempt of `state` that this browser began, or the reason why there is none. Raises: as a `Secret` does."""
@@ -127,18 +128,23 @@ class Attempts:
     def _bound(self, state: str) -> str:
         return f"{self._binding}\0{state}"
 
-    def _forgotten(self, request: Request) -> list[str]:
-        """The fields that forget the oldest, so that there is room for one more."""
-        found: dict[str, int] = {}
+    def _forgotten(self, request: Request, size: int) -> list[str]:
+        """The fields that forget the oldest, so that there is room for one more of this size."""
+        found: dict[str, tuple[int, int]] = {}
         for line in request.field("cookie"):
             at = line.find(self._prefix)
             while at >= 0 and len(found) < 64:
                 name, _, value = line[at:].partition(";")[0].partition("=")
                 if len(name) == len(self._prefix) + 16 and name.replace("-", "").replace("_", "").isalnum():
-                    found[name] = _time(value)
+                    found[name] = _time(value), len(value)
                 at = line.find(self._prefix, at + 1)
-        oldest = sorted(found, key=found.__getitem__)[: max(0, len(found) - MOST + 1)]
-        return [self._cookies.line(name, "", 0, self._same_site) for name in oldest if name.isascii()]
+        newest_first = sorted(found, key=found.__getitem__, reverse=True)
+        gone = []
+        for number, name in enumerate(newest_first):
+            size += found[name][1]
+            if number >= MOST - 1 or size > MOST_BYTES:
+                gone.append(name)
+        return [self._cookies.line(name, "", 0, self._same_site) for name in gone if name.isascii()]
 
 
 def _opened(keys: Keys, bound: str, value: str) -> Any:

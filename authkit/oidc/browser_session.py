@@ -65,6 +65,7 @@ class BrowserSession:
         idle: float,
         absolute: float,
         refreshing: Refreshing | None,
+        background: bool,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +77,7 @@ class BrowserSession:
         self._idle = idle
         self._absolute = absolute
         self._refreshing = refreshing
+        self._background = background and sessions.revocable  # what a browser alone has is renewed in the answer to it
         self._exact = min(SEEN, idle / 10)
         self._clock = clock
         self._monotonic = monotonic
@@ -144,7 +146,10 @@ class BrowserSession:
         """The session that `value` led to and `current` holds, refreshed and seen now where that is due."""
         held: Session | None = session
         if self._refreshing is not None and self._refreshing.is_due(session, now):
-            current, held = await self._refreshing.refreshed(current, session)
+            if self._background and now < (session.expires or 0.0):
+                self._refreshing.begin(current, session)
+            else:
+                current, held = await self._refreshing.refreshed(current, session)
         if held is not None and now - held.seen >= self._exact:
             current, held = await self._sessions.replace(current, held, held.but(seen=now))
         if held is None:

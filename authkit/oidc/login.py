@@ -59,7 +59,8 @@ class Login:
     each code once. `idle`, `absolute`: seconds that a session lasts unused, and at all. `claims`: the few that it keeps of
     what the provider says, beside `auth_time`, `acr`, `amr`. `userinfo`: ask the userinfo endpoint for them too. `refresh`:
     renew its tokens before the access token ends, and end it where the provider says so (ask for the scope offline_access;
-    with several processes a store is needed). `keep_access_token`: for calls of yours, see `access_token`.
+    with several processes a store is needed); in the background where there is a store, unless `background` is False.
+    `keep_access_token`: for calls of yours, see `access_token`.
 
     `prompt`, `max_age`, `acr_values`, `login_hint`, `extra`: of the authorization request; what is asked by `max_age` and
     `acr_values` is checked. `form_post`: the provider posts its answer, to https only: the cookie of an attempt is then
@@ -91,6 +92,7 @@ class Login:
         claims: Iterable[str] = KEPT,
         userinfo: bool = False,
         refresh: bool = False,
+        background: bool | None = None,
         keep_access_token: bool = False,
         idle: float = 3600,
         absolute: float = 43_200,
@@ -207,6 +209,7 @@ class Login:
             idle=idle,
             absolute=absolute,
             refreshing=refreshing,
+            background="AWS_LAMBDA_RUNTIME_API" not in os.environ if background is None else background,
             clock=clock,
             monotonic=monotonic,
         )

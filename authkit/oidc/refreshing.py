@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from .._run import SingleFlight, run
+from .._run import SingleFlight, behind, run
 from ..errors import InvalidToken, Unavailable
 from .stored import StoredSessions
 from .token_endpoint import GrantRefused
@@ -57,16 +57,37 @@ class Refreshing:
         self._sleep = sleep
         self._flights = SingleFlight()
         self._landed: dict[tuple[str, int], tuple[float, Landed]] = {}
+        self._begun: set[tuple[str, int]] = set()
         self._resting: dict[str, float] = {}  # until when, by the id of a session
 
     def due_at(self, session: Session, now: float) -> float:
         """Epoch seconds."""
         if session.refresh_token is None or session.due is None:
             return float("inf")
-        return max(session.due, self._resting.get(session.id, 0.0))
+        return min(max(session.due, self._resting.get(session.id, 0.0)), self._last(session))
 
     def is_due(self, session: Session, now: float) -> bool:
         return now >= self.due_at(session, now)
+
+    def begin(self, value: str, session: Session) -> None:
+        """Have it refreshed by a thread of ours, and wait for nothing: its token is good still. For sessions in a store, where
+        whoever comes next finds what it has become."""
+        key = session.id, session.turn
+        if key in self._begun:
+            return
+        self._begun.add(key)
+        try:
+            behind(partial(self._in_background, key, value, session), "io")
+        except Unavailable:  # too much waits already: whoever comes when it has ended waits for it
+            self._begun.discard(key)
+
+    def _in_background(self, key: tuple[str, int], value: str, session: Session) -> None:
+        try:
+            run(self.refreshed(value, session))
+        except Unavailable:
+            pass
+        finally:
+            self._begun.discard(key)
 
     async def refreshed(self, value: str, session: Session) -> Landed:
         """The session with new tokens, and the value that now leads to it; None: it is over. Raises: `Unavailable`."""
@@ -80,6 +101,8 @@ class Refreshing:
         if landed is not None and 0 <= now - landed[0] < OVERLAP:  # since whoever flies looked
             return landed[1]
         if now < self._resting.get(session.id, 0.0):
+            if now >= self._last(session):
+                raise Unavailable("a session cannot be refreshed, and is tried again in a while")
             return value, session
         failure = ""
         try:
@@ -89,10 +112,15 @@ class Refreshing:
         else:
             _keep(self._landed, key, (now, found))
             return found
-        if now >= (session.expires or 0.0) + GRACE:
-            raise Unavailable(f"a session cannot be refreshed: {failure}")
         _keep(self._resting, session.id, now + REST)
+        if now >= self._last(session):
+            raise Unavailable(f"a session cannot be refreshed: {failure}")
         return value, session
+
+    @staticmethod
+    def _last(session: Session) -> float:
+        """Until when a session that cannot be refreshed is good."""
+        return (session.expires or 0.0) + GRACE
 
     async def _flown(self, value: str, session: Session) -> Landed:
         sessions = self._sessions

@@ -106,6 +106,7 @@ class LoginIssuer(Issuer):
     def login(self, **settings: Any) -> Login:
         provider = OIDCProvider(self.url, audience="https://api.example", clock=self.clock)
         usual = {"client_id": CLIENT, "client_secret": SECRET, "redirect_uri": BACK, "session_key": KEY, "clock": self.clock}
+        usual["background"] = False
         return provider.login(**{**usual, "monotonic": self.clock, **settings})
 
 

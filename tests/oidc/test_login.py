@@ -121,6 +121,17 @@ def test_a_browser_keeps_five_attempts_and_the_oldest_is_forgotten_by_the_answer
         assert browser.come_back(op.authorize(urls[3])).status == 303
 
 
+def test_attempts_that_lead_back_to_long_addresses_never_grow_past_what_servers_take():
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login())
+        for number in range(8):
+            url = browser.start(f"/login?return_to=/{number}{'a' * 1900}")
+            clock.pass_(1)
+            assert sum(map(len, browser.cookies.values())) <= 4200
+        assert browser.come_back(op.authorize(url)).headers["location"].startswith("/7a")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_whoever_is_no_browser_is_answered_401(method):
     with login_at() as op:

@@ -144,6 +144,7 @@ def test_processes_that_share_a_store_refresh_once():
 _PROCESS = """
 import sys, threading
 from authkit import Request, require_auth
+from authkit._run import run
 from authkit.http import Response
 from authkit.oidc import OIDCProvider
 from authkit.stores import SqliteStore
@@ -237,7 +238,10 @@ def test_while_the_provider_is_down_a_session_is_kept_within_bounds_and_is_503_p
         clock.pass_(GRACE + 20)
         assert browser.whoami() == 503
         assert browser.cookies
+        assert browser.whoami() == 503
+        assert len(asked) == 3  # also then it rests
         op.pages["/token"] = good
+        clock.pass_(REST + 1)
         assert browser.whoami() == "alice"
 
 

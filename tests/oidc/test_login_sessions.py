@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
 import threading
 
 import pytest
@@ -14,7 +13,7 @@ from authkit import ConfigurationError, require_auth
 from authkit.http import Response
 from authkit.oidc.browser_session import BrowserSession
 from authkit.oidc.session import Session, read
-from authkit.stores import MemoryStore, SqliteStore, open_store
+from authkit.stores import MemoryStore
 from tests.oidc.login_parts import KEY, Browser, Clock, login_at
 
 STORES = pytest.mark.parametrize("store", [None, MemoryStore], ids=["sealed", "stored"])
@@ -101,12 +100,12 @@ def test_a_clock_that_was_set_back_makes_no_session_older_than_it_is():
         assert browser.whoami() == 303
 
 
-def test_a_long_session_is_several_cookies_and_whatever_is_done_to_them_opens_nothing():
+def test_a_long_session_is_two_cookies_and_whatever_is_done_to_them_opens_nothing():
     with login_at() as op:
-        op.id_claims = {"note": "x" * 6000}
+        op.id_claims = {"note": "x" * 4000}
         browser = Browser(op.login(claims=["note"]))
         browser.log_in(op)
-        names = [browser.logins[0].cookie_name + end for end in ("", ".1", ".2")]
+        first, second = names = [browser.logins[0].cookie_name + end for end in ("", ".1")]
         assert sorted(browser.cookies) == names
         assert all(len(name) + len(browser.cookies[name]) <= 4096 for name in names)
         assert browser.whoami() == "alice"
@@ -114,20 +113,20 @@ def test_a_long_session_is_several_cookies_and_whatever_is_done_to_them_opens_no
         op.subject = "bob"
         other.log_in(op)
         whole, another = dict(browser.cookies), other.cookies
-        first, second, third = names
+        tag = whole[first].partition(".")[0]
         wrong = [
             {first: whole[first]},
-            {first: whole[first], second: whole[second]},
-            {second: whole[second], third: whole[third]},
-            {**whole, second: whole[third], third: whole[second]},
-            {**whole, second: another[second]},
-            {**whole, third: another[third]},
-            {**whole, third: whole[third][:-3]},
-            {**whole, first: whole[first].replace(".3.", ".2.", 1)},
-            {**whole, first: whole[first].replace(".3.", ".9.", 1)},
-            {**whole, first: whole[first].replace(".3.", ".-3.", 1)},
-            {**whole, first: whole[first].replace(".3.", ".3", 1)},
-            {**whole, first: whole[first] + "A"},
+            {second: whole[second]},
+            {first: f"{tag}.2.{whole[second]}", second: whole[first].split(".", 2)[2]},
+            {first: whole[first], second: another[second]},
+            {first: another[first], second: whole[second]},
+            {first: whole[first], second: whole[second][:-3]},
+            {first: whole[first], second: whole[second] + "A"},
+            {first: whole[first][:-1], second: whole[second]},
+            *(
+                {first: whole[first].replace(".2.", count, 1), second: whole[second]}
+                for count in (".1.", ".3.", ".-2.", ".2", "..")
+            ),
         ]
         for cookies in wrong:
             fresh = Browser(op.login(claims=["note"]))
@@ -141,7 +140,7 @@ def test_a_long_session_is_several_cookies_and_whatever_is_done_to_them_opens_no
 
 def test_a_session_that_cookies_cannot_hold_is_a_mistake_of_the_configuration_and_a_store_holds_it():
     with login_at() as op:
-        op.id_claims = {"note": "x" * 11_400}
+        op.id_claims = {"note": "x" * 6000}
         browser = Browser(op.login(claims=["note"]))
         assert browser.log_in(op).status == 500
         assert Browser(op.login(claims=["note"], store=MemoryStore())).log_in(op).status == 303
@@ -198,37 +197,6 @@ def test_two_cookies_of_the_name_are_two_credentials():
         name, value = browser.logins[0].cookie_name, browser.session
         browser.cookies = {"a": f"b; {name}={value}; {name}={value}"}
         assert browser.get().status == 400
-
-
-def test_a_store_holds_neither_the_id_nor_a_token_nor_a_name(tmp_path):
-    path = tmp_path / "store.db"
-    with login_at() as op:
-        op.said["refresh_token"] = "refresh-0-of-many-characters"
-        browser = Browser(op.login(store=SqliteStore(str(path)), refresh=True, logged_out_uri="https://site.example/bye"))
-        browser.log_in(op)
-        assert browser.whoami() == "alice"
-        id = browser.session.rpartition(".")[2]
-        with sqlite3.connect(path) as db:
-            text = "\n".join(db.iterdump())
-        for secret in (id, "alice", "Alice", "refresh-0", "access-0"):
-            assert secret not in text
-        assert len(text) < 20_000
-
-
-def test_a_store_that_was_lost_logs_everybody_out_and_one_that_is_down_is_503(tmp_path):
-    path = tmp_path / "store.db"
-    with login_at() as op:
-        store = SqliteStore(str(path))
-        browser = Browser(op.login(store=store))
-        browser.log_in(op)
-        lost = other_process(browser, op, store=SqliteStore(str(tmp_path / "new.db")))
-        cookies = dict(browser.cookies)
-        assert lost.whoami() == 303
-        browser.cookies = cookies
-        assert browser.whoami() == "alice"
-        down = Browser(op.login(store=open_store("redis://127.0.0.1:1/0")))
-        down.cookies = cookies
-        assert down.whoami() == 503
 
 
 def test_a_key_that_cannot_be_had_is_503():
