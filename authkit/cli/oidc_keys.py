@@ -54,12 +54,12 @@ def keys(url: str, as_json: bool) -> int:
 
 def _found(place: str) -> Asked:
     from .._fetch import checked_url
-    from ..oidc import Discovery
+    from ..oidc.discovery import WELL_KNOWN, Discovery
     from ._oidc_asked import asked
     from ._oidc_findings import UNASKED, of_metadata
 
     checked_url("ISSUER", place)
-    if "?" in place:  # no issuer has a query
+    if "?" in place or WELL_KNOWN in place:  # no issuer has them
         return asked(place, "its keys")
     try:
         metadata = asked(Discovery(place).url, "its metadata")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ConfigurationError
 from ..secrets.slot import elapsed
 
@@ -69,6 +71,18 @@ def kept_for(headers: Mapping[str, str], ttl: float) -> float:
 
 def _seconds(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def waits_for_it(background: bool | None) -> bool:
+    """Whether whoever finds the keys due waits for the fetch: unsaid, where threads stand still between requests.
+
+    Raises: `ConfigurationError`.
+    """
+    if background is None:
+        return "AWS_LAMBDA_RUNTIME_API" in os.environ
+    if not isinstance(background, bool):
+        raise ConfigurationError("background is True, False, or None")
+    return not background
 
 
 def seconds_of(setting: str, value: object, least: float, most: float) -> float:

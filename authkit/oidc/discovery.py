@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..secrets.slot import Moment
 
 MAX_BYTES = 1_048_576
+WELL_KNOWN = "/.well-known/"
 REDIRECTS = 2  # to the same origin
 KEPT = 86_400.0  # seconds; it is also dropped when the keys are not where it says
 JSON = {"accept": "application/json"}
@@ -43,9 +44,11 @@ class Discovery:
             checked_url("issuer", issuer)
             if "?" in issuer:
                 raise ConfigurationError("issuer is an https URL without a query")
+            if WELL_KNOWN in issuer:
+                raise ConfigurationError("issuer is what its tokens have in iss, not the address of its metadata")
         self.issuer = issuer
         # "any terminating / MUST be removed before appending": section 4.1.
-        self.url = checked_url("discovery", url or issuer.removesuffix("/") + "/.well-known/openid-configuration")
+        self.url = checked_url("discovery", url or f"{issuer.removesuffix('/')}{WELL_KNOWN}openid-configuration")
         self._timeout = timeout
         self._transport = transport
         self._clock = clock

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, Unavailable
 from ..secrets.slot import NEVER_YET, elapsed
 from . import _saved
 from ._attempts import RETRY, Attempts
-from ._held import Held, kept_for, seconds_of
+from ._held import Held, kept_for, seconds_of, waits_for_it
 from .discovery import REDIRECTS, Discovery
 from .keyset import KeySet
 
@@ -73,7 +73,7 @@ class JWKS:
         self._timeout = seconds_of("timeout", timeout, 0.05, 30)
         if self._stale < self._ttl:
             raise ConfigurationError("stale is at least ttl: keys are kept until then")
-        self._in_front = not background if background is not None else "AWS_LAMBDA_RUNTIME_API" in os.environ
+        self._in_front = waits_for_it(background)
         self._transport = transport
         self._clock = clock
         self._monotonic = monotonic

@@ -105,6 +105,8 @@ class OIDCProvider:
         self.issuers = frozenset((issuer, *_texts("issuers", issuers)))
         if self._spelled and not self.issuers.issuperset(self._spelled.values()):
             raise ConfigurationError("issuers: a spelling is of the issuer, or of another one of them")
+        if provider_name is not None and (type(provider_name) is not str or not provider_name):
+            raise ConfigurationError("provider_name is text, and not empty, or None")
         self.provider_name = provider_name
         self.profile = _profile(token_type, profile)
         self.audiences = frozenset((audience,) if isinstance(audience, str) else _texts("audience", audience))

@@ -199,6 +199,12 @@ class TestKeys:
         assert authkit("oidc", "keys", issuer.url + "/keys?version=2", cwd=tmp_path).code == 0
         assert authkit("oidc", "keys", issuer.base + "/nothing", cwd=tmp_path).code == 5
 
+    def test_takes_an_address_that_no_issuer_has_for_that_of_keys(self, issuer: FakeIssuer, tmp_path: Path) -> None:
+        issuer.pages["/.well-known/jwks.json"] = {"keys": issuer.keys}
+        assert authkit("oidc", "keys", f"{issuer.url}/.well-known/jwks.json", cwd=tmp_path).code == 0
+        said = authkit("oidc", "discover", f"{issuer.url}/.well-known/openid-configuration", cwd=tmp_path)
+        assert (said.code, "iss" in said.err) == (2, True)
+
     def test_the_keys_of_another_issuer_are_not_listed(self, issuer: FakeIssuer, tmp_path: Path) -> None:
         said = authkit("oidc", "keys", issuer.url + "/", cwd=tmp_path)
         assert (said.code, said.out) == (1, "")

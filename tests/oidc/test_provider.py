@@ -362,3 +362,18 @@ def test_the_claims_of_a_token_are_as_they_were_signed(op: Issuer, provider: OID
     token = op.token(deep={"a": [1, {"b": None}]})
     claims = json.loads(base64url.decode(token.split(".")[1]))
     assert dict(provider.verify(token).claims) == claims
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"issuer": "https://issuer.example/.well-known/openid-configuration"},
+        {"background": "no"},
+        {"background": 0},
+        {"provider_name": ""},
+        {"provider_name": 5},
+    ],
+)
+def test_what_is_easily_mistaken_is_refused_when_it_is_built(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"iss, not|background is|provider_name is"):
+        OIDCProvider(**{"issuer": "https://issuer.example", "audience": "a", **wrong})
