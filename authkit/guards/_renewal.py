@@ -121,8 +121,7 @@ class Renewal:
                     self._thread = None
 
     def _renew(self) -> None:
-        with self._lock:
-            every = sorted(self._held, key=_renewed)
+        every = self._longest_first()
         failed: set[str] = set()
 
         def renew(held: Renewed) -> None:
@@ -139,6 +138,14 @@ class Renewal:
         _for_each(every, renew)
         if failed:
             warn("%s could not be renewed: %s", self._what, ", ".join(sorted(failed)))
+
+    def _longest_first(self) -> list[Renewed]:
+        with self._lock:
+            while True:
+                try:
+                    return sorted(self._held, key=_renewed)
+                except RuntimeError:  # the collector ran, and let go of one of them: this thread has the lock already
+                    continue
 
     def _let_go(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from weakref import WeakSet
 
 import pytest
 
@@ -279,6 +280,30 @@ class TestRenewal:
         gc.collect()
         time.sleep(0.5)
         assert gate.enter("k", "b", 1.0)[0] is True
+
+    def test_one_that_is_let_go_of_while_they_are_looked_through_keeps_none_from_it(self):
+        """The collector runs in the middle of anything, and the thread that looks through them may take its lock again."""
+        renewal = Renewal(ttl=60, every=60)
+        gate = MemoryStore().gate("g", 2)
+        renewed = []
+
+        class Place(Held):
+            def renew(self):
+                renewed.append(self)
+
+        first, second, third = places = [Place(gate, "k", holder, False, renewal) for holder in "abc"]
+        left = [second]
+
+        class Interrupted(WeakSet):
+            def __iter__(self):
+                for place in super().__iter__():
+                    if left:
+                        renewal.drop(left.pop())
+                    yield place
+
+        renewal._held = Interrupted(places)
+        renewal._renew()
+        assert set(renewed) == {first, third}
 
     def test_a_store_that_fails_for_a_while_loses_nothing(self):
         store = Remote(clock=time.monotonic)
