@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..decision import _Value
 from ..errors import InvalidSignature
 from ..http import Headers
+from .delivery import MAX_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     # scheme, body, id, timestamp, version, whether the id is signed, what is signed before the body and after it, where the
     # body may name the event (nowhere: it was looked for), whether all of the body is signed
     Parts: TypeAlias = tuple[str, bytes, str | None, float | None, str | int, bool, bytes, bytes, tuple[Place, ...], bool]
-
-MAX_ID = 256  # characters
 
 _set = object.__setattr__
 

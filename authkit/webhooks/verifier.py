@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from ..http import Headers
     from ..secrets import Secret, SecretVersions
     from .keys import AnySecret, Keys
+    from .quick import Quick
     from .reading import Told
     from .scheme import Scheme
 
-    # signatures, what is signed before the body, the body, what is signed after it, id, seconds
-    _Plain: TypeAlias = tuple[list[str], bytes, bytes, bytes, str | None, float | None]
-    _Delivery: TypeAlias = _Plain | Told
+    _Delivery: TypeAlias = Quick | Told
     AnyHeaders: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 KEEP_UNTIMED = 7 * 86_400  # seconds a delivery without a signed time is remembered, so that a replay is told
