@@ -83,5 +83,5 @@ def _seconds(deny: Deny) -> int:
 
 
 def unknown() -> Deny:
-    """The answer where a credential is good and nobody here is known by it: the same bytes as to a bad one."""
+    """The answer where a credential is good and nobody here is known by it: what a plain `require_auth` says to a bad one."""
     return Deny(401, "invalid_token", reason="unknown_user", challenge=Challenge(error="invalid_token"))
