@@ -194,6 +194,20 @@ class TestOnce:
         assert deliver(example, sale()) == 503
 
 
+def test_each_ping_is_one_event_of_the_audit(example: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    """Though two guards see it, one within the other."""
+    caplog.set_level(logging.INFO, "authkit.audit")
+    statuses = [
+        deliver(example, sale(), "x"),
+        deliver(example, sale()),
+        deliver(example, sale()),
+        deliver(example, sale(2, email="")),
+    ]
+    told = [json.loads(record.message) for record in caplog.records if record.name == "authkit.audit"]
+    assert [one["status"] for one in told] == statuses == [401, 200, 200, 503]
+    assert [one["reason"] for one in told] == ["signature_mismatch", None, "already_handled", None]
+
+
 class TestMoneyBack:
     def test_a_refund_takes_the_role_and_a_dispute_that_is_won_gives_it_again(
         self, example: ModuleType, tenant: Auth0Server

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +23,7 @@ from authkit._fetch import Unfetched, checked_url, fetch
 from authkit.testing import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
 
@@ -341,3 +342,19 @@ def test_what_no_request_can_be_made_of_is_not_fetched(url: str) -> None:
     """An issuer's metadata may name such."""
     with pytest.raises(Unfetched):
         fetch(checked_url("it", url), max_bytes=10, seconds=5)
+
+
+def test_what_is_asked_quietly_stays_quiet_while_who_asks_fetches_something_else(
+    raw: Raw, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    raw.answers("HTTP/1.1 200 OK", "Content-Length: 2", "Connection: close", body=b"{}")
+
+    class Fetching(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            fetch(raw.url + "token", max_bytes=4096, seconds=30)
+            yield request
+
+    fetch(raw.url + "?email=canary", max_bytes=4096, seconds=30, quiet=True, auth=Fetching())
+    assert raw.asked == 2
+    assert "canary" not in caplog.text

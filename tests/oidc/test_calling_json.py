@@ -140,6 +140,14 @@ def test_a_time_that_is_over_is_over() -> None:
     assert played.asked == []
 
 
+def test_a_call_takes_no_longer_than_is_left() -> None:
+    played = Played(httpx.Response(200, json={}))
+    api = played.api(timeout=5)
+    for left, most in ((60, 5), (3, 3)):
+        api.call("GET /things", "/things", until=played.now + left)
+        assert played.asked[-1].extensions["timeout"]["read"] == most
+
+
 def test_nothing_that_is_sent_or_told_is_in_an_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     for answer in (httpx.Response(500, text="canary"), httpx.Response(200, text="canary"), httpx.Response(401, text="canary")):
