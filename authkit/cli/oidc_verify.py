@@ -122,6 +122,8 @@ def _pairs(told: tuple[str, ...]) -> dict[str, str]:
         name, equals, text = each.partition("=")
         if not equals or not name.startswith("AUTHKIT_"):
             raise Wrong("--setting is NAME=TEXT, with a name like AUTHKIT_AUTH0_DOMAIN")
+        if name.endswith("_SECRET"):  # other users see the arguments
+            raise Wrong(f"{name} is a secret: set it in the environment or in .env")
         found[name] = text
     return found
 

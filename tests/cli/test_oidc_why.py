@@ -100,8 +100,8 @@ def test_a_token_that_stands_in_a_header_of_its_own_is_judged_too(tmp_path: Path
     told = [word for pair in settings.items() for word in ("--setting", "=".join(pair))]
     said = verify(token, tmp_path, "--provider", "alb_oidc", *told, "--json")
     assert (said.code, said.json["reason"], said.json["check"]) == (1, "token_signer", "load balancer")
-    told = ["--setting", "AUTHKIT_GITHUB_CLIENT_ID=x", "--setting", "AUTHKIT_GITHUB_CLIENT_SECRET=nobodys-5d21-secret"]
-    said = verify(token, tmp_path, "--provider", "github", *told, "--json")
+    told = ["--provider", "github", "--setting", "AUTHKIT_GITHUB_CLIENT_ID=x"]
+    said = verify(token, tmp_path, *told, "--json", AUTHKIT_GITHUB_CLIENT_SECRET="nobodys-5d21-secret")
     assert (said.code, said.json["reason"]) == (1, "token_type")
     assert "typ is" not in said.json["found"]
 
@@ -120,3 +120,9 @@ def test_every_reason_that_a_verifier_can_give_has_an_answer_of_its_own() -> Non
 ELSEWHERE = {
     "token_acr", "token_auth_time", "token_hash", "token_nonce", "token_replayed", "token_unbound",
 }  # fmt: skip
+
+
+def test_a_secret_is_no_argument_which_other_users_see(tmp_path: Path) -> None:
+    said = verify("a.b.c", tmp_path, "--provider", "github", "--setting", "AUTHKIT_GITHUB_CLIENT_SECRET=nobodys-5d21-secret")
+    assert (said.code, "5d21" in said.all) == (2, False)
+    assert "environment" in said.err
