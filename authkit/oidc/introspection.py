@@ -80,7 +80,9 @@ class Introspection(Asking):
             )
         self._any_kind = insecure_any_kind is True
         self._transport = transport
-        place = self._url or f"the {_ENDPOINT} of {issuer}"
+        place = (
+            self._url.partition("?")[0] if self._url is not None else f"the {_ENDPOINT} of {issuer}"
+        )  # a query may be secret
         settings.setdefault("name", place)
         super().__init__(principal_issuer=issuer, **settings)
 
@@ -133,6 +135,7 @@ class Introspection(Asking):
             seconds=self._timeout,
             headers=headers,
             form=urlencode(form).encode(),
+            quiet="?" in url,
             transport=self._transport,
         )
         try:

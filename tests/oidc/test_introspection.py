@@ -304,6 +304,18 @@ def test_where_nobody_has_said_whose_tokens_they_are_the_answer_does(
     assert reason(ours, "two") == "token_issuer"
 
 
+def test_the_query_of_its_address_is_in_no_message_and_no_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Some servers want a key there."""
+    verifier = Introspection(server.url + "?key=k3y-of-ours", "rs", "secret", audience=AUDIENCE, timeout=30)
+    with caplog.at_level("DEBUG"):
+        verifier.verify("good")
+        server.status = 500
+        with pytest.raises(Unavailable) as caught:
+            verifier.verify("other")
+    assert "k3y" not in str(caught.value) + repr(verifier) + caplog.text
+    assert server.url in str(caught.value)
+
+
 # Where it asks
 
 
