@@ -220,7 +220,8 @@ def test_who_says_no_comes_back_to_a_page_of_ours(op: OidcProviderServer) -> Non
 def test_a_session_is_refreshed_and_ends_when_its_grant_is_revoked(op: OidcProviderServer) -> None:
     clock = Clock(time.time())
     scopes = ["openid", "profile", "offline_access"]
-    kept = login(op, scopes=scopes, prompt="consent", refresh=True, store=MemoryStore(), clock=clock, monotonic=clock)
+    settings = {"scopes": scopes, "prompt": "consent", "refresh": True, "background": False}
+    kept = login(op, **settings, store=MemoryStore(), clock=clock, monotonic=clock)
     browser = Browser(kept)
     assert came_back(browser, Person()).status == 303
     before = op.counts()["POST /token"]
