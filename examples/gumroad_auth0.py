@@ -19,6 +19,8 @@ from authkit.secrets import Secrets, SecretsManager
 from authkit.stores import open_store
 from authkit.webhooks import Replay, WebhookEvent
 
+REMEMBERED = 90 * 86_400  # seconds
+
 secrets = Secrets(SecretsManager(os.environ["SECRETS"], timeout=1.5))
 store = open_store(os.environ["AUTHKIT_STORE"])
 ours = {"seller_id": os.environ["GUMROAD_SELLER"], "product_id": os.environ["GUMROAD_PRODUCT"]}
@@ -43,18 +45,23 @@ def give(event: dict[str, Any], context: object, webhook: WebhookEvent) -> dict[
 
 
 def take(event: dict[str, Any], context: object, webhook: WebhookEvent) -> dict[str, Any]:
+    standing, claim = known["sale"].begin(webhook.replay_key)
+    if standing == "busy":
+        raise Unavailable("it is being handled")
+    if standing == "new":  # it has failed so far: when Gumroad pings it again, it is done
+        claim.finish(REMEMBERED)
     if user := people.find_by_email(read(webhook).get("email", "")):
         people.remove_roles(user.id, [role])
     return {"statusCode": 200}
 
 
-def once(kind: str) -> Any:
-    """Pings of a sale and of its refund have one `sale_id`: each kind is remembered by itself."""
-    return verify_webhook("gumroad", secret=secrets["GUMROAD_TOKEN"], replay=Replay(store, name=kind, keep=90 * 86_400))
+def once(kind: str, deed: Any) -> Any:
+    return verify_webhook("gumroad", secret=secrets["GUMROAD_TOKEN"], replay=known[kind])(deed)
 
 
 by_kind = {"sale": give, "dispute_won": give, "refund": take, "dispute": take}
-deeds: dict[str, Any] = {kind: once(kind)(deed) for kind, deed in by_kind.items()}
+known = {kind: Replay(store, name=kind, keep=REMEMBERED) for kind in by_kind}  # they all have the `sale_id` of the sale
+deeds = {kind: once(kind, deed) for kind, deed in by_kind.items()}
 
 
 @verify_webhook("gumroad", secret=secrets["GUMROAD_TOKEN"])

@@ -234,6 +234,32 @@ class TestMoneyBack:
         assert deliver(example, sale(**fields)) == 200
         assert tenant.asked == []
 
+    @pytest.mark.parametrize(("kind", "field"), [("refund", "refunded"), ("dispute", "disputed")])
+    def test_a_sale_that_failed_gives_nothing_once_the_money_is_back(
+        self, example: ModuleType, tenant: Auth0Server, kind: str, field: str
+    ) -> None:
+        """Gumroad pings the sale again as it was: nothing was paid back then."""
+        tenant.fail("POST /users/{id}/roles", 503)
+        assert deliver(example, sale()) == 503
+        tenant.mend()
+        assert deliver(example, sale(resource_name=kind, **{field: "true"})) == 200
+        assert deliver(example, sale()) == 200
+        assert roles(tenant) == set()
+
+    def test_money_that_is_back_while_the_sale_is_handled_waits_for_it(self, example: ModuleType, tenant: Auth0Server) -> None:
+        reached, gone_on = threading.Event(), threading.Event()
+        tenant.before["POST /users"] = lambda: (reached.set(), gone_on.wait(60))
+        answers: list[int] = []
+        first = threading.Thread(target=lambda: answers.append(deliver(example, sale())))
+        first.start()
+        assert reached.wait(60)
+        back = sale(resource_name="refund", refunded="true")
+        assert deliver(example, back) == 503
+        gone_on.set()
+        first.join(60)
+        assert (answers, roles(tenant)) == ([200], {"buyer"})
+        assert (deliver(example, back), roles(tenant)) == (200, set())
+
     def test_a_refund_of_somebody_without_an_account_is_done(self, example: ModuleType, tenant: Auth0Server) -> None:
         assert deliver(example, sale(resource_name="refund", refunded="true")) == 200
         assert tenant.users == {}
