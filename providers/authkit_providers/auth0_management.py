@@ -81,7 +81,7 @@ class Management:
             "Auth0: scopes", scopes if isinstance(scopes, str) else list(scopes), r"[a-z]+:[a-z_]+", "a scope like 'read:users'"
         )
         if method is None and client_secret is not None:
-            method = "client_secret_post"  # what Auth0 sets up for such an application
+            method = "client_secret_post"  # as Auth0's pages on this API do it
         credentials = ClientCredentials(
             f"{base}/oauth/token",
             client_id,
