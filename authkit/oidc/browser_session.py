@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from .. import _credential
 from .._lines import Lines
@@ -115,8 +115,9 @@ class BrowserSession:
         lines = [("set-cookie", line) for line in dead]
         if request.method in ("GET", "HEAD") and not request.websocket and wants_page(request):
             target = request.raw_path or quote(request.whole_path)
-            if request.query_string:
-                target += "?" + request.query_string
+            query = request.query_string or urlencode(request.query)  # some hosts give it decoded alone
+            if query:
+                target += "?" + query
             back = safe_path(target, never=self._own)
             where = self._start if back == "/" else f"{self._start}?return_to={quote(back, safe='/')}"
             lines += [("location", where), ("vary", "accept, cookie")]
