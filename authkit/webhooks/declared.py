@@ -28,6 +28,11 @@ def _reading(scheme: Scheme) -> str | None:
         return "timestamp is a place of its own or an item of the signature, not both"
     if scheme.timestamp_item is not None and (scheme.separator is None or not scheme.timestamp_item or not scheme.prefix):
         return "timestamp_item needs a separator and a prefix"
+    prefixes, mark = (scheme.prefix,) if isinstance(scheme.prefix, str) else scheme.prefix, scheme.timestamp_item
+    if mark is not None and any(mark.startswith(one) or one.startswith(mark) for one in prefixes):
+        return "timestamp_item and prefix begin alike: one would be read as the other"
+    if not "".join((*prefixes, mark or "", scheme.separator or "")).isascii():
+        return "separator, prefix and timestamp_item are ASCII, as every signature is"
     if scheme.separator == "":
         return "separator is empty; None means that there is one signature"
     if isinstance(scheme.prefix, tuple) and not all(scheme.prefix):

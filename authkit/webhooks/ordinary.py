@@ -130,10 +130,5 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
 
 
 def _stands_apart(scheme: Scheme) -> bool:
-    """Whether one text and one item are one signature: nothing in it can be read as two, or as the timestamp."""
-    prefix, separator, mark = str(scheme.prefix), scheme.separator, scheme.timestamp_item
-    if separator is None:
-        return mark is None
-    if set(separator) <= _ENCODED | set(prefix):
-        return False
-    return mark is None or (not mark.startswith(prefix) and scheme.rows[0][2] is None)
+    """Whether one text is one signature: nothing in it can be read as two."""
+    return scheme.separator is None or not set(scheme.separator) <= _ENCODED | set(str(scheme.prefix))

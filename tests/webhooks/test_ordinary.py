@@ -169,7 +169,6 @@ def test_every_key_is_tried_whichever_matches() -> None:
     [
         {"separator": ",", "prefix": "v1,"},  # the prefix holds what stands between two
         {"separator": "a", "prefix": "v1="},  # a digit may stand between two
-        {"separator": ",", "prefix": "t", "timestamp_item": "t=", "signed": "{timestamp}.{body}"},
     ],
 )
 def test_a_scheme_in_which_one_text_can_be_read_in_two_ways_has_none(declared: dict[str, Any]) -> None:

@@ -106,7 +106,11 @@ def test_a_key_may_be_text_base64_or_hex() -> None:
         {"timestamp_item": "t=", "signed": "{timestamp}{body}"},
         {"timestamp_item": "t=", "separator": ",", "signed": "{timestamp}{body}"},
         {"timestamp_item": "t=", "separator": ",", "prefix": "v=", "timestamp": "X-Time", "signed": "{timestamp}{body}"},
+        {"timestamp_item": "t=", "separator": ",", "prefix": "t", "signed": "{timestamp}{body}"},  # each time is a signature
+        {"timestamp_item": "t", "separator": ",", "prefix": ("v1", "t1"), "signed": "{timestamp}{body}"},  # and some are
         {"separator": ""},
+        {"separator": "·", "prefix": "v1="},
+        {"prefix": "é="},
         {"hash": "md5"},
         {"hash": "SHA256"},
         {"key": "pem"},
