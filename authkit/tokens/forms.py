@@ -89,11 +89,16 @@ def _public_form(secret: bytes) -> str | None:
     if as_jwk(text) is not None or (text[:1] in ("{", "[") and ("kty" in text or "keys" in text)):
         return "the text of a JWK: pass the JWK itself, without alg"
     scheme, colon, rest = text.partition("://")
-    if len(words) == 1 and colon and rest and scheme.isascii() and scheme[:1].isalpha():
+    if colon and scheme[:1].isalpha() and _is_of(scheme, "+.-") and rest and _is_of(rest.partition("/")[0], ".-_:[]@%"):
         return "a URL, which others may read: pass what stands there"
-    if len(words) == 1 and ("/" in text or "\\" in text) and text.lower().endswith(_FILES):
+    if ("/" in text or "\\" in text) and text.lower().endswith(_FILES) and _is_of(text, "._-~@:/\\"):
         return "the name of a file, which others may know: pass what stands in it"
     return "a DER key or certificate: pass it as PEM" if _is_der(secret) else None
+
+
+def _is_of(text: str, others: str) -> bool:
+    """Whether it has letters, digits and these alone: of a random secret with other signs in it that is seldom so."""
+    return all(char.isalnum() or char in others for char in text)
 
 
 def _is_armour(words: list[str]) -> bool:

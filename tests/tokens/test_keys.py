@@ -158,6 +158,11 @@ def test_tok_02_where_a_key_is_found_is_no_secret() -> None:
         refused(text.encode(), "HS256")
 
 
+def test_a_secret_that_only_resembles_a_place_is_one() -> None:
+    for text in ("x7!/9'qK(2)vT$u8#Wm-0Zp&Lr4^Hn*Yb6.key", "q9;://w#4Rt{8}Yu!2Io(5)Pa&7Sd^Fg*3Hj-k"):
+        assert Key(text).alg == "HS256"
+
+
 @given(st.binary(min_size=32, max_size=64))
 def test_a_random_secret_is_a_secret_whatever_its_bytes_and_however_it_is_written(value: bytes) -> None:
     for secret in (base64.b64encode(value), base64.urlsafe_b64encode(value).rstrip(b"="), value.hex().encode()):
