@@ -19,7 +19,7 @@ TRUST_SECONDS = 60  # how long it is remembered who is trusted: reading that tak
 MAX_TRUSTED = 8  # environments of which it is
 
 _quiet = threading.local()  # `asking`: this thread asks what httpx shall not log
-_trusted: dict[tuple[Any, ...], tuple[float, Any]] = {}  # by what the environment says: since when, and the TLS settings
+_trusted: dict[tuple[str | None, ...], tuple[float, Any]] = {}  # by what the environment says: since when, and the TLS settings
 
 
 class Unfetched(Exception):
@@ -116,7 +116,7 @@ def fetch(
             timeout=seconds,
             follow_redirects=False,
             trust_env=proxied,
-            verify=_verifying(httpx, target.scheme, trust_env, monotonic()),
+            verify=_verifying(target.scheme, trust_env, monotonic()),
         )
     except Exception as error:  # its words may hold the proxy's password
         unusable = type(error).__name__
@@ -164,16 +164,20 @@ def _loud(record: object) -> bool:
     return not getattr(_quiet, "asking", False)
 
 
-def _verifying(httpx: Any, scheme: str, trust_env: bool, now: float) -> Any:
+def _verifying(scheme: str, trust_env: bool, now: float) -> Any:
     """How certificates are verified. Without TLS there are none; and who is trusted is not read for each question."""
-    if scheme != "https":
-        import ssl
+    import ssl
 
+    if scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
-    named = trust_env, *(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if trust_env)
+    named = tuple(os.environ.get(name) or None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")) if trust_env else (None, None)
     read, found = _trusted.get(named, (now, None))
     if found is None or not 0 <= now - read < TRUST_SECONDS:
-        found = httpx.create_ssl_context(trust_env=trust_env)
+        # As the newest httpx has it; older ones take a file that is not there for none.
+        file, folder = named[0], None if named[0] else named[1]
+        if file is None and folder is None:
+            file = needs("certifi").where()
+        found = ssl.create_default_context(cafile=file, capath=folder)
         if len(_trusted) >= MAX_TRUSTED:
             _trusted.clear()
         _trusted[named] = now, found
