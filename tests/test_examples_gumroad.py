@@ -22,6 +22,7 @@ from tests.servers.aws import client, keep
 from tests.servers.runtime_api import lambda_function
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
     from types import ModuleType
 
@@ -299,6 +300,21 @@ class TestNotOurs:
     def test_a_body_that_is_no_ping_is_refused(self, example: ModuleType, tenant: Auth0Server, body: bytes) -> None:
         assert deliver(example, body) == 403
         assert tenant.asked == []
+
+    def test_whatever_is_sent_is_answered_and_gives_nobody_a_role(
+        self, example: ModuleType, tenant: Auth0Server, rng: random.Random
+    ) -> None:
+        tenant.fail("*", 503)
+        good = urlencode(sale()).encode()
+        seen = set()
+        for _ in range(300):
+            body = bytearray(good)
+            for _ in range(rng.randint(1, 4)):
+                place, cut = rng.randrange(len(body)), rng.choice((0, 1, 1, 40))
+                body[place : place + cut] = rng.choice((b"", b"&", b"=", b"%", b"%00", b"\xff", rng.randbytes(3)))
+            seen.add(deliver(example, bytes(body)))
+        assert seen == {200, 403, 503}
+        assert (tenant.users, tenant.members) == ({}, set())
 
     @pytest.mark.parametrize(
         "email", ["", "alice", "a@b", "alice@example.com,mallory@example.com", "alice@example.com\r\nbcc:x"]

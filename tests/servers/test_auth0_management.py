@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -149,11 +151,14 @@ def test_roles_go_to_who_is_there_and_the_bar_is_encoded(tenant: Auth0Server, ht
     user, role, headers = tenant.sign_up("a@example.com"), tenant.role("buyer"), bearer(tenant, http)
 
     def give(user: str, *roles: str) -> httpx.Response:
-        url = httpx.URL(tenant.url).copy_with(raw_path=f"/api/v2/users/{user}/roles".encode())
-        return http.post(url, json={"roles": list(roles)}, headers=headers)
+        return http.post(f"/api/v2/users/{user}/roles", json={"roles": list(roles)}, headers=headers)
 
     encoded = user.replace("|", "%7C")
-    assert told(give(user, role)) == (400, "invalid_uri")
+    plain = HTTPConnection("127.0.0.1", tenant.server_port, timeout=30)  # httpx encodes it, depending on its version
+    sent = {**headers, "content-type": "application/json"}
+    plain.request("POST", f"/api/v2/users/{user}/roles", json.dumps({"roles": [role]}), sent)
+    assert json.load(plain.getresponse())["errorCode"] == "invalid_uri"
+    plain.close()
     assert told(give(encoded)) == (400, "invalid_body")
     assert told(give(encoded, "rol_0000000000000000")) == (404, "inexistent_role")
     assert told(give("auth0%7C0", role)) == (404, "inexistent_user")
