@@ -83,7 +83,8 @@ class TokenEndpoint:
     the issuer's own, to these, and to no other. `issuer`: for whom assertions are, by default the provider's, or the URL.
     `dpop`: a `DPoPKey` that tokens are bound to; the server's nonce is followed.
 
-    It blocks, for at most `timeout` seconds from end to end. Raises: `ConfigurationError`.
+    It blocks, for at most `timeout` seconds each time that the server is asked: once more for a nonce of the server's, and once
+    more if our secret has been rotated. Raises: `ConfigurationError`.
     """
 
     def __init__(
@@ -136,6 +137,10 @@ class TokenEndpoint:
             refusal = said
         except Unfetched as error:
             failure = str(error)
+        except AuthkitError as error:  # its frames hold the grant, and our secret
+            refusal = error.with_traceback(None)
+        except UnicodeError:
+            refusal = ConfigurationError("what is to be sent to a token endpoint holds half a character")
         finally:
             del fields  # what is raised below may be shown with its locals
         if failure:

@@ -6,7 +6,7 @@ import os
 import time
 
 from .._run import arun, blocking, run
-from ..errors import ConfigurationError, Unavailable
+from ..errors import AuthkitError, ConfigurationError, Unavailable
 from ..secrets.versions import Masked
 from ..tokens.verify import MAX_TOKEN
 from ._grant import asked_for, endpoint_of, extra_fields
@@ -88,17 +88,25 @@ class TokenExchange:
 
         Raises: `GrantRefused` with the server's word; `Unavailable`; `ConfigurationError`.
         """
-        return run(self._exchanging(subject_token, subject_token_type, asked))
+        going = self._exchanging(subject_token, subject_token_type, asked)
+        del subject_token, asked  # what is raised below may be shown with its locals
+        return _told(run(going))
 
     async def aexchange(self, subject_token: str, subject_token_type: str = "access_token", **asked: Any) -> ExchangedToken:
         """`exchange` on an event loop, which it does not block."""
-        return await arun(self._exchanging(subject_token, subject_token_type, asked))
+        going = self._exchanging(subject_token, subject_token_type, asked)
+        del subject_token, asked
+        return _told(await arun(going))
 
-    async def _exchanging(self, token: str, kind: str, asked: dict[str, Any]) -> ExchangedToken:
-        grant, form = self._grant(token, kind, dict(asked))
-        at = self._clock()
-        said = await blocking(lambda: self._endpoint.post(grant, **self._form | form))
-        return self._given(said, at)
+    async def _exchanging(self, token: str, kind: str, asked: dict[str, Any]) -> ExchangedToken | AuthkitError | TypeError:
+        """What is given, or what is to be raised. It raises nothing: its frame holds tokens."""
+        try:
+            grant, form = self._grant(token, kind, asked)
+            at = self._clock()
+            said = await blocking(lambda: self._endpoint.post(grant, **self._form | form))
+            return self._given(said, at)
+        except (AuthkitError, TypeError) as error:
+            return error.with_traceback(None)
 
     def _grant(self, token: str, kind: str, asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The grant type, and the form of one exchange."""
@@ -139,6 +147,12 @@ class OnBehalfOf(TokenExchange):
         return super()._given({"issued_token_type": _TYPE + "access_token", **said}, at)
 
 
+def _told(found: ExchangedToken | AuthkitError | TypeError) -> ExchangedToken:
+    if isinstance(found, ExchangedToken):
+        return found
+    raise found
+
+
 def _asked(asked: dict[str, Any]) -> dict[str, Any]:
     form = asked_for(asked.pop("audience", None), asked.pop("resource", None), asked.pop("scopes", ()))
     if asked:
@@ -147,11 +161,9 @@ def _asked(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _token(name: str, token: object) -> str:
-    found = token if type(token) is str and 0 < len(token) <= 4 * MAX_TOKEN else None
-    del token  # what is raised below may be shown with its locals
-    if found is None:
-        raise ConfigurationError(f"{name} is a token: text, and not empty")
-    return found
+    if type(token) is str and 0 < len(token) <= 4 * MAX_TOKEN:
+        return token
+    raise ConfigurationError(f"{name} is a token: text, and not empty")
 
 
 def _uri(kind: object) -> str:

@@ -185,6 +185,21 @@ def test_what_decides_nothing_is_unavailable_and_shows_nothing(answer):
         assert raised.value.__context__ is None
 
 
+def test_what_cannot_be_sent_at_all_is_a_wrong_setting_that_shows_nothing(monkeypatch, tmp_path):
+    """Certificates that cannot be read, half a character in a secret, a key that is none: of us, and not of the server."""
+    endpoint = "https://login.example.com/token"
+    made = [TokenEndpoint(endpoint, "web", SECRET + "\ud800", method=method) for method in ("client_secret_post", None)]
+    made += [TokenEndpoint(endpoint, "web", key=Secret.of(SECRET)), TokenEndpoint(endpoint, "web", SECRET)]
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    for one in made:
+        with pytest.raises(ConfigurationError) as raised:
+            one.post("refresh_token", refresh_token="r-secret")
+        frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True).stack
+        own = str([frame.locals for frame in frames if "/authkit/" in frame.filename])
+        assert not [value for value in ("r-secret", SECRET, "a+secret") if value in own + str(raised.value)]
+        assert raised.value.__context__ is None
+
+
 @pytest.mark.parametrize("fault", [{"drop": True}, {"delay": 2}, {"drip": 0.2}, {"cut": True}], ids=str)
 def test_a_server_that_is_slow_or_gone_is_unavailable_in_bounded_time(fault):
     with issuer() as op:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from authkit.errors import ConfigurationError, Unavailable
+from authkit.errors import AuthkitError, ConfigurationError, Unavailable
 from authkit.oidc import GrantRefused, OIDCProvider, OnBehalfOf, TokenExchange
 from authkit.testing import Clock
 
@@ -133,6 +134,49 @@ def test_a_server_with_a_fault_is_unavailable(exchange_of: Any, op: Issuer, faul
     shown = "".join(traceback.format_exception(raised.value))
     assert TOKEN not in shown
     assert SECRET not in shown
+
+
+SHOWN = [
+    ({"status": 400, "says": {"error": "invalid_grant", "error_description": "canary"}}, {}),
+    ({"status": 500, "says": {}}, {}),
+    ({"says": {"access_token": "canary"}}, {}),
+    ({"says": {**GIVEN, "access_token": "canary" * 20_000}}, {}),
+    ({}, {"subject_token_type": "nonsense"}),
+    ({}, {"acter_token": "canary"}),
+    ({}, {"actor_token": ""}),
+    ({}, {"actor_token": "canary\ud800"}),
+    ({}, {"actor_token": "canary", "scopes": ["a b"]}),
+]
+
+
+@pytest.mark.parametrize(("answered", "asked"), SHOWN, ids=range(len(SHOWN)))
+@pytest.mark.parametrize("on_a_loop", [False, True], ids=["sync", "async"])
+def test_whatever_fails_shows_no_token_with_its_locals(
+    exchange_of: Any, page: Page, answered: dict[str, Any], asked: dict[str, Any], on_a_loop: bool
+) -> None:
+    vars(page).update(answered)
+    exchange = exchange_of(method="client_secret_post")
+    with pytest.raises((AuthkitError, TypeError)) as raised:
+        asyncio.run(exchange.aexchange(TOKEN, **asked)) if on_a_loop else exchange.exchange(TOKEN, **asked)
+    assert not [name for name in ("canary", TOKEN, SECRET) if name in ours(raised.value)]
+
+
+def test_certificates_that_cannot_be_read_show_nothing_of_what_was_to_be_sent(
+    exchange_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    exchange = TokenExchange("https://login.example.com/token", "service", SECRET, method="client_secret_post")
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE") as raised:
+        exchange.exchange(TOKEN)
+    assert not [name for name in (TOKEN, SECRET) if name in ours(raised.value)]
+
+
+def ours(error: BaseException) -> str:
+    """The frames of ours in its traceback, with their locals."""
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    found = [frame for frame in frames if "/authkit/" in frame.filename]
+    assert found
+    return str([frame.locals for frame in found])
 
 
 @pytest.mark.parametrize("word", ["invalid_request", "invalid_target", "invalid_grant", "interaction_required"])
