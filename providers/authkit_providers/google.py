@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc import Identity, OIDCProvider, TokenProfile
 from authkit.oidc.for_providers import checked_host, checked_texts, setting, settings_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Self
+
+    from authkit.oidc.for_providers import Principal
 
 ISSUER = "https://accounts.google.com"
 CLIENT = r"[\w-]+\.apps\.googleusercontent\.com"
@@ -27,6 +29,9 @@ class Google(OIDCProvider):
     `hosted_domain`: the Google Workspace domains of which one has to be in `hd`; none: everybody who has a Google account is
     let in. `settings`: of `OIDCProvider`. Google writes no roles, groups or scopes. The issuer has two spellings and is one,
     whichever a token has.
+
+    An identity has an `email` only where Google hosts it, at gmail.com or in a Workspace (`hd`): any other was verified once,
+    and may be somebody else's since.
 
     Raises: `ConfigurationError`.
     """
@@ -71,6 +76,14 @@ class Google(OIDCProvider):
             settings_list(get, "AUTHKIT_GOOGLE_CLIENT_ID"),
             hosted_domain=settings_list(get, "AUTHKIT_GOOGLE_HOSTED_DOMAIN"),
             parties=settings_list(get, "AUTHKIT_GOOGLE_PARTIES"),
+        )
+
+    def identity(self, principal: Principal) -> Identity:
+        found = super().identity(principal)
+        if found.email is None or found.tenant is not None or found.email.lower().endswith("@gmail.com"):
+            return found
+        return Identity(
+            found.issuer, found.subject, tenant=found.tenant, groups=found.groups, unverified_email=found.email, name=found.name
         )
 
 

@@ -24,7 +24,7 @@ ID = {
     "azp": CLIENT,
     "aud": CLIENT,
     "sub": "110169484474386276334",
-    "email": "alice@example.com",
+    "email": "alice@gmail.com",
     "email_verified": True,
     "name": "Alice",
     "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q",
@@ -51,7 +51,7 @@ def test_an_id_token_for_our_client_is_accepted_and_its_issuer_is_one_in_either_
     who = provider.verify(google.token(ID, iss=iss))
     assert (who.subject, who.issuer, who.scopes, who.roles) == (ID["sub"], ISSUER, frozenset(), frozenset())
     assert provider.identity(who).key == (ISSUER, ID["sub"])
-    assert provider.identity(who).email == "alice@example.com"
+    assert provider.identity(who).email == "alice@gmail.com"
 
 
 def test_its_keys_are_found_by_discovery(google: Signer, web: World) -> None:
@@ -120,7 +120,7 @@ class TestAHostedDomain:
 
 
 @pytest.mark.parametrize(
-    ("mark", "email"), [(True, "alice@example.com"), ("true", "alice@example.com"), (False, None), (..., None), ("yes", None)]
+    ("mark", "email"), [(True, "alice@gmail.com"), ("true", "alice@gmail.com"), (False, None), (..., None), ("yes", None)]
 )
 def test_an_address_counts_once_it_is_verified(google: Signer, provider: Google, mark: Any, email: str | None) -> None:
     assert provider.identity(provider.verify(google.token(ID, email_verified=mark))).email == email
@@ -147,3 +147,23 @@ def test_an_audience_is_a_clients_id_and_nothing_else(client: Any) -> None:
 def test_a_wrong_literal_is_refused_by_the_name_of_its_setting(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=f"Google: {named}"):
         Google(CLIENT, **settings)
+
+
+@pytest.mark.parametrize(
+    ("address", "hosted", "theirs"),
+    [
+        ("alice@gmail.com", ..., True),
+        ("Alice@GMail.com", ..., True),
+        ("alice@example.com", "example.com", True),
+        ("alice@example.com", ..., False),
+        ("alice@example.com", "", False),
+        ("alice@notgmail.com", ..., False),
+        ("alice@gmail.com.evil.example", ..., False),
+    ],
+)
+def test_an_address_that_google_does_not_host_is_not_theirs_though_it_was_verified_once(
+    google: Signer, provider: Google, address: str, hosted: Any, theirs: bool
+) -> None:
+    who = provider.identity(provider.verify(google.token(ID, email=address, hd=hosted)))
+    assert (who.email == address, who.email_verified, who.unverified_email) == (theirs, theirs, address)
+    assert who.key == (ISSUER, ID["sub"])
