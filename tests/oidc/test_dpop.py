@@ -126,6 +126,22 @@ def test_an_app_and_its_view_may_both_want_the_proof_of_one_request(scene: Scene
     assert [status(proof), status(proof)] == ["200", "401"]
 
 
+def test_so_may_whoever_decides_inside_the_handler_and_nobody_afterwards(scene: Scene) -> None:
+    """A resolver of GraphQL, say, that asks about the request which is being handled."""
+    guard = require_auth(scene.dpop)
+    kept: list[Request] = []
+
+    @guard
+    def handler(request: Request) -> Response:
+        kept.append(request)
+        return Response(200 if [guard.decide(request).principal, guard.decide(request).principal].count(None) == 0 else 500)
+
+    sent = scene.key.headers("GET", API + "/orders", scene.token)
+    assert handler(Request.build("GET", "/orders", sent)).status == 200
+    assert guard.decide(kept[0]).status == 401  # type: ignore[union-attr]
+    assert handler(Request.build("GET", "/orders", sent)).status == 401
+
+
 def _wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response("200 OK", [])
     return [b"in"]
