@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..secrets.slot import Moment
 
 AGAIN = 30.0  # seconds between two attempts at renewing keys that are good for a while yet
-LEFT = 60  # seconds of their life within which keys are not used without asking for new ones
+LAST = 10  # seconds before their end from which keys are not used any more: a request is under way for a while
 
 
 class AwsKeys(Masked):
@@ -60,12 +60,12 @@ class AwsKeys(Masked):
         if not source.refresh_needed():
             return kept
         resting = elapsed(self._looked, (self._clock(), self._monotonic())) < AGAIN
-        return kept if resting and not source.refresh_needed(LEFT) else None
+        return kept if resting and not source.refresh_needed(LAST) else None
 
     def _fetched(self) -> Any:
         """Have them found or renewed. It blocks."""
         hush()
-        failure, wrong = "", ""
+        kept, failure, wrong = self._kept, "", ""
         quiet.asking = True
         try:
             if self._source is None:
@@ -81,11 +81,13 @@ class AwsKeys(Masked):
             quiet.asking = False
         if wrong:
             raise ConfigurationError(wrong)
+        self._looked = self._clock(), self._monotonic()
+        if failure and kept is not None and not self._source.refresh_needed(LAST):  # botocore gives up long before their end
+            return kept
         if failure:
             raise Unavailable(f"the AWS credentials cannot be had: {failure}")
         if self._source is None:
             raise ConfigurationError("no AWS credentials were found: give the process a role, or set AWS_PROFILE")
-        self._looked = self._clock(), self._monotonic()
         return self._kept
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 INSTALL = "authkit-middleware[aws]"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 UNRESERVED = "-_.~"
+_CLOUDFRONTS = "x-amz-cf-"  # of what it says of itself it writes its own after whoever signs
 _WHOLE_PATH = ("s3", "s3-object-lambda", "s3-outposts")  # whose paths are neither normalised nor encoded once more
 # What a service reads as part of who asks is signed; what proxies on the way add or change is not: "via", say.
 _NEVER = frozenset((
@@ -26,7 +27,8 @@ _NEVER = frozenset((
 class Scope:
     """Of which region and service a signature is, and which headers it covers.
 
-    Beyond the host, `x-amz-*` and the content-type, which are always signed: `headers`. Raises: `ConfigurationError`.
+    Beyond the host, `x-amz-*` but CloudFront's own, and the content-type, which are always signed: `headers`. Raises:
+    `ConfigurationError`.
     """
 
     __slots__ = ("region", "service", "headers")
@@ -49,7 +51,9 @@ class Scope:
         return [
             (name, value)
             for name, value in found
-            if name == "content-type" or name.startswith("x-amz-") or name in self.headers
+            if name == "content-type"
+            or (name.startswith("x-amz-") and not name.startswith(_CLOUDFRONTS))
+            or name in self.headers
         ]
 
 

@@ -98,7 +98,8 @@ def checked(
     if caller is None or headers.get("x-amz-security-token", [None]) != [caller.token]:
         raise Refused("The security token included in the request is invalid.")
     covered = parts["SignedHeaders"].split(";")
-    wanted = [name for name in headers if name in ("host", "content-type") or name.startswith("x-amz-")]
+    ours = [name for name in headers if name.startswith("x-amz-") and not name.startswith("x-amz-cf-")]  # those CloudFront adds
+    wanted = [*ours, *(name for name in headers if name in ("host", "content-type"))]
     if covered != sorted(covered) or not {"host", "x-amz-date", *wanted}.issubset(covered):
         raise Refused("There were headers present in the request which were not signed")
     when = headers["x-amz-date"][0]

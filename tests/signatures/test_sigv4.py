@@ -235,6 +235,33 @@ class TestKeys:
             assert "ASIAWORKER" in signed.headers["authorization"]
         assert tried == [1]
 
+    def test_keys_that_are_to_be_renewed_by_now_are_used_until_shortly_before_their_end(self) -> None:
+        """botocore raises from 10 minutes before their end on: an outage is not to be longer than it is."""
+        tried: list[int] = []
+
+        def failing() -> dict[str, str]:
+            tried.append(1)
+            raise OSError
+
+        now, clock = datetime.datetime.now(datetime.UTC), Clock(1.0)
+        keys = RefreshableCredentials("ASIAWORKER", SECRET[::-1], TOKEN, now + datetime.timedelta(hours=1), failing, "test")
+        signer = auth(keys, monotonic=clock)
+
+        def signed() -> bool:
+            return (
+                "ASIAWORKER" in next(signer.sync_auth_flow(httpx.Request("GET", "https://x.example/"))).headers["authorization"]
+            )
+
+        assert signed()
+        keys._expiry_time = now + datetime.timedelta(minutes=9)  # botocore's clock is its own
+        for _ in range(4):
+            clock.now += 31
+            assert [signed() for _ in range(5)] == [True] * 5
+        assert len(tried) == 4
+        keys._expiry_time = now + datetime.timedelta(seconds=5)
+        with pytest.raises(Unavailable):
+            signed()
+
     def test_a_sessions_keys_are_found_when_they_are_needed(self) -> None:
         session = Session()
         session.set_credentials("AKIDALICE", SECRET)

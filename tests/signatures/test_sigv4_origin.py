@@ -95,6 +95,14 @@ def test_a_viewers_own_signature_headers_go_nowhere() -> None:
     assert "theirs" not in str(request)
 
 
+def test_what_cloudfront_says_of_itself_is_not_signed() -> None:
+    """A distribution in front of another one sends an id, and the second writes its own in its place."""
+    request = SIGN(edge(headers={"x-amz-cf-id": "of the first"}), None)
+    assert request["headers"]["x-amz-cf-id"][0]["value"] == "of the first"
+    request["headers"]["x-amz-cf-id"][0]["value"] = "of the second"
+    assert at_the_origin(request)["statusCode"] == 200
+
+
 class TestTheViewersToken:
     sign = staticmethod(
         sign_origin("eu-west-1", credentials=Credentials("ASIAEDGE", SECRET, TOKEN), bearer_in="x-viewer-token")
