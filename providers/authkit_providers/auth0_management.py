@@ -39,10 +39,11 @@ class Management:
     """The Management API of the tenant at `domain`, which is its own ("acme.eu.auth0.com") and not a custom one.
 
     `client_id`, `client_secret` (text or a `Secret`): of a machine-to-machine application that is authorised for this API with
-    `scopes`, no more and no less; or `key`, for private_key_jwt. `method`: how the secret is sent. `connection`: the database
-    in which people are looked for and made; accounts of other connections are none here. `url`: another way to the API.
-    `timeout`: seconds that one call takes; `patience`: all calls of one method, with the waits where Auth0 wants to be asked
-    less (429). `roles` are ids ("rol_...") or names, whose ids are looked up.
+    `scopes`, no more and no less: one that is missing shows at the first token, but Auth0 puts all that are granted into it;
+    or `key`, for private_key_jwt. `method`: how the secret is sent. `connection`: the database in which people are looked for
+    and made; accounts of other connections are none here. `url`: another way to the API. `timeout`: seconds that one call
+    takes; `patience`: all calls of one method, with the waits where Auth0 wants to be asked less (429). `roles` are ids
+    ("rol_...") or names, whose ids are looked up.
 
     An account counts as that of an address if Auth0 has verified the address, or if this class made the account for this very
     address: its password is then nobody's, and whoever wants in has to read the address's mail. Whoever registered with
@@ -223,7 +224,7 @@ class Management:
 
     def _role_members(self, method: str, user_id: str, ids: list[str], until: float) -> None:
         checked_text("user_id", user_id, r"[^\s/]{1,255}", "an id like 'auth0|...'")
-        scope = "create:role_members" if method == "POST" else "delete:role_members"
+        scope = f"{'create' if method == 'POST' else 'delete'}:role_members (or update:users, which may do much more)"
         what, path = f"{method} /users/{{id}}/roles", f"/users/{quote(user_id, safe='')}/roles"
         if self._called(what, path, until, scope, json={"roles": ids}, refused=(400, 404)).status >= 400:
             self._roles.clear()  # what a name meant may have gone; the next attempt looks it up
