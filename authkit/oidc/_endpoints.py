@@ -44,6 +44,10 @@ class Endpoints:
             raise Unfetched(f"nobody has said where its {name} is")
         return own_endpoint(self._discovery, name, self._origins)
 
+    def names(self, name: str) -> bool:
+        """Whether anybody says where it is. It may block. Raises: `Unfetched`."""
+        return name in self._given or self.metadata().get(name) is not None
+
     def metadata(self) -> Mapping[str, Any]:
         """All that it says of itself; nothing where it says nothing. It may block. Raises: `Unfetched`."""
         return self._discovery.metadata() if self._discovery is not None else {}

@@ -218,6 +218,7 @@ class Login:
             self.session,
             self._cookies,
             self._endpoints,
+            self._tokens,
             keys=keys,
             issuers=issuers,
             client_id=client_id,

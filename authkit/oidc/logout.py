@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlencode
 
 from .. import _credential
+from .._run import blocking
 from ..decision import Deny
 from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..http import Response
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .browser_session import BrowserSession
     from .sealed import SealedSessions
     from .session import Session
+    from .token_endpoint import TokenEndpoint
 
 _END = "end_session_endpoint"
 _HINT = 8192  # characters of an ID token that are put into a URL at most
@@ -38,6 +40,7 @@ class Logout:
         "_browser",
         "_cookies",
         "_endpoints",
+        "_tokens",
         "_client_id",
         "_origins",
         "_after",
@@ -54,6 +57,7 @@ class Logout:
         browser: BrowserSession,
         cookies: WebCookies,
         endpoints: Endpoints,
+        tokens: TokenEndpoint,
         *,
         keys: Any,
         issuers: Collection[str],
@@ -69,6 +73,7 @@ class Logout:
         self._browser = browser
         self._cookies = cookies
         self._endpoints = endpoints
+        self._tokens = tokens
         self._client_id = client_id
         self._origins = origins
         self._after = after
@@ -86,9 +91,11 @@ class Logout:
         value = self._cookies.sent(request)
         session: Session | None = None
         if isinstance(value, str) and value:
-            session = await self._sessions.find(value) if self._logged_out_uri is not None else None
+            session = await self._found(value)
             await self._sessions.end(value, session)
             self._browser.forget_all()  # also what the value has become, or came from
+            if session is not None and session.refresh_token is not None:
+                await blocking(self._tokens.revoke, session.refresh_token)  # nobody has a use for it any more
         gone = self._cookies.forgotten(request)
         where = await self._at_the_provider(session) if self._logged_out_uri is not None else None
         if where is not None:
@@ -99,6 +106,13 @@ class Logout:
         for line in gone:
             answer.headers.add("set-cookie", line)
         return answer
+
+    async def _found(self, value: str) -> Session | None:
+        """What is known of a session that ends; it ends all the same where that cannot be had."""
+        try:
+            return await self._sessions.find(value)
+        except Unavailable:
+            return None
 
     async def _at_the_provider(self, session: Session | None) -> str | None:
         """The URL at which the provider ends its session; None where it cannot be had: the logout here is done all the same."""

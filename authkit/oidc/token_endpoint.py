@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .provider import OIDCProvider
 
 MAX_BYTES = 262_144  # of an answer: a few tokens
-_ENDPOINT = "token_endpoint"
+_ENDPOINT, _REVOCATION = "token_endpoint", "revocation_endpoint"
 # What a refusal may say (RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8693 section 2.2.2, RFC 8707 section 2). Other words
 # of a server are not repeated.
 _ERRORS = frozenset(
@@ -146,6 +146,19 @@ class TokenEndpoint:
         if failure:
             refusal = Unavailable(f"the token endpoint of {self.issuer} cannot be asked: {failure}")
         raise refusal
+
+    def revoke(self, token: str, hint: str = "refresh_token") -> bool:
+        """Have the server forget `token` (RFC 7009), where it says that it can. Whether it said that it has; it blocks, and
+        raises nothing: who asks has no use for the token any more, whatever comes of it."""
+        endpoints = self._endpoints
+        try:
+            if endpoints is None or not endpoints.names(_REVOCATION):
+                return False
+            url, taken = endpoints.url(_REVOCATION), self._where()[1]
+            answer, _ = self._asked(url, taken, {"token": token, "token_type_hint": hint})
+            return answer.status == 200
+        except (AuthkitError, Unfetched):
+            return False
 
     def _posted(self, form: Mapping[str, Any]) -> TokenResponse | AuthkitError:
         """The answer, or what it comes to. It raises nothing of the server's: its frame holds the grant."""

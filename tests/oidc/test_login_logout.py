@@ -87,6 +87,24 @@ def test_where_the_provider_cannot_be_found_the_logout_here_is_done_all_the_same
         assert browser.cookies == {}
 
 
+@STORES
+@pytest.mark.parametrize("answer", [(200, {}), (503, {}), (401, {}), None], ids=str)
+def test_a_logout_has_the_provider_forget_the_refresh_token_and_is_done_whatever_comes_of_it(store, answer):
+    with login_at() as op:
+        browser = Browser(op.login(store=store and store(), refresh=True))
+        browser.log_in(op)
+        forms = []
+        if answer is not None:
+            op.says["revocation_endpoint"] = f"{op.base}/revoke"
+            op.pages["/revoke"] = lambda method, headers, body: (forms.append((headers, body)), answer)[1]
+            browser.logins[0].provider.discovery.forget()
+        assert out(browser, **HERE).status == 303
+        assert browser.cookies == {}
+        assert [body for _, body in forms] == [b"token=refresh-0&token_type_hint=refresh_token"][: len(forms)]
+        assert len(forms) == (answer is not None)
+        assert all("authorization" in headers for headers, _ in forms)
+
+
 def test_back_channel_logout_needs_a_store():
     with login_at() as op:
         login = op.login()
