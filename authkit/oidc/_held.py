@@ -63,14 +63,15 @@ def kept_for(headers: Mapping[str, str], ttl: float) -> float:
         if name in ("no-store", "no-cache"):
             return least
         if name == "max-age":
-            told = _seconds(value.strip('"'))
+            told = whole_seconds(value.strip('"'))
     if told is None:
         return ttl
-    return min(most, max(least, told - (_seconds(headers.get("age", "")) or 0)))
+    return min(most, max(least, told - (whole_seconds(headers.get("age")) or 0)))
 
 
-def _seconds(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+def whole_seconds(text: str | None) -> int | None:
+    """What a header says in seconds, or None: a date, say, is not read."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def waits_for_it(background: bool | None) -> bool:

@@ -8,6 +8,7 @@ from ..secrets.secret import Secret
 from ..secrets.versions import is_blank
 from ..tokens.strict_json import parse_object
 from ._client import client_of
+from ._held import whole_seconds
 from .asking import Asking
 
 TYPE_CHECKING = False
@@ -93,9 +94,9 @@ class AskingJSON(Asking):
         """What to raise for an answer that decides nothing. When to come back is what it says: in `Retry-After`, or in
         `X-RateLimit-Reset` (epoch seconds) where nothing remains, at most 10 minutes.
         """
-        wait = _seconds(headers.get("retry-after"))
+        wait = whole_seconds(headers.get("retry-after"))
         if wait is None and headers.get("x-ratelimit-remaining") == "0":
-            reset = _seconds(headers.get("x-ratelimit-reset"))
+            reset = whole_seconds(headers.get("x-ratelimit-reset"))
             wait = None if reset is None else int(reset - self._clock()) + 1
         why = ": what we authenticate with is wrong" if status == 401 else ""
         return Unavailable(f"it answered {status}{why}", retry_after=min(PATIENCE, max(1, wait if wait is not None else 30)))
@@ -104,7 +105,3 @@ class AskingJSON(Asking):
 def hidden(value: Any) -> Any:
     """`value`, as a `Secret` if it is text, so that no traceback shows it; whatever else it is, as it is."""
     return Secret.of(value) if isinstance(value, str) and not is_blank(value) else value
-
-
-def _seconds(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 12 else None

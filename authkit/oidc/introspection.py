@@ -8,14 +8,17 @@ from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..tokens.claims import names_of
 from ..tokens.strict_json import parse_object
 from ._client import BASIC, client_of
+from ._held import whole_seconds
 from ._own import discovery_of, own_endpoint
 from .asking import Asking
+from .asking_json import PATIENCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from .._fetch import Answer
     from ..decision import FrozenDict
     from .discovery import Discovery
     from .provider import OIDCProvider
@@ -88,16 +91,19 @@ class Introspection(Asking):
 
     def ask(self, token: str) -> Mapping[str, Any] | None:
         url = self._where()
-        status, seen, said = self._asked_at(url, token)
+        answer, seen, said = self._asked_at(url, token)
+        status = answer.status
         unknown = status == 401 or (status == 400 and said is not None and said.get("error") == "invalid_client")
         if unknown and self._client.recheck(seen):  # our own secret has been rotated since it was read
-            status, seen, said = self._asked_at(url, token)
+            answer, seen, said = self._asked_at(url, token)
+            status = answer.status
         if status == 400 and said is not None and said.get("error") in _NOT_ITS_OWN:
             raise InvalidToken("token_unsupported")
         if status in (400, 401, 403):
             raise Unavailable(f"it answered {status}: what we authenticate with is wrong, or may not ask", retry_after=30)
         if status != 200 or said is None:
-            raise Unavailable(f"it answered {status}")
+            wait = whole_seconds(answer.headers.get("retry-after")) or 1
+            raise Unavailable(f"it answered {status}", retry_after=min(PATIENCE, wait))
         if said.get("active") is False:
             return None
         if said.get("active") is not True:
@@ -123,7 +129,7 @@ class Introspection(Asking):
             return self._url  # type: ignore[return-value]  # one of the two is there
         return own_endpoint(discovery, _ENDPOINT, self._origins)
 
-    def _asked_at(self, url: str, token: str) -> tuple[int, Any, FrozenDict | None]:
+    def _asked_at(self, url: str, token: str) -> tuple[Answer, Any, FrozenDict | None]:
         from urllib.parse import urlencode
 
         form = {"token": token, "token_type_hint": "access_token"}
@@ -139,12 +145,12 @@ class Introspection(Asking):
             transport=self._transport,
         )
         try:
-            return answer.status, seen, parse_object(answer.content)
+            return answer, seen, parse_object(answer.content)
         except ValueError:
             pass
         if answer.status == 200:
             raise Unfetched("its answer is not JSON with one reading")
-        return answer.status, seen, None
+        return answer, seen, None
 
     def _check(self, said: FrozenDict) -> None:
         """Whether the token is for us, and an access token. Raises: `InvalidToken`."""

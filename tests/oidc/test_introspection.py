@@ -316,6 +316,17 @@ def test_the_query_of_its_address_is_in_no_message_and_no_log(server: Server, ca
     assert server.url in str(caught.value)
 
 
+@pytest.mark.parametrize(("said", "told"), [("7", 7), ("0", 1), ("9999999", 600), ("soon", 1), ("-5", 1), ("٣", 1), (None, 1)])
+def test_when_to_come_back_is_what_the_server_says(
+    server: Server, verifier_of: Callable[..., Introspection], said: str | None, told: int
+) -> None:
+    server.status = 503
+    server.headers = {} if said is None else {"retry-after": said.encode().decode("latin-1")}
+    with pytest.raises(Unavailable) as caught:
+        verifier_of().verify("good")
+    assert caught.value.retry_after == told
+
+
 # Where it asks
 
 
