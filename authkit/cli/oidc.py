@@ -6,7 +6,7 @@ from ._frame import Lazy
 
 group = Lazy(
     "oidc",
-    "Look at an OpenID Provider, its keys or tokens, log in there, or get a machine's token.",
+    "Look at an OpenID Provider and its tokens; log in, or get one.",
     {
         "discover": ("oidc_discover:discover", "Show what an issuer says of itself, and what is wrong with that."),
         "keys": ("oidc_keys:keys", "List an issuer's keys: which are used here, and why not the others."),

@@ -45,7 +45,7 @@ def login(
     reveal: bool,
     as_json: bool,
 ) -> None:
-    """Log in at a provider in your browser, and show who it says that you are.
+    """Log in in your browser, and show who the provider says that you are.
 
     Register http://127.0.0.1/callback as a redirect URI of a native client; where the provider wants its port too, say it with
     --port. A client without a secret is public. Nothing is kept. Exits with 1 if the login does not succeed, with 5 if nobody
