@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import logging
@@ -261,6 +262,13 @@ class TestMoneyBack:
         assert (answers, roles(tenant)) == ([200], {"buyer"})
         assert (deliver(example, back), roles(tenant)) == (200, set())
 
+    def test_a_part_of_the_money_takes_nothing_and_all_of_it_later_does(self, example: ModuleType, tenant: Auth0Server) -> None:
+        """Gumroad pings a partial refund in the same way, with `refunded` still false, and the rest with the same `sale_id`."""
+        assert deliver(example, sale()) == 200
+        for refunded, left in (("false", {"buyer"}), ("false", {"buyer"}), ("true", set())):
+            assert deliver(example, sale(resource_name="refund", refunded=refunded)) == 200
+            assert roles(tenant) == left
+
     def test_a_refund_of_somebody_without_an_account_is_done(self, example: ModuleType, tenant: Auth0Server) -> None:
         assert deliver(example, sale(resource_name="refund", refunded="true")) == 200
         assert tenant.users == {}
@@ -427,3 +435,41 @@ class TestLambda:
         assert statuses[-1] == 200
         assert set(statuses[:-1]) <= {409}
         assert (tenant.named("POST /users"), len(tenant.users), roles(tenant)) == (1, 1, {"buyer"})
+
+    @pytest.mark.soak
+    def test_killed_at_any_moment_each_sale_is_done_once(
+        self, moto: str, tenant: Auth0Server, settings: dict[str, str], rng: random.Random
+    ) -> None:
+        keep(client("secretsmanager", moto), "prod/purchases", secret(tenant))
+        env = {**settings, "AWS_ENDPOINT_URL": moto}
+        kills = 60
+        cut_short = 0
+        for number in range(kills):
+            ping = event(sale(number, email=f"p{number}@example.com"))
+            with lambda_function("gumroad_auth0.handler", EXAMPLES, env=env, timeout=2) as function:
+                assert function.invoke(event(sale(), "another"), wait=60).value["statusCode"] == 401  # it is up
+                answers: list[Any] = []
+
+                def invoke(function: Any = function, ping: Any = ping, answers: list[Any] = answers) -> None:
+                    with contextlib.suppress(RuntimeError):
+                        answers.append(function.invoke(ping, wait=60).value["statusCode"])
+
+                invoked = threading.Thread(target=invoke)
+                invoked.start()
+                time.sleep(rng.uniform(0, 0.08))
+                assert function.process is not None
+                os.kill(function.process.pid, signal.SIGKILL)
+                invoked.join(60)
+            cut_short += not answers
+            with lambda_function("gumroad_auth0.handler", EXAMPLES, env=env, timeout=60) as function:
+                status = 409
+                while status == 409:
+                    time.sleep(0.2)
+                    status = function.invoke(ping, wait=60).value["statusCode"]
+            assert status == 200
+        assert cut_short > kills / 4
+        assert sorted(user["email"] for user in tenant.users.values()) == sorted(
+            f"p{number}@example.com" for number in range(kills)
+        )
+        assert len(tenant.mail) == kills
+        assert all(tenant.roles_of(user) == {"buyer"} for user in tenant.users)
