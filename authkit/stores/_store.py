@@ -88,7 +88,8 @@ class Gate:
 class Store:
     """State that several requests share, and perhaps several processes.
 
-    `blocks`: its methods do I/O, so that a guard calls them through `blocking`. All of them are safe from any thread.
+    `blocks`: its methods do I/O, so that a guard calls them through `blocking`. One that does none is in the memory of one
+    process, and ends with it. All methods are safe from any thread.
     Keys are texts, whatever is in them and however long; values are bytes; times are seconds. Limiters, gates and noted keys do
     not meet, whatever their names. All methods with I/O raise `StoreUnavailable` where the store cannot answer.
     """

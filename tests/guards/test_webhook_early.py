@@ -124,6 +124,19 @@ def test_uvicorn_never_asks_for_the_body_of_a_hopeless_delivery():
         assert b"HTTP/1.1 200" in answer
 
 
+@pytest.mark.parametrize("size", [100, 200_000], ids=["small", "larger than what a server takes in at once"])
+def test_what_stands_in_a_body_that_nobody_read_is_no_request(size):
+    """The connection is kept: what follows is read from where the body ends."""
+    good = sign("slack", SECRET, BODY)
+    inside = head(good, len(BODY)) + BODY
+    body = inside + b"x" * size
+    forged = head(HOPELESS["signature_malformed"], len(body)) + body
+    with serving(asgi(verify_webhook("slack", secret=SECRET, tolerance=DAY))) as served:
+        answer = raw(served.port, forged, head(good, len(BODY), "Connection: close") + BODY)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert (answer.count(b"HTTP/1.1 "), answer.count(b"HTTP/1.1 200")) == (2, 1)
+
+
 class Untouched:
     def read(self, *_):
         raise AssertionError("nobody needs this body")
