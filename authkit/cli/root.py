@@ -24,7 +24,7 @@ group = Lazy(
         "token": ("token:group", "Issue a token, look into one, or say why one is refused."),
         "oidc": (
             "oidc:group",
-            "Look at an OpenID Provider, its keys or tokens, log in there, or get a machine's token.",
+            "Look at an OpenID Provider and its tokens; log in, or get one.",
         ),
         "password": ("password:group", "Hash a password, or check one against a hash."),
         "apikeys": ("apikeys:group", "Make, list, rotate and revoke API keys."),

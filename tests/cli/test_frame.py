@@ -71,7 +71,7 @@ def test_every_command_speaks_json(path: tuple[str, ...], command: click.Command
 def test_no_command_takes_a_value_as_an_argument() -> None:
     arguments = {param.name for _, _, command in ALL for param in command.params if isinstance(param, click.Argument)}
     # A URL with credentials is refused, and what was typed for a name is repeated by no complaint.
-    assert arguments == {"name", "shell", "topic", "key", "url", "username", "subject", "id", "scheme", "file"}
+    assert arguments == {"name", "shell", "topic", "key", "url", "issuer", "username", "subject", "id", "scheme", "file"}
 
 
 def test_help_loads_no_command_and_nothing_heavy(tmp_path: Path) -> None:
