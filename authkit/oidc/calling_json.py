@@ -51,9 +51,8 @@ class CallingJSON:
     """The API at `base`, called with the tokens that `credentials` gives. `name`: what the messages call it.
 
     `timeout`: seconds that one call takes at most; `patience`: seconds for all calls of one operation, with the waits between
-    them. 429 is waited for as `Retry-After` or `X-RateLimit-Reset` (epoch
-    seconds) say, if that is in time; a 5xx or no answer is tried once more where that does no harm. Nothing that is sent or
-    answered is in a message or in a log.
+    them. 429 is waited for as `Retry-After` or `X-RateLimit-Reset` (epoch seconds) say, if that is in time; a 5xx or no answer
+    is tried once more where that does no harm. Nothing that is sent or answered is in a message or in a log.
 
     Raises: `ConfigurationError`.
     """
