@@ -33,6 +33,10 @@ _OURS = frozenset(  # of an authorization request: `extra` changes none of them
         "code_challenge_method",
         "request",
         "request_uri",
+        "prompt",
+        "max_age",
+        "acr_values",
+        "login_hint",
     )
 )
 _ONCE = ("state", "code", "iss", "error")
@@ -81,7 +85,9 @@ def request(
     """The parameters of an authorization request that these say."""
     found = dict(extra or {})
     if not all(isinstance(text, str) and text for pair in found.items() for text in pair) or _OURS & found.keys():
-        raise ConfigurationError("login: extra has further parameters, as text; what the flow itself sends is not among them")
+        raise ConfigurationError(
+            "login: extra has further parameters, as text; what the flow sends, or has a name here, is none"
+        )
     if max_age is not None:
         if type(max_age) is not int or not 0 <= max_age <= _MOST_SECONDS:
             raise ConfigurationError("login: max_age is a whole number of seconds")

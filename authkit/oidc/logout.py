@@ -137,16 +137,14 @@ class Logout:
         try:
             token = _posted(request)
             jti, sid, subject = await self._logout_tokens.told(token, self._clock())
-            if not await sessions.add(f"jti:{jti}", MAX_AGE + 2 * self._leeway):
+            heard = f"jti:{jti}", MAX_AGE + 2 * self._leeway
+            if not await sessions.begin(*heard):
                 raise InvalidToken("token_replayed")
         except InvalidToken as error:
             return _refused(error.reason)
-        try:
-            await sessions.end_all(sid, subject)
-        except Unavailable:
-            await sessions.drop(f"jti:{jti}")  # the provider tries again, and is heard then
-            raise
+        await sessions.end_all(sid, subject)
         self._browser.forget_all()
+        await sessions.done(*heard)  # last: where anything before it failed, the provider tries again and is heard
         return Response(200, {"cache-control": "no-store"})
 
 

@@ -123,6 +123,16 @@ class StoredSessions(Masked):
         """Note that `name` was there, once: True for exactly one of those who say so."""
         return await self._ask(self._store.add, f"{self._place}:{_digest(name)}", ttl)  # type: ignore[no-any-return]
 
+    async def begin(self, name: str, ttl: float) -> bool:
+        """Whether `name` is not `done` yet, which is noted for `ttl` seconds: what failed half-way may be done again."""
+        if await self.add(name, ttl):
+            return True
+        return await self._ask(self._store.get, f"{self._place}:{_digest(name)}") == b""  # type: ignore[no-any-return]
+
+    async def done(self, name: str, ttl: float) -> None:
+        """`name` is done, and not to be done again."""
+        await self._ask(self._store.swap, f"{self._place}:{_digest(name)}", b"", b"done", ttl)
+
     async def drop(self, name: str) -> None:
         """Forget that `name` was there."""
         await self._ask(self._store.swap, f"{self._place}:{_digest(name)}", b"", None, 0)

@@ -300,6 +300,7 @@ def test_the_redirect_uri_is_the_configured_one_whatever_host_a_request_names():
         ({"idle": 100, "absolute": 50}, "idle"),
         ({"idle": 0}, "idle"),
         ({"extra": {"state": "fixed"}}, "extra"),
+        ({"extra": {"max_age": "5"}}, "extra"),
         ({"prefix": "auth"}, "prefix"),
         ({"after_login": "https://evil.example"}, "after_login"),
         ({"start_at": "//evil.example"}, "start_at"),
