@@ -69,9 +69,10 @@ def handler(event: dict[str, Any], context: object, webhook: WebhookEvent) -> di
     ping = read(webhook)
     if ping.get("seller_id") != ours["seller_id"]:
         return {"statusCode": 403}
-    deed = deeds.get(ping.get("resource_name", "sale"))
-    if deed is None or ping.get("product_id") != ours["product_id"] or ping.get("test") == "true":
-        return {"statusCode": 200}  # before anything is remembered: a test has the `sale_id` of the last real sale
+    kind = ping.get("resource_name", "sale")
+    deed, in_part = deeds.get(kind), kind == "refund" and ping.get("refunded") != "true"
+    if deed is None or in_part or ping.get("product_id") != ours["product_id"] or ping.get("test") == "true":
+        return {"statusCode": 200}  # before anything is remembered: what is real, or the rest, has that `sale_id` too
     try:
         answer: dict[str, Any] = deed(event, context)
         return answer
