@@ -227,9 +227,9 @@ class MachineToken(Masked):
 
 
 def lifetime(said: object) -> float:
-    """Seconds that `expires_in` gives a token: a number, also one written as text; `UNSAID` for what cannot be one."""
+    """Seconds that `expires_in` gives a token: 1 or more, also written as text; `UNSAID` for what cannot be true."""
     if type(said) is str and said.isascii() and said.isdigit() and len(said) <= 9:
         said = int(said)
-    if type(said) not in (int, float) or not 0 < said < float("inf"):  # type: ignore[operator]
+    if type(said) not in (int, float) or not 1 <= said < float("inf"):  # type: ignore[operator]
         return UNSAID
     return min(LONGEST, float(said))  # type: ignore[arg-type]

@@ -36,5 +36,5 @@ def origin_of(url: str) -> tuple[str, str | None, int | None]:
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, parts.hostname, port
+    port = parts.port
+    return parts.scheme, parts.hostname, {"https": 443, "http": 80}.get(parts.scheme) if port is None else port

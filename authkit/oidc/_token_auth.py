@@ -69,14 +69,16 @@ class TokenAuth(httpx.Auth):
         return (await arun(self._token.load())).text
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.read()
+        if isinstance(request.stream, httpx.SyncByteStream):  # of one for the other kind of client httpx itself tells
+            request.read()
         visit = _Visit(self, request)
         run(visit.begin())
         while run(visit.again((yield request))):
             pass
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        await request.aread()
+        if isinstance(request.stream, httpx.AsyncByteStream):
+            await request.aread()
         visit = _Visit(self, request)
         await arun(visit.begin())
         while await arun(visit.again((yield request))):

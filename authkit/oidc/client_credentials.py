@@ -73,7 +73,7 @@ class ClientCredentials(TokenAuth):
             raise ConfigurationError(f"ClientCredentials: {wrong}")
         if not shown:
             raise ConfigurationError("ClientCredentials: client_secret or key shows who asks")
-        if dpop and proving is None:
+        if dpop is not None and dpop is not False and proving is None:
             raise ConfigurationError("dpop is a DPoPKey, or True")
         self._endpoint = made
         self._form = asked_for(audience, resource, scopes) | extra_fields(fields)

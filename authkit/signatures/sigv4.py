@@ -66,6 +66,9 @@ class SigV4Auth(httpx.Auth):
         self._skew = 0.0  # seconds that the server's clock is ahead of ours
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if not isinstance(request.stream, httpx.SyncByteStream):
+            yield request  # nothing is sent: httpx says that it is for the other kind of client
+            return
         if not self._streams:
             request.read()
         signed = run(self._sign(request))
@@ -75,6 +78,9 @@ class SigV4Auth(httpx.Auth):
             yield request
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if not isinstance(request.stream, httpx.AsyncByteStream):
+            yield request
+            return
         if not self._streams:
             await request.aread()
         signed = await arun(self._sign(request))

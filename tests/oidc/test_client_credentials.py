@@ -28,7 +28,7 @@ from tests.vault import Vault
 from .issuer import Issuer, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # what is trusted is read from the disk otherwise, which takes long
 SECRET = "machine: 0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -161,6 +161,7 @@ class TestTime:
     @pytest.mark.parametrize(
         ("said", "seconds"),
         [
+            (1, 1), (0.999, UNSAID), (1e-9, UNSAID),
             (3600, 3600), (1.5, 1.5), ("3600", 3600), (10**12, LONGEST), (10.0**300, LONGEST), ("9" * 9, LONGEST),
             (None, UNSAID), (0, UNSAID), (-1, UNSAID), ("-5", UNSAID), ("soon", UNSAID), ("9" * 5000, UNSAID),
             ("٣", UNSAID), (True, UNSAID),
@@ -418,6 +419,13 @@ class TestWhoGetsIt:
             next(flow)
         assert tokens.forms == []
 
+    def test_another_port_is_another_origin(self, auth_of: Any, tokens: Tokens) -> None:
+        auth = auth_of(apis=["https://api.example.com"])
+        for port in (":0", ":8443"):
+            with pytest.raises(ConfigurationError, match="apis"):
+                next(auth.sync_auth_flow(httpx.Request("GET", f"https://api.example.com{port}/")))
+        assert tokens.forms == []
+
     def test_a_redirect_to_another_origin_takes_it_along_nowhere(
         self, auth_of: Any, tokens: Tokens, api: Loopback, clock: Clock
     ) -> None:
@@ -456,9 +464,9 @@ class TestHowItIsShownWhoAsks:
         [
             {"client_secret": None}, {"client_secret": ""}, {"key": "x" * 40}, {"scopes": ["a b"]}, {"scopes": [1]},
             {"audience": ""}, {"resource": []}, {"resource": "https://a.example/#f"}, {"fields": {"client_secret": "x"}},
-            {"fields": {"grant_type": "password"}}, {"fields": {"a": 1}}, {"dpop": "key"}, {"apis": []},
+            {"fields": {"grant_type": "password"}}, {"fields": {"a": 1}}, {"dpop": "key"}, {"dpop": ""}, {"apis": []},
             {"apis": ["https://a.b/c"]}, {"apis": "https://a.b"}, {"apis": ["http://a.b"]}, {"early": -1}, {"early": "60"},
-            {"timeout": 0}, {"method": "basic"},
+            {"timeout": 0}, {"method": "basic"}, {"dpop": 0},
         ],
     )  # fmt: skip
     def test_a_wrong_setting_is_refused_when_it_is_built(self, auth_of: Any, wrong: dict[str, Any]) -> None:
@@ -569,6 +577,47 @@ def claims_of(proof: str) -> dict[str, Any]:
     payload = proof.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return found
+
+
+class TestStreams:
+    """A body that is made as it is read is read into memory, and sent again as it was."""
+
+    def test_a_generator_is_sent_again(self, auth_of: Any, api: Loopback, clock: Clock) -> None:
+        api.answer = from_the_second
+        auth = auth_of()
+        auth.token()
+        clock.now += 60
+        with httpx.Client(auth=auth, timeout=30, verify=NO_TLS) as client:
+            assert client.post(f"{api.url}/", content=(part for part in (b"a", b"b"))).content == b"ab"
+
+    def test_an_async_generator_is_sent_again(self, auth_of: Any, api: Loopback, clock: Clock) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"a"
+            yield b"b"
+
+        async def visit() -> bytes:
+            async with httpx.AsyncClient(auth=auth, timeout=30, verify=NO_TLS) as client:
+                return (await client.post(f"{api.url}/", content=parts())).content
+
+        api.answer = from_the_second
+        auth = auth_of()
+        auth.token()
+        clock.now += 60
+        assert asyncio.run(visit()) == b"ab"
+
+    def test_one_for_the_other_kind_of_client_is_told_as_httpx_does(self, auth_of: Any, api: Loopback) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"a"
+
+        async def visit() -> None:
+            async with httpx.AsyncClient(auth=auth, timeout=30, verify=NO_TLS) as client:
+                await client.post(f"{api.url}/", content=(part for part in (b"a",)))
+
+        auth = auth_of()
+        with httpx.Client(auth=auth, timeout=30, verify=NO_TLS) as client, pytest.raises(RuntimeError, match="async request"):
+            client.post(f"{api.url}/", content=parts())
+        with pytest.raises(RuntimeError, match="sync request"):
+            asyncio.run(visit())
 
 
 def test_a_literal_secret_may_be_a_handle(auth_of: Any, tokens: Tokens) -> None:

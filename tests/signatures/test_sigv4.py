@@ -28,7 +28,7 @@ from authkit.testing import Clock
 from tests.servers.function_url import Caller, checked, function_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TOKEN = "FwoGZXIvYXdzEBYaD//////////EXAMPLE=="
@@ -111,6 +111,20 @@ def test_bodies_of_every_kind_are_signed(url: str) -> None:
         assert client.post("/", data={"a": "b c"}).status_code == 200
         assert client.post("/", files={"f": b"\x00\xff"}).status_code == 200
         assert client.delete("/").status_code == 200
+
+
+def test_a_body_for_the_other_kind_of_client_is_told_as_httpx_does(url: str) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    async def visit() -> None:
+        async with httpx.AsyncClient(auth=auth(), timeout=30) as client:
+            await client.post(url, content=(part for part in (b"a",)))
+
+    with httpx.Client(auth=auth(), timeout=30) as client, pytest.raises(RuntimeError, match="async request"):
+        client.post(url, content=parts())
+    with pytest.raises(RuntimeError, match="sync request"):
+        asyncio.run(visit())
 
 
 def test_a_request_that_is_changed_on_the_way_is_refused() -> None:
