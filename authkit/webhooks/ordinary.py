@@ -77,7 +77,7 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
                 (signature,), (id,), (timestamp,) = map(headers.get_all, as_lowered)
             else:
                 return None
-        except (KeyError, ValueError, TypeError):  # missing, repeated, or no name at all
+        except (KeyError, ValueError, TypeError, AttributeError):  # missing, repeated, or no name at all
             return None
 
         if type(signature) is not str or not signature.isascii():
