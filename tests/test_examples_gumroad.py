@@ -79,6 +79,12 @@ def secret(tenant: Auth0Server) -> str:
     return json.dumps({"GUMROAD_TOKEN": TOKEN, "AUTH0_CLIENT_SECRET": tenant.client_secret})
 
 
+def kept_at_moto(moto: str, tenant: Auth0Server) -> None:
+    aws = client("secretsmanager", moto)
+    keep(aws, "prod/purchases", secret(tenant))
+    aws.get_secret_value(SecretId="prod/purchases")  # what moto does for the first time takes long
+
+
 @pytest.fixture
 def example(
     tenant: Auth0Server, settings: dict[str, str], strict_aws: StrictAws, monkeypatch: pytest.MonkeyPatch
@@ -97,6 +103,7 @@ def patient(module: ModuleType) -> None:
     api = module.people._api
     assert api._timeout + api._patience < 5
     api._timeout, api._patience = 30.0, 60.0
+    api._credentials._endpoint._timeout = 30.0
 
 
 def deliver(module: ModuleType, said: dict[str, str] | bytes, token: str | None = TOKEN, kind: Any = "function_url") -> int:
@@ -385,7 +392,7 @@ class TestLambda:
         """With Secrets Manager and DynamoDB played by moto, over HTTP."""
         from authkit.stores import DynamoStore
 
-        keep(client("secretsmanager", moto), "prod/purchases", secret(tenant))
+        kept_at_moto(moto, tenant)
         DynamoStore("purchases", region="us-east-1", endpoint=moto).create_table()
         env = {**settings, "AWS_ENDPOINT_URL": moto, "AUTHKIT_STORE": "dynamodb://purchases"}
         with lambda_function("gumroad_auth0.handler", EXAMPLES, env=env, timeout=60) as function:
@@ -400,7 +407,7 @@ class TestLambda:
         self, moto: str, tenant: Auth0Server, settings: dict[str, str]
     ) -> None:
         """The account is made and the role is not: after the function's time is over the sale is deliverable again."""
-        keep(client("secretsmanager", moto), "prod/purchases", secret(tenant))
+        kept_at_moto(moto, tenant)
         env = {**settings, "AWS_ENDPOINT_URL": moto}
         reached, killed = threading.Event(), threading.Event()
 
@@ -440,7 +447,7 @@ class TestLambda:
     def test_killed_at_any_moment_each_sale_is_done_once(
         self, moto: str, tenant: Auth0Server, settings: dict[str, str], rng: random.Random
     ) -> None:
-        keep(client("secretsmanager", moto), "prod/purchases", secret(tenant))
+        kept_at_moto(moto, tenant)
         env = {**settings, "AWS_ENDPOINT_URL": moto}
         kills = 60
         cut_short = 0
