@@ -75,6 +75,9 @@ class Auth0(OIDCProvider):
         )
         # "https://.../", with the slash: that is how Auth0 writes its name.
         super().__init__(f"https://{checked_host('Auth0: domain', domain)}/", audience=audience, profile=profile, **settings)
+        self.login_profile = TokenProfile(
+            types=("JWT",), required=required, roles=_claims("roles", roles), groups=_claims("groups", groups), tenant="org_id"
+        )
         if any(one == f"{self.issuer}userinfo" or one.endswith(_ITS_OWN) for one in self.audiences):
             raise ConfigurationError(
                 "Auth0: audience is your API's: those of Auth0's own APIs are in the tokens of every other"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authkit.oidc import OIDCProvider, TokenProfile
+from authkit.oidc import Discovery, OIDCProvider, TokenProfile
 from authkit.oidc.for_providers import (
     ConfigurationError,
     checked_host,
@@ -89,6 +89,12 @@ class AzureB2C(OIDCProvider):
             ),
             **where,
         )
+        self.login_profile = TokenProfile(
+            types=("JWT",), roles=roles, groups=groups, tenant="tid", check=self._is_of_a_policy_of_ours
+        )
+        usual = {name: settings[name] for name in ("timeout", "transport", "clock", "monotonic") if name in settings}
+        place = f"https://{host}/{name}.onmicrosoft.com/{policies[0]}/v2.0/.well-known/openid-configuration"
+        self._discovery = Discovery(issuers[0], place, **usual)
 
     @classmethod
     def from_settings(cls, get: Callable[[str], str | None]) -> Self:
@@ -105,12 +111,17 @@ class AzureB2C(OIDCProvider):
             domain=(get("AUTHKIT_AZURE_B2C_DOMAIN") or "").strip() or None,
         )
 
-    def _is_access_token(self, claims: Mapping[str, Any]) -> bool:
-        policy, scopes, client = claims.get(self._policy_claim), claims.get("scp"), claims.get("azp")
+    def _is_of_a_policy_of_ours(self, claims: Mapping[str, Any]) -> bool:
+        policy = claims.get(self._policy_claim)
         if type(policy) is not str or policy.lower() not in self._policies:
             return False
         if self._one_policy_of and self._one_policy_of[claims["iss"]] != policy.lower():
             return False
-        if claims["sub"].lower().startswith("not supported"):  # what everybody's subject is where the policy has an old setting
+        # What everybody's subject is where the policy has an old setting.
+        return not claims["sub"].lower().startswith("not supported")
+
+    def _is_access_token(self, claims: Mapping[str, Any]) -> bool:
+        scopes, client = claims.get("scp"), claims.get("azp")
+        if not self._is_of_a_policy_of_ours(claims):
             return False
         return type(scopes) is str and bool(scopes) and type(client) is str and bool(client)

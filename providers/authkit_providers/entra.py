@@ -96,6 +96,10 @@ class Entra(OIDCProvider):
             ),
             **where,
         )
+        self.endpoint_origins = (
+            login,
+            *(("https://graph.microsoft.com",) if cloud == "public" else ()),
+        )  # version 1 names the former elsewhere
         self.login_profile = TokenProfile(
             types=("JWT",),
             subject="oid",  # with the scope profile

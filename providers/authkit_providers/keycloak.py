@@ -54,6 +54,7 @@ class Keycloak(OIDCProvider):
             check=_is_bound_if_it_says_so,
         )
         super().__init__(issuer, audience=audience, profile=profile, **settings)
+        self.login_profile = TokenProfile(types=("JWT",), required={"typ": "ID"}, roles=places, groups=groups, tenant=tenant)
         if "account" in self.audiences:
             raise ConfigurationError("Keycloak: audience is the API's own client: 'account' is in the tokens of every client")
 

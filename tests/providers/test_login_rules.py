@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from authkit_providers import Cognito, Entra, Google, Okta
+from authkit_providers import Auth0, AzureB2C, Cognito, Entra, Google, Keycloak, Okta
 
 from tests.oidc.login_parts import BACK, KEY, Browser
 
@@ -135,3 +135,46 @@ def test_at_okta_people_are_who_their_access_tokens_say_that_they_are(web: World
          "jti": "AT.1"}, {}
     )  # fmt: skip
     assert provider.verify(access).subject == site.principal()["subject"] == "00u1person"
+
+
+def test_at_auth0_only_people_of_an_organization_that_was_named_log_in(web: World, clock: Clock) -> None:
+    signer = Signer("https://example.eu.auth0.com/", clock)
+    where = "https://example.eu.auth0.com"
+    endpoints = {"authorization_endpoint": f"{where}/authorize", "token_endpoint": f"{where}/oauth/token"}
+    roles = "https://example.com/roles"
+    provider = Auth0(
+        "example.eu.auth0.com", audience="https://api", organizations="org_ours", roles=[roles], **signer.published(web)
+    )
+    site = Site(web, signer, provider, endpoints, client_id="web")
+    for claims in ({}, {"org_id": "org_theirs"}, {"org_id": ["org_ours"]}):
+        assert site.logs_in(**claims) == 401
+    assert site.logs_in(org_id="org_ours", **{roles: ["admin"]}) == 303
+    assert site.principal()["roles"] == ["admin"]
+
+
+def test_keycloaks_id_tokens_are_told_from_its_others(web: World, clock: Clock) -> None:
+    issuer = "https://sso.example.com/realms/main"
+    signer = Signer(issuer, clock)
+    where = f"{issuer}/protocol/openid-connect"
+    endpoints = {"authorization_endpoint": f"{where}/auth", "token_endpoint": f"{where}/token"}
+    provider = Keycloak(issuer, audience="api", **signer.published(web))
+    site = Site(web, signer, provider, endpoints, client_id="web")
+    for typ in ("Bearer", "Refresh", "Logout", None):
+        assert site.logs_in(typ=typ) == 401
+    assert site.logs_in(typ="ID", realm_access={"roles": ["admin"]}) == 303
+    assert site.principal()["roles"] == ["admin"]
+
+
+def test_at_azure_b2c_a_login_is_by_a_policy_that_was_named_and_of_a_subject_that_is_one(web: World, clock: Clock) -> None:
+    guid = "775527ff-9a37-4307-8b3d-cc311f58d925"
+    pages = "https://contoso.b2clogin.com/contoso.onmicrosoft.com/b2c_1_signin"
+    signer = Signer(f"https://contoso.b2clogin.com/{guid}/v2.0/", clock, jwks_uri=f"{pages}/discovery/v2.0/keys")
+    endpoints = {"authorization_endpoint": f"{pages}/oauth2/v2.0/authorize", "token_endpoint": f"{pages}/oauth2/v2.0/token"}
+    provider = AzureB2C("contoso", tenant_id=guid, policy="b2c_1_signin", audience=WEB, **signer.published(web))
+    site = Site(web, signer, provider, endpoints, client_id=WEB)
+    web.says(f"{pages}/v2.0/.well-known/openid-configuration", {**signer.metadata(), **endpoints})
+    nobody = {"tfp": "B2C_1_signin", "sub": "Not supported currently. Use oid claim."}
+    for claims in ({}, {"tfp": "B2C_1_edit"}, {"tfp": ["B2C_1_signin"]}, nobody):
+        assert site.logs_in(**claims) == 401
+    assert site.logs_in(tfp="B2C_1_signin") == 303
+    assert site.browser.whoami() == "s-1"
