@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.oidc_provider import has_node, oidc_provider
 from tests.servers.sites import Site, fastapi_spa, flask_site, site
-from tests.test_demo_page import CHROMIUM
+from tests.test_demo_page import CHROMIUM, PHONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,9 @@ class Visitor:
 
     def _heard(self, kind: str, text: str, page: Page | None) -> None:
         """That a script was answered 401 is part of the story; all else is a defect, a breach of the policy above all."""
-        told = re.fullmatch(r"Failed to load resource: the server responded with a status of 40[01] \([A-Za-z ]+\)", text)
+        told = re.fullmatch(
+            r"Failed to load resource: the server responded with a status of (400|401|503) \([A-Za-z ]+\)", text
+        )
         if kind in ("error", "warning") and not told and page is not None and not page.url.startswith(self.issuer):
             self.complaints.append(text)
 
@@ -230,6 +232,24 @@ class TestFlask:
         visitor.page.get_by_role("heading", name="The login did not succeed").wait_for()
         assert visitor.cookies(flask) == []
         visitor.picture("flask-5-stale")
+        visitor.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        visitor.page.get_by_role("link", name="Log in again").click()
+        visitor.page.wait_for_url(flask.url + "/")
+        assert visitor.who() == "Alice Example"
+
+    def test_a_provider_that_fails_half_way_is_no_dead_end(self, visitor: Visitor, flask: Site, op: OidcProviderServer) -> None:
+        visitor.page.goto(flask.url + "/notes")
+        op.faults([{"path": "/token", "status": 503}])
+        try:
+            visitor.log_in()
+            visitor.page.get_by_role("heading", name="Please try again in a moment").wait_for()
+            visitor.picture("flask-11-provider-down")
+            assert visitor.cookies(flask) == []
+            visitor.page.reload()  # the code was given away
+            visitor.page.get_by_role("heading", name="The login did not succeed").wait_for()
+        finally:
+            op.faults([])
         visitor.page.get_by_role("link", name="Log in again").click()
         visitor.page.wait_for_url(flask.url + "/")
         assert visitor.who() == "Alice Example"
