@@ -134,8 +134,11 @@ def client_of(client_id: str | None, **settings: Any) -> tuple[str | None, Clien
 
 def _taken(text: Any, key: Any) -> tuple[Secret | None, Key | None, str | None]:
     """The secret, the key, and what is wrong. It raises nothing: its frame holds them."""
-    if isinstance(key, Secret) or isinstance(text, Secret):
-        return (key if isinstance(key, Secret) else text), None, None
+    if isinstance(key, Secret):
+        made = _key(lambda: key.versions().current) if key.is_fixed else None
+        return key, None, made if isinstance(made, str) else None
+    if isinstance(text, Secret):
+        return text, None, None
     if key is not None:
         made = _key(lambda: key)
         return (None, None, made) if isinstance(made, str) else (None, made, None)

@@ -103,5 +103,12 @@ class AskingJSON(Asking):
 
 
 def hidden(value: Any) -> Any:
-    """`value`, as a `Secret` if it is text, so that no traceback shows it; whatever else it is, as it is."""
-    return Secret.of(value) if isinstance(value, str) and not is_blank(value) else value
+    """`value`, as a `Secret` if it is text, bytes or a JWK, so that no traceback shows it; whatever else it is, as it is."""
+    if isinstance(value, dict) and value:
+        from ..tokens.issue import encoded
+
+        try:
+            value = encoded(value)
+        except (TypeError, ValueError, RecursionError):  # no JWK: whoever takes it says so
+            return value
+    return Secret.of(value) if isinstance(value, (str, bytes)) and not is_blank(value) else value

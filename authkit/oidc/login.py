@@ -23,6 +23,7 @@ from ._flow import Flow
 from ._login_rules import LoginRules
 from ._served import Served
 from ._web_cookies import WebCookies
+from .asking_json import hidden
 from .attempt import Attempts
 from .browser_session import BrowserSession
 from .id_token import SignedForUs
@@ -118,7 +119,7 @@ class Login:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        client_secret, key = _hidden(client_secret), _hidden(key)  # what is raised below may be shown with its locals
+        client_secret, key = hidden(client_secret), hidden(key)  # what is raised below may be shown with its locals
         self.issuer = ""
         wrong, seal = _seal(session_key, random)
         del session_key
@@ -333,11 +334,7 @@ def hide(settings: dict[str, Any]) -> None:
     """Put what is secret in there out of sight: what is raised below may be shown with its locals."""
     for name in ("client_secret", "key", "session_key"):
         if name in settings:
-            settings[name] = _hidden(settings[name])
-
-
-def _hidden(value: Any) -> Any:
-    return Secret.of(value) if isinstance(value, (str, bytes)) and not is_blank(value) else value
+            settings[name] = hidden(settings[name])
 
 
 def _seal(key: Any, random: Callable[[int], bytes]) -> tuple[str, Seal | None]:

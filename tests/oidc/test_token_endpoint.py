@@ -185,11 +185,16 @@ def test_what_decides_nothing_is_unavailable_and_shows_nothing(answer):
         assert raised.value.__context__ is None
 
 
+class Shelf(SecretSource):
+    def fetch(self, name):
+        return SECRET
+
+
 def test_what_cannot_be_sent_at_all_is_a_wrong_setting_that_shows_nothing(monkeypatch, tmp_path):
     """Certificates that cannot be read, half a character in a secret, a key that is none: of us, and not of the server."""
     endpoint = "https://login.example.com/token"
     made = [TokenEndpoint(endpoint, "web", SECRET + "\ud800", method=method) for method in ("client_secret_post", None)]
-    made += [TokenEndpoint(endpoint, "web", key=Secret.of(SECRET)), TokenEndpoint(endpoint, "web", SECRET)]
+    made += [TokenEndpoint(endpoint, "web", key=Secrets(Shelf())["KEY"]), TokenEndpoint(endpoint, "web", SECRET)]
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     for one in made:
         with pytest.raises(ConfigurationError) as raised:

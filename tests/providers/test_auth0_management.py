@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -328,6 +329,17 @@ class TestSettings:
         assert Management(tenant.domain, tenant.client_id, key=pem(ours), **settings).ensure(ALICE).created
         with pytest.raises(Unavailable):
             Management(tenant.domain, tenant.client_id, key=pem(other), **settings).find_by_email(ALICE)
+
+    @pytest.mark.parametrize(
+        "key", ["canary", b"canary", {"kty": "EC", "crv": "P-256", "d": "canary", "x": "x", "y": "y"}], ids=type
+    )
+    def test_a_key_that_is_none_is_refused_when_it_is_built_and_not_shown(self, key: Any) -> None:
+        for settings in ({}, {"connection": "%"}):
+            with pytest.raises(ConfigurationError) as raised:
+                Management("acme.eu.auth0.com", "id", key=key, **settings)
+            frames = [frame.f_locals for frame, _ in traceback.walk_tb(raised.value.__traceback__)][1:]
+            shown = [name for one in frames for name, value in one.items() if name != "self" and "canary" in repr(value)]
+            assert shown == []
 
     def test_a_secret_is_in_no_repr(self, tenant: Auth0Server) -> None:
         people = Management(tenant.domain, tenant.client_id, Secret.of(tenant.client_secret), url=tenant.url)
