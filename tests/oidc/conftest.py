@@ -28,10 +28,10 @@ def op(clock: Clock) -> Iterator[Issuer]:
 
 @pytest.fixture
 def provider_of(clock: Clock) -> Callable[..., OIDCProvider]:
-    """A provider of that issuer, whose both clocks are the one that the test moves."""
+    """A provider of that issuer, which has time for it; both its clocks are the one that the test moves."""
 
     def made(op: Issuer, **settings: Any) -> OIDCProvider:
-        return OIDCProvider(op.url, **{"audience": AUDIENCE, "clock": clock, "monotonic": clock, **settings})
+        return OIDCProvider(op.url, **{"audience": AUDIENCE, "clock": clock, "monotonic": clock, "timeout": 30, **settings})
 
     return made
 
