@@ -45,7 +45,7 @@ def test_who_died_while_refreshing_holds_nobody_up_for_longer_than_their_lease()
     clock = Clock()
     with login_at(clock) as op:
         store = MemoryStore(clock=clock)
-        browser = Browser(op.login(store=store, refresh=True, timeout=0.5, sleep=clock.pass_))
+        browser = Browser(op.login(store=store, refresh=True, sleep=clock.pass_))
         browser.log_in(op)
         (session,) = (one.session for one in browser.logins[0].session._young.values()) if browser.whoami() == "alice" else ()
         sessions = browser.logins[0]._sessions

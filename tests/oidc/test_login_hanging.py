@@ -62,7 +62,7 @@ def test_two_hundred_that_begin_while_the_metadata_hang_wait_once_and_are_503():
 def test_two_hundred_whose_session_is_due_while_the_provider_hangs_go_on_after_one_wait(store):
     clock = Clock()
     with login_at(clock) as op:
-        browser = Browser(op.login(store=store and store(), refresh=True, timeout=0.5))
+        browser = Browser(op.login(store=store and store(), refresh=True, timeout=2))
         browser.log_in(op)
         clock.pass_(280)
         op.fault("/token", delay=60)

@@ -217,7 +217,7 @@ FAILURES = {
 def test_a_provider_that_is_down_slow_or_lying_is_503_and_nobody_is_logged_in(place, fault):
     clock = Clock()
     with login_at(clock) as op:
-        browser = Browser(op.login(userinfo=True, timeout=0.3))
+        browser = Browser(op.login(userinfo=True, timeout=1))
         url = op.authorize(browser.start())
         op.fault(place, **fault)
         answer = browser.come_back(url)
