@@ -57,6 +57,7 @@ class Desk:
         self._timeout = timeout
         self._clock, self._monotonic, self._sleep, self._random = clock, monotonic, sleep, random
         self._lock = threading.Lock()
+        self._inside = 0  # the thread that holds it
         self._connection: sqlite3.Connection | None = None
         self._inode = (0, 0)
         self._synced = False  # whether each commit waits for the disk
@@ -77,10 +78,10 @@ class Desk:
         deadline = self._monotonic() + self._timeout
         wait = _SHORTEST
         while True:
+            caller = self._not_inside()
             with self._lock:
+                self._inside = caller
                 try:
-                    if self._connection is not None and self._connection.in_transaction:  # what a signal handler asks for
-                        raise StoreUnavailable(f"the {self._form.noun} file was asked from within a call to it")
                     connection = self._connected()
                     if synced is None:
                         return work(connection)
@@ -93,10 +94,20 @@ class Desk:
                     if code not in _IN_USE:
                         self._close()
                         raise StoreUnavailable(f"the {self._form.noun} file {self._path} {_said(code)}") from None
+                finally:
+                    self._inside = 0
             if self._monotonic() + wait > deadline:
                 raise StoreUnavailable(f"the {self._form.noun} file {self._path} is in use by others for too long")
             self._sleep(wait * (0.5 + self._random()))
             wait = min(_LONGEST, wait * 1.5)
+
+    def _not_inside(self) -> int:
+        """The calling thread. Raises: `StoreUnavailable` if it is in a call already: a signal handler asks, or what the
+        collector lets go of, and would wait for itself."""
+        caller = threading.get_ident()
+        if caller == self._inside:
+            raise StoreUnavailable(f"the {self._form.noun} file was asked from within a call to it")
+        return caller
 
     def _written(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -142,12 +153,13 @@ class Desk:
                 pass
 
     def close(self) -> None:
-        """Let go of the file. What is asked later opens it again."""
+        """Let go of the file. What is asked later opens it again. Raises: `StoreUnavailable` from within a call."""
+        self._not_inside()
         with self._lock:
             self._close()
 
     def _before_fork(self) -> None:
-        if self._lock.acquire(timeout=2 * self._timeout):
+        if self._inside != threading.get_ident() and self._lock.acquire(timeout=2 * self._timeout):
             self._resting = True
             self._close()
 
@@ -156,7 +168,7 @@ class Desk:
             self._resting = False
             self._lock.release()
         elif in_child:  # a call was under way, perhaps about to open its connection
-            self._lock = threading.Lock()
+            self._lock, self._inside = threading.Lock(), 0
             self._lost = True
             if self._connection is not None:
                 _left_behind.append(self._connection)  # not even closed: that would tell the parent's locks away

@@ -6,6 +6,8 @@ import contextlib
 import os
 import sqlite3
 import stat
+import threading
+import time
 
 import pytest
 
@@ -34,6 +36,32 @@ def path_of(store_file, *, app=None, version=None):
         if version is not None:
             made.execute(f"PRAGMA user_version = {version}")
         made.execute("CREATE TABLE t (a)")
+
+
+@pytest.mark.parametrize("ask", [lambda store: store.add("b", 60), lambda store: store.close()])
+def test_who_asks_from_within_a_call_is_told_so_and_the_call_goes_on(file, ask):
+    """A signal handler does, and what the collector lets go of: the thread would wait for itself."""
+    told, answers = [], []
+
+    def clock():
+        if told == [None]:
+            told.clear()
+            assert store.get("a") is not None  # what is read waits for nobody who writes
+            with pytest.raises(Unavailable) as refused:
+                ask(store)
+            told.append(str(refused.value))
+        return time.time()
+
+    store = SqliteStore(file, clock=clock)
+    assert store.add("a", 60)
+    told.append(None)
+    caller = threading.Thread(target=lambda: answers.append(store.add("c", 60)), daemon=True)
+    caller.start()
+    caller.join(30)
+    assert answers == [True]
+    assert "from within a call" in told[0]
+    assert store.get("b") is None
+    assert store.get("c") is not None
 
 
 def test_nothing_is_made_before_it_is_used(file):
