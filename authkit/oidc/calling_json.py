@@ -11,7 +11,7 @@ from .._fetch import Unfetched, checked_url, fetch
 from .._run import arun, blocking
 from ..errors import Unavailable
 from ..tokens.strict_json import parse_object
-from ._held import seconds_of
+from ._held import seconds_of, whole_seconds
 from .asking_json import PATIENCE
 
 TYPE_CHECKING = False
@@ -156,9 +156,9 @@ class CallingJSON:
 
     def _wait(self, headers: Mapping[str, str], pauses: int) -> float:
         """Seconds to wait: as the server says, else longer each time; and a bit, which is another one for each of us."""
-        wait = _number(headers.get("retry-after"))
+        wait: float | None = whole_seconds(headers.get("retry-after"))
         if wait is None:
-            reset = _number(headers.get("x-ratelimit-reset"))
+            reset = whole_seconds(headers.get("x-ratelimit-reset"))
             wait = PAUSE * 2**pauses if reset is None else reset - self._clock()
         return max(PAUSE, wait) + self._random(1)[0] / 1024
 
@@ -190,7 +190,3 @@ def _parsed(content: bytes) -> Any:
     except ValueError:
         return None
     return found[""] if len(found) == 1 and isinstance(found.get(""), (dict, list)) else None
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 12 else None

@@ -12,7 +12,7 @@ from ..tokens.strict_json import parse_object
 from ._client import NONE, client_of
 from ._endpoints import Endpoints
 from ._endpoints import checked_origins as checked_origins
-from ._held import seconds_of
+from ._held import seconds_of, whole_seconds
 from ._own import discovery_of
 from .asking_json import PATIENCE
 
@@ -259,6 +259,4 @@ def _not_us(answer: Answer, said: Mapping[str, Any]) -> bool:
 
 
 def _rest(headers: Mapping[str, str]) -> int:
-    text = headers.get("retry-after", "")
-    seconds = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 1
-    return min(PATIENCE, max(1, seconds))
+    return min(PATIENCE, max(1, whole_seconds(headers.get("retry-after")) or 1))

@@ -91,6 +91,14 @@ class AwsKeys(Masked):
         return self._kept
 
 
+def keys_of(given: Any, profile: str | None, *clocks: Callable[[], float]) -> tuple[AwsKeys | None, str]:
+    """The keys, or what is wrong. It raises nothing: its frame holds them."""
+    try:
+        return AwsKeys(given, profile, *clocks), ""
+    except ConfigurationError as error:
+        return None, str(error)
+
+
 def _source(given: Any, profile: object) -> tuple[Any, str]:
     """The credentials, if they are at hand, and what is wrong. It raises nothing: its frame holds them."""
     if profile is not None and (not isinstance(profile, str) or not profile or given is not None):

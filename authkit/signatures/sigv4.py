@@ -13,7 +13,7 @@ import httpx  # noqa: E402
 
 from .._run import arun, run  # noqa: E402
 from ..errors import ConfigurationError  # noqa: E402
-from ._aws_keys import AwsKeys  # noqa: E402
+from ._aws_keys import keys_of  # noqa: E402
 from ._sigv4 import Scope, canonical_query, signed_headers  # noqa: E402
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class SigV4Auth(httpx.Auth):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        keys, wrong = _keys(credentials, profile, clock, monotonic)
+        keys, wrong = keys_of(credentials, profile, clock, monotonic)
         del credentials  # what is raised below may be shown with its locals
         if keys is None:
             raise ConfigurationError(f"SigV4Auth: {wrong}")
@@ -132,11 +132,3 @@ class SigV4Auth(httpx.Auth):
 
     def __repr__(self) -> str:
         return f"<SigV4Auth for {self._scope.service} in {self._scope.region}>"
-
-
-def _keys(given: Any, profile: str | None, *clocks: Callable[[], float]) -> tuple[AwsKeys | None, str]:
-    """The keys, or what is wrong. It raises nothing: its frame holds them."""
-    try:
-        return AwsKeys(given, profile, *clocks), ""
-    except ConfigurationError as error:
-        return None, str(error)

@@ -7,7 +7,7 @@ import time
 
 from .._run import run
 from ..errors import ConfigurationError
-from ._aws_keys import AwsKeys
+from ._aws_keys import keys_of
 from ._sigv4 import Scope, canonical_query, signed_headers
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def sign_origin(
     Lambda@Edge has no environment variables for settings: say it in code. Raises: `ConfigurationError`, also at an event that
     is no origin request to one of `domains` over https, or hides a body; CloudFront then answers 502.
     """
-    keys, wrong = _keys(credentials, clock, monotonic)
+    keys, wrong = keys_of(credentials, None, clock, monotonic)
     del credentials  # what is raised below may be shown with its locals
     if keys is None:
         raise ConfigurationError(f"sign_origin: {wrong}")
@@ -142,11 +142,3 @@ def _visible(uri: str) -> str:
     from urllib.parse import quote
 
     return quote(uri, safe="%!\"$&'()*+,/:;<=>@[\\]^`{|}~-._")
-
-
-def _keys(given: Any, *clocks: Callable[[], float]) -> tuple[AwsKeys | None, str]:
-    """The keys, or what is wrong. It raises nothing: its frame holds them."""
-    try:
-        return AwsKeys(given, None, *clocks), ""
-    except ConfigurationError as error:
-        return None, str(error)
