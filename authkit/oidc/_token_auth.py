@@ -14,7 +14,7 @@ import httpx  # noqa: E402
 from .._lock import ProcessLock  # noqa: E402
 from .._run import arun, run  # noqa: E402
 from ..errors import ConfigurationError  # noqa: E402
-from ._held import seconds_of  # noqa: E402
+from ._held import seconds_of, waits_for_it  # noqa: E402
 from ._machine_token import MachineToken  # noqa: E402
 from ._own import origin_of  # noqa: E402
 from .token_endpoint import checked_origins  # noqa: E402
@@ -54,10 +54,9 @@ class TokenAuth(httpx.Auth):
             raise ConfigurationError("apis is a list of origins, and not empty")
         self._lock = ProcessLock()
         self._nonces: dict[Any, str] = {}  # by origin
-        in_front = not background if background is not None else "AWS_LAMBDA_RUNTIME_API" in os.environ
         self._token = MachineToken(
             ask, name, "DPoP" if dpop is not None else "Bearer", early=seconds_of("early", early, 0, 3600), wait=wait,
-            in_front=in_front, clock=clock, monotonic=monotonic, random=random,
+            in_front=waits_for_it(background), clock=clock, monotonic=monotonic, random=random,
         )  # fmt: skip
 
     def token(self) -> str:

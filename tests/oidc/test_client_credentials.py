@@ -466,7 +466,7 @@ class TestHowItIsShownWhoAsks:
             {"audience": ""}, {"resource": []}, {"resource": "https://a.example/#f"}, {"fields": {"client_secret": "x"}},
             {"fields": {"grant_type": "password"}}, {"fields": {"a": 1}}, {"dpop": "key"}, {"dpop": ""}, {"apis": []},
             {"apis": ["https://a.b/c"]}, {"apis": "https://a.b"}, {"apis": ["http://a.b"]}, {"early": -1}, {"early": "60"},
-            {"timeout": 0}, {"method": "basic"}, {"dpop": 0},
+            {"timeout": 0}, {"method": "basic"}, {"dpop": 0}, {"background": 1},
         ],
     )  # fmt: skip
     def test_a_wrong_setting_is_refused_when_it_is_built(self, auth_of: Any, wrong: dict[str, Any]) -> None:
