@@ -221,6 +221,9 @@ class AnyOf(Guard):
             raise unavailable
         if anonymous is not None:
             return anonymous
+        led = next((deny for deny in missing if deny.respond is not None), None)
+        if led is not None:  # a browser, which one of them sends to log in
+            return led
         challenges = [challenge for deny in missing for challenge in deny.challenge]
         return Deny(401, "unauthorized", reason="no_credential", challenge=list(dict.fromkeys(challenges)), no_credential=True)
 
@@ -229,7 +232,7 @@ def any_of(*guards: Guard) -> AnyOf:
     """Any one of several guards that identify the caller.
 
     A credential that was sent and is bad refuses, with no fall-through. If none allows: 503 if one could not decide, else 401
-    with every guard's challenge. Raises: `ConfigurationError` for fewer than two guards, or one that identifies nobody.
+    with every guard's challenge, or the first's answer that sends a browser to log in. Raises: `ConfigurationError` for fewer than two guards, or one that identifies nobody.
     """
     return AnyOf(guards)
 

@@ -126,6 +126,7 @@ def test_alternatives_ask_a_session_as_any_other():
         browser = Browser(one, two)
         browser.page = any_of(require_auth(one.session), require_auth(two.session))(lambda request: Response(200))
         assert browser.get(accept="application/json").status == 401
+        assert browser.get("/orders").headers["location"] == "/login?return_to=/orders"
         browser.come_back(other.authorize(browser.start("/two/login", two)), two)
         assert browser.get().status == 200
         browser.log_in(op)
