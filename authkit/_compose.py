@@ -232,7 +232,8 @@ def any_of(*guards: Guard) -> AnyOf:
     """Any one of several guards that identify the caller.
 
     A credential that was sent and is bad refuses, with no fall-through. If none allows: 503 if one could not decide, else 401
-    with every guard's challenge, or the first's answer that sends a browser to log in. Raises: `ConfigurationError` for fewer than two guards, or one that identifies nobody.
+    with every guard's challenge, or the first's answer that sends a browser to log in. Raises: `ConfigurationError` for fewer
+    than two guards, or one that identifies nobody.
     """
     return AnyOf(guards)
 
