@@ -12,6 +12,8 @@ from ._values import told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..oidc import TokenEndpoint
+    from ..oidc._endpoints import Endpoints
     from ..secrets.versions import Sealed
 
 
@@ -26,10 +28,17 @@ class Client(NamedTuple):
     def __repr__(self) -> str:
         return f"<Client {self.id!r}>"
 
-    def token_endpoint(self) -> Any:
+    def endpoints(self) -> Endpoints:
+        """Where the provider's are, as a login of a service finds them. Raises: `ConfigurationError`."""
+        from ..oidc._endpoints import Endpoints
+
+        return Endpoints(self.provider, {}, ())
+
+    def token_endpoint(self) -> TokenEndpoint:
         from ..oidc import TokenEndpoint
 
-        return TokenEndpoint(self.provider, self.id, **self.shown())
+        method = getattr(self.provider, "login_method", None) if self.secret is not None else None
+        return TokenEndpoint(self.endpoints(), self.id, **self.shown(), method=method)
 
     def shown(self) -> dict[str, Any]:
         """`client_secret` or `key`, as those take them who ask the provider."""

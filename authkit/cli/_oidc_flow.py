@@ -15,15 +15,15 @@ from .._fetch import Unfetched, fetch
 from .._run import run
 from ..errors import ConfigurationError, InvalidToken, Unavailable
 from ..oidc._login_rules import LoginRules
-from ..oidc._own import own_endpoint
 from ..oidc.identity import Identity, identity_of
 from ..tokens import base64url
 from ..tokens.strict_json import parse_object
-from ._exits import Failed
+from ._exits import Failed, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..oidc._endpoints import Endpoints
     from ._oidc_client import Client
 
 # What a provider may say instead of a code (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6). Its other words,
@@ -47,6 +47,7 @@ class Flow(NamedTuple):
     state: str
     nonce: str
     verifier: str
+    more: Mapping[str, str]
 
     def __repr__(self) -> str:
         return f"<Flow of {self.client.id!r}>"
@@ -54,10 +55,11 @@ class Flow(NamedTuple):
     def address(self) -> str:
         """Where the browser is sent. Raises: `Unavailable` if the provider's metadata cannot be had."""
         try:
-            place = self.client.provider.discovery.endpoint("authorization_endpoint")
+            place = self.client.endpoints().url("authorization_endpoint")
         except Unfetched as error:
             raise Unavailable(f"the provider's metadata cannot be had: {error}") from None
         asked = {
+            **self.more,
             "response_type": "code",
             "client_id": self.client.id,
             "redirect_uri": self.redirect_uri,
@@ -87,7 +89,7 @@ class Flow(NamedTuple):
     def _check_issuer(self, answer: Mapping[str, str]) -> None:
         """RFC 9207 section 2.4: of whom the answer says that it is, and that it says so where the provider promises it."""
         provider = self.client.provider
-        promised = provider.discovery.metadata().get("authorization_response_iss_parameter_supported") is True
+        promised = self.client.endpoints().metadata().get("authorization_response_iss_parameter_supported") is True
         said = answer.get("iss")
         if (said is None and promised) or (said is not None and said not in provider.issuers):
             raise Failed("the answer is of another provider (iss)")
@@ -97,7 +99,7 @@ class Flow(NamedTuple):
 
         fields = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": self.verifier}
         try:
-            return self.client.token_endpoint().post("authorization_code", **fields)  # type: ignore[no-any-return]
+            return self.client.token_endpoint().post("authorization_code", **fields)
         except GrantRefused as error:
             raise Failed(str(error)) from None
 
@@ -127,7 +129,7 @@ class Flow(NamedTuple):
         found: Identity = identity_of(claims, issuer, subject, profile)
         if found.name is not None and found.unverified_email is not None:
             return found
-        said = _userinfo(provider, tokens["access_token"])
+        said = _userinfo(self.client.endpoints(), tokens["access_token"])
         if said is None:
             return found
         if said.get("sub") != claims["sub"]:  # "MUST": Core section 5.3.2
@@ -143,16 +145,26 @@ class Flow(NamedTuple):
         )
 
 
-def begun(client: Client, redirect_uri: str, scopes: tuple[str, ...]) -> Flow:
-    """A new attempt, with a state, a nonce and a verifier of its own."""
+def begun(client: Client, redirect_uri: str, scopes: tuple[str, ...], more: tuple[str, ...] = ()) -> Flow:
+    """A new attempt, with a state, a nonce and a verifier of its own. `more`: parameters, as NAME=TEXT.
+
+    Raises: `Wrong`, and `ConfigurationError` for one that is ours to say.
+    """
+    from ..oidc._login_settings import request
+
+    pairs = dict(one.partition("=")[::2] for one in more)
+    if not all(pairs.values()) or len(pairs) < len(more):
+        raise Wrong("--parameter is NAME=TEXT, each name once")
+    prompt, hint = pairs.pop("prompt", None), pairs.pop("login_hint", None)
+    asked = request(prompt, None, (), hint, pairs)
     state, nonce, verifier = (base64url.encode(os.urandom(32)).decode() for _ in range(3))
-    return Flow(client, redirect_uri, tuple(dict.fromkeys(("openid", *scopes))), state, nonce, verifier)
+    return Flow(client, redirect_uri, tuple(dict.fromkeys(("openid", *scopes))), state, nonce, verifier, asked)
 
 
-def _userinfo(provider: Any, token: str) -> Mapping[str, Any] | None:
+def _userinfo(endpoints: Endpoints, token: str) -> Mapping[str, Any] | None:
     """What the provider's userinfo endpoint says, if it has one that answers in JSON: it adds a name, and decides nothing."""
     try:
-        place = own_endpoint(provider.discovery, "userinfo_endpoint", provider.endpoint_origins)
+        place = endpoints.url("userinfo_endpoint")
         headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
         answer = fetch(place, max_bytes=262_144, seconds=5, headers=headers)
         return parse_object(answer.content) if answer.status == 200 else None

@@ -25,6 +25,7 @@ _TOKENS = ("access_token", "id_token", "refresh_token")
 
 @click.command(cls=Command)
 @client_options
+@click.option("--parameter", "more", metavar="NAME=TEXT", multiple=True, help="More to ask the provider: prompt=login.")
 @click.option("--port", type=Whole(0, 65_535), default=0, help="Where the answer comes to. Default: one that is free.")
 @click.option("--no-browser", is_flag=True, help="Open none: the address is printed.")
 @click.option("--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait for you.")
@@ -39,6 +40,7 @@ def login(
     name: str | None,
     settings: tuple[str, ...],
     scopes: tuple[str, ...],
+    more: tuple[str, ...],
     port: int,
     no_browser: bool,
     timeout: int,
@@ -57,7 +59,7 @@ def login(
     out = Output(as_json)
     client = client_of(issuer, client_id, secret_env, value_from, key_from, name, settings, must_show=False)
     with Loopback(port) as loopback:
-        flow = begun(client, loopback.redirect_uri, scopes)
+        flow = begun(client, loopback.redirect_uri, scopes, more)
         address = flow.address()
         loopback.expect(flow.state)
         _show(address, no_browser)

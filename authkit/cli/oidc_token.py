@@ -64,6 +64,6 @@ def _given(client: Client, **fields: Any) -> Mapping[str, Any]:
     from ..oidc import GrantRefused
 
     try:
-        return client.token_endpoint().post("client_credentials", **fields)  # type: ignore[no-any-return]
+        return client.token_endpoint().post("client_credentials", **fields)
     except GrantRefused as error:
         raise Failed(str(error)) from None

@@ -122,6 +122,25 @@ class TestWho:
                 )
                 assert ("eyJ" in said.all) == bool(reveal)
 
+    def test_more_may_be_asked_but_nothing_that_is_ours_to_say(self, op: OidcProviderServer, tmp_path: Path) -> None:
+        words = ("--parameter", "prompt=login", "--parameter", "ui_locales=de en")
+        with Person() as alice, waiting(op.issuer, *words, cwd=tmp_path) as found:
+            assert (found.asked["prompt"], found.asked["ui_locales"]) == ("login", "de en")
+            httpx.get(walked(found, alice), trust_env=False)
+            assert found.end().code == 0
+        for wrong in (
+            ("state=x",),
+            ("nonce=x",),
+            ("max_age=0",),
+            ("redirect_uri=x",),
+            ("prompt",),
+            ("=x",),
+            ("prompt=a", "prompt=b"),
+        ):
+            more = [word for one in wrong for word in ("--parameter", one)]
+            said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--no-browser", *more, cwd=tmp_path)
+            assert (said.code, said.out) == (2, ""), wrong
+
     def test_a_client_may_have_a_secret_and_its_own_port(self, op: OidcProviderServer, tmp_path: Path) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
