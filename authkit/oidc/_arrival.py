@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._run import blocking
 from ..decision import FrozenDict
-from ..errors import InvalidToken
+from ..errors import InvalidToken, Unavailable
 from ..tokens import base64url
 from . import _login_settings as given
 from .id_token import Expected
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .token_endpoint import TokenEndpoint, TokenResponse
     from .userinfo import UserInfo
 
-ALWAYS_KEPT = ("auth_time", "acr", "amr")  # what `require_auth(max_age=, acr=, amr=)` asks for
+OF_THE_LOGIN = (
+    "auth_time",
+    "acr",
+    "amr",
+)  # always kept, as the ID token of the login has them: what `require_auth(max_age=, acr=, amr=)` asks for
 EXPIRES = 3600  # seconds that an access token is taken to last whose answer does not say
 EARLY = 60.0  # seconds before its end at which it is renewed, or a fifth of its life
 
@@ -91,20 +95,22 @@ class Arrival:
         tokens: TokenResponse = await blocking(self._redeemed, code, attempt)
         now = self._clock()
         claims = await self._identified(tokens, code, attempt, now)
+        told: Mapping[str, Any] = FrozenDict()
         if self._info is not None:
             told = await blocking(self._info.ask, tokens["access_token"], claims["sub"])
-            claims = FrozenDict({**told, **claims})
         new = base64url.encode(self._random(16)).decode()
         subject, sub = self._rules.subject(claims), claims["sub"]
-        session = Session(new, subject, self._issuer, began=now, seen=now, sub=None if sub == subject else sub)
-        return self._filled(session, claims, tokens, now).but(nonce=attempt.nonce if self._refreshes else None)
+        how = {name: claims[name] for name in OF_THE_LOGIN if name in claims}
+        session = Session(new, subject, self._issuer, began=now, seen=now, sub=None if sub == subject else sub, claims=how)
+        return self._filled(session, claims, told, tokens, now).but(nonce=attempt.nonce if self._refreshes else None)
 
     async def renewed(self, session: Session, tokens: TokenResponse) -> Session:
         """What a session becomes by refreshed tokens (OpenID Connect Core section 12.2). Raises: `InvalidToken`."""
         now = self._clock()
         session = session.but(turn=session.turn + 1)
+        told = await self._told_again(session, tokens)
         if self._signed is None or "id_token" not in tokens:
-            return self._filled(session, None, tokens, now)
+            return self._filled(session, None, told, tokens, now)
         claims, key = await self._signed.read(tokens["id_token"], now)
         nonce = claims.get("nonce", session.nonce)
         if claims.get("sub") != (session.sub or session.subject) or self._rules.subject(claims) != session.subject:
@@ -112,7 +118,19 @@ class Arrival:
         if self._spelling(claims) != session.issuer or nonce != session.nonce:
             raise InvalidToken("token_claims")
         Expected(session.nonce or "", access_token=tokens["access_token"]).check_hashes(claims, key)
-        return self._filled(session, claims, tokens, now)
+        return self._filled(session, claims, told, tokens, now)
+
+    async def _told_again(self, session: Session, tokens: TokenResponse) -> Mapping[str, Any] | None:
+        """What userinfo says now; None where it cannot be asked, which is no reason to lose tokens that are spent otherwise.
+
+        Raises: `InvalidToken` if it refuses the token, or speaks of somebody else.
+        """
+        if self._info is None:
+            return FrozenDict()
+        try:
+            return await blocking(self._info.ask, tokens["access_token"], session.sub or session.subject)
+        except Unavailable:
+            return None
 
     def _redeemed(self, code: str, attempt: Attempt) -> TokenResponse:
         return self._tokens.post(
@@ -138,16 +156,21 @@ class Arrival:
         issuer: str = claims.get("iss", self._issuer) if self._signed is not None else self._issuer
         return self._spelled.get(issuer, issuer)
 
-    def _filled(self, session: Session, claims: FrozenDict | None, tokens: TokenResponse, now: float) -> Session:
-        """The session with what is kept of these claims and tokens; no claims: it keeps those it has."""
+    def _filled(
+        self, session: Session, claims: FrozenDict | None, told: Mapping[str, Any] | None, tokens: TokenResponse, now: float
+    ) -> Session:
+        """The session with what is kept of an ID token, of userinfo (None: it could not be had) and of these tokens. Without an
+        ID token roles stay as they are; how and when somebody logged in always does: no refresh is a login."""
         changes: dict[str, Any] = {}
+        said = self._rules.together(told or FrozenDict(), claims or FrozenDict())
+        found = {name: said[name] for name in self._claims if name in said and name not in OF_THE_LOGIN}
+        changes["claims"] = self._rules.together(session.claims, found)
         if claims is not None:
             sid = claims.get("sid", session.sid)
-            found = {name: claims[name] for name in (*ALWAYS_KEPT, *self._claims) if name in claims}
-            changes["claims"] = {**session.claims, **found}
             changes["issuer"] = self._spelling(claims)
-            changes["roles"] = self._rules.roles(claims) or session.roles
             changes["sid"] = sid if type(sid) is str else None
+            if told is not None:
+                changes["roles"] = self._rules.roles(FrozenDict(said))
         changes["scopes"] = self._granted(session, claims, tokens)
         lasts = given.lifetime_of(tokens.get("expires_in"), EXPIRES)
         if self._keeps_token or self._refreshes:

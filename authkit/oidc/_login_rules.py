@@ -8,6 +8,9 @@ from .profile import at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from ..decision import FrozenDict
     from .profile import TokenProfile
 
@@ -39,6 +42,16 @@ class LoginRules:
         if type(subject) is not str or not subject:
             raise InvalidToken("token_claims")
         return subject
+
+    def together(self, older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+        """What two documents say, the newer one's word first. An address is verified by the mark that came with it, and by no
+        other."""
+        found = {**older, **newer}
+        pair = [place[0] for place in (self._places.email, self._places.email_verified) if place is not None]
+        came = [name for name in pair if name in newer]
+        if len(pair) == 2 and len(came) == 1 and newer[came[0]] != older.get(came[0]):
+            found.pop(pair[1], None)
+        return found
 
     def roles(self, claims: FrozenDict) -> tuple[str, ...]:
         found = names_at(claims, self._places.roles, strict=False)

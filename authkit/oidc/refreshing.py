@@ -51,7 +51,7 @@ class Refreshing:
         self._sessions = sessions
         self._endpoint = endpoint
         self._renewed = renewed
-        self._wait = 4 * timeout + 2.0  # metadata, keys, tokens, and the store
+        self._wait = 5 * timeout + 2.0  # metadata, keys, tokens, userinfo, and the store
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
