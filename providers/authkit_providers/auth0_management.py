@@ -32,6 +32,7 @@ DATABASE = "Username-Password-Authentication"  # what Auth0 calls a tenant's fir
 SCOPES = ("read:users", "create:users", "read:roles", "create:role_members")
 ROLES_KEPT = 300.0  # seconds that the id of a role's name is remembered
 MOST_ROLES = 1000  # of a tenant, that are looked through for a name
+_USER_ID = r"[a-zA-Z0-9_-]{1,64}\|[^\s/\ud800-\udfff]{1,190}"  # whose: no dots that would lead elsewhere
 _ROLE_ID = re.compile(r"rol_[A-Za-z0-9]{1,64}", re.ASCII)
 
 
@@ -183,8 +184,9 @@ class Management:
             "password": password(self._random(48)),
             "app_metadata": {MARK: address},
         }
-        if name is not None and name.strip():
-            profile["name"] = name.strip()[:300]
+        shown = "".join(filter(str.isprintable, name or "")).strip()[:300]  # what Auth0 does not take would lose the account
+        if shown:
+            profile["name"] = shown
         answer = self._called("POST /users", "/users", until, "create:users", json=profile, again=False, refused=(400, 409))
         if answer.status == 409:  # somebody was quicker, or has been there and is not found
             user = self._found(address, until)
@@ -199,7 +201,10 @@ class Management:
 
     def _role_ids(self, roles: Iterable[str], until: float) -> list[str]:
         wanted = checked_texts(
-            "roles", roles if isinstance(roles, str) else list(roles), r"[^\x00-\x1f]{1,128}", "the id or the name of a role"
+            "roles",
+            roles if isinstance(roles, str) else list(roles),
+            r"[^\x00-\x1f\ud800-\udfff]{1,128}",
+            "the id or the name of a role",
         )
         return [role if _ROLE_ID.fullmatch(role) else self._role_id(role, until) for role in wanted]
 
@@ -223,7 +228,7 @@ class Management:
         raise ConfigurationError("Auth0: roles names one that the tenant does not have")
 
     def _role_members(self, method: str, user_id: str, ids: list[str], until: float) -> None:
-        checked_text("user_id", user_id, r"[^\s/]{1,255}", "an id like 'auth0|...'")
+        checked_text("user_id", user_id, _USER_ID, "an id like 'auth0|...'")
         scope = f"{'create' if method == 'POST' else 'delete'}:role_members (or update:users, which may do much more)"
         what, path = f"{method} /users/{{id}}/roles", f"/users/{quote(user_id, safe='')}/roles"
         if self._called(what, path, until, scope, json={"roles": ids}, refused=(400, 404)).status >= 400:

@@ -143,6 +143,15 @@ class TestMaking:
         assert len(passwords) == 20
         assert all(re.fullmatch(r"(?:[a-z][A-Z]\d[!@#$%^&*]){10}", password) for password in passwords)
 
+    @pytest.mark.parametrize(
+        ("name", "kept"), [("A\x00li\u202ece \ud800", "Alice"), ("\x00", ALICE), ("\u00c5" * 400, "\u00c5" * 300)]
+    )
+    def test_a_name_loses_nobody_an_account(self, tenant: Auth0Server, name: str, kept: str) -> None:
+        """What the buyer has typed: of it goes on what can be read."""
+        assert management(tenant).create(ALICE, name=name).created
+        [user] = tenant.users.values()
+        assert user.get("name") == kept
+
     def test_who_was_quicker_has_made_it(self, tenant: Auth0Server) -> None:
         other = management(tenant)
         made: list[Auth0User] = []
@@ -233,13 +242,15 @@ class TestRoles:
         management(tenant).assign_roles(user, [tenant.role("buyer")])  # the server takes no other
         assert tenant.roles_of(user) == {"buyer"}
 
-    @pytest.mark.parametrize("user_id", ["", "auth0|1/../2", "a b", "x" * 256, None])
+    @pytest.mark.parametrize(
+        "user_id", ["", ".", "..", "..|", "auth0", "|1", "auth0|1/../2", "a|b c", "a|" + "x" * 256, "a|\ud800", None]
+    )
     def test_what_is_no_id_is_not_sent(self, tenant: Auth0Server, user_id: Any) -> None:
         with pytest.raises(ConfigurationError, match="user_id"):
             management(tenant).assign_roles(user_id, ["rol_0123456789abcdef"])
         assert tenant.asked == []
 
-    @pytest.mark.parametrize("roles", [[""], ["a\nb"], [7], ["x" * 129]])
+    @pytest.mark.parametrize("roles", [[""], ["a\nb"], [7], ["x" * 129], ["\ud800"]])
     def test_what_is_no_role_is_not_sent(self, tenant: Auth0Server, roles: Any) -> None:
         with pytest.raises(ConfigurationError, match="roles"):
             management(tenant).assign_roles("auth0|1", roles)
