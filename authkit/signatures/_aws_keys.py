@@ -21,6 +21,17 @@ AGAIN = 30.0  # seconds between two attempts at renewing keys that are good for 
 LAST = 10  # seconds before their end from which keys are not used any more: a request is under way for a while
 
 
+class Keys(Masked):
+    """What a request is signed with, as botocore's signer takes it. botocore's own would show itself in a traceback."""
+
+    __slots__ = ("access_key", "secret_key", "token")
+
+    def __init__(self, access_key: str, secret_key: str, token: str | None) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.token = token
+
+
 class AwsKeys(Masked):
     """`given`: credentials of botocore or boto3, or a session of theirs; None: botocore's own chain, with `profile`.
 
@@ -42,17 +53,17 @@ class AwsKeys(Masked):
             raise ConfigurationError(wrong)
         self._source = source
         self._profile = profile
-        self._kept: Any = None
+        self._kept: Keys | None = None
         self._looked: Moment = NEVER_YET
         self._flights = SingleFlight()
         self._clock, self._monotonic = clock, monotonic
 
-    async def load(self) -> Any:
-        """The keys: access_key, secret_key, token. Raises: `Unavailable`, `ConfigurationError`."""
+    async def load(self) -> Keys:
+        """Raises: `Unavailable`, `ConfigurationError`."""
         kept = self._at_hand()
         return kept if kept is not None else await self._flights.do("keys", self._fetched)
 
-    def _at_hand(self) -> Any:
+    def _at_hand(self) -> Keys | None:
         """The keys, if nobody has to be asked for them."""
         source, kept = self._source, self._kept
         if kept is None or not hasattr(source, "refresh_needed"):
@@ -62,7 +73,7 @@ class AwsKeys(Masked):
         resting = elapsed(self._looked, (self._clock(), self._monotonic())) < AGAIN
         return kept if resting and not source.refresh_needed(LAST) else None
 
-    def _fetched(self) -> Any:
+    def _fetched(self) -> Keys:
         """Have them found or renewed. It blocks."""
         hush()
         kept, failure, wrong = self._kept, "", ""
@@ -71,7 +82,8 @@ class AwsKeys(Masked):
             if self._source is None:
                 self._source = session(self._profile).get_credentials()
             if self._source is not None:
-                self._kept = self._source.get_frozen_credentials()
+                found = self._source.get_frozen_credentials()
+                self._kept = Keys(found.access_key, found.secret_key, found.token)
         except ConfigurationError:  # botocore is not installed
             raise
         except Exception as error:  # its words may hold what an endpoint or a program has answered
@@ -86,7 +98,7 @@ class AwsKeys(Masked):
             return kept
         if failure:
             raise Unavailable(f"the AWS credentials cannot be had: {failure}")
-        if self._source is None:
+        if self._kept is None:
             raise ConfigurationError("no AWS credentials were found: give the process a role, or set AWS_PROFILE")
         return self._kept
 

@@ -339,6 +339,13 @@ class TestSettings:
         with pytest.raises(httpx.RequestNotRead):
             _ = request.content
 
+    def test_a_request_that_cannot_be_signed_shows_no_keys_with_its_locals(self) -> None:
+        with pytest.raises(UnicodeEncodeError) as raised:
+            next(auth(AS_WORKER).sync_auth_flow(httpx.Request("G\ud800T", "https://x.example/")))
+        frames = [frame.f_locals for frame, _ in traceback.walk_tb(raised.value.__traceback__)][1:]
+        assert any("keys" in one for one in frames)
+        assert not [name for one in frames for name, value in one.items() if SECRET[::-1] in repr(value)]
+
     def test_nothing_of_the_keys_is_shown_or_logged(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
         signer = auth(AS_WORKER)
