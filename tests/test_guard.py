@@ -160,6 +160,9 @@ class _Truthy:
 
     __hash__ = None
 
+    def __repr__(self):
+        return "<equal to anything>"
+
 
 RETURNED = [None, True, False, 1, "allow", (), [Allow()], {}, Allow, Principal("x"), _Truthy(), Response(200)]
 

@@ -423,7 +423,7 @@ def test_wrong_limits_are_refused_when_built(options):
 @pytest.mark.parametrize(
     "options",
     [{"store": "memory:"}, {"limits": "5/minute"}, {"client": HERE}, {"limits": LoginLimits(), "insecure_unlimited": True}],
-    ids=str,
+    ids=lambda options: "-".join(options),
 )
 def test_wrong_parts_are_refused_when_built(users, tokens, options):
     with pytest.raises(ConfigurationError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 
 import pytest
@@ -184,7 +185,7 @@ HEADER_VALUES = {
 }
 
 
-@pytest.mark.parametrize("value", HEADER_VALUES, ids=ascii)
+@pytest.mark.parametrize("value", HEADER_VALUES, ids=lambda value: ascii(re.sub(r"[\w-]{20,}", "x", value)))
 def test_the_grammar_of_the_header_is_exact(value):
     """ADP-02."""
     assert word(AUTH.decide(Request.build(headers={"authorization": value}))) == HEADER_VALUES[value]

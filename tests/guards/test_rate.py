@@ -227,7 +227,7 @@ def test_a_bad_limit_is_refused_when_built(limit):
         (("5 concurrent",), {"burst": 2}),
         (("5 concurrent",), {"deduct_when": lambda request, response: True}),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_a_wrong_option_is_refused_when_built(limits, options):
     with pytest.raises(ConfigurationError):

@@ -83,7 +83,7 @@ def test_a_bound_token_with_its_certificate_is_accepted(shown: str | bytes) -> N
     assert guarded(lambda request: shown)(asked(MINE)).body == b"alice by mtls"
 
 
-@pytest.mark.parametrize("shown", [
+@pytest.mark.parametrize("shown", ids=lambda shown: type(shown).__name__, argvalues=[
     None, "", b"", pem("other"), der("other"), pem("other") + pem("mine"), pem("mine")[:-30], "x", 7, der("mine") + b"\0",
     pem("mine").replace("CERTIFICATE", "PUBLIC KEY"), thumbprint("mine"),
     "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\né-----END CERTIFICATE-----",

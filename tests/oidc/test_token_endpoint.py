@@ -270,7 +270,7 @@ def test_the_secret_goes_to_the_issuers_own_origin_and_to_those_that_were_named(
         ({"client_secret": SECRET, "provider": "http://evil.example/token"}, "token_endpoint"),
         ({"client_secret": SECRET, "provider": object()}, "provider"),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_a_wrong_setting_is_refused_by_name_and_never_by_value(settings, named):
     usual = {"provider": "https://issuer.example/token", "client_id": "web"}
