@@ -104,9 +104,11 @@ class Arrival:
         session = Session(new, subject, self._issuer, began=now, seen=now, sub=None if sub == subject else sub, claims=how)
         return self._filled(session, claims, told, tokens, now).but(nonce=attempt.nonce if self._refreshes else None)
 
-    async def renewed(self, session: Session, tokens: TokenResponse) -> Session:
-        """What a session becomes by refreshed tokens (OpenID Connect Core section 12.2). Raises: `InvalidToken`."""
-        now = self._clock()
+    async def renewed(self, session: Session, tokens: TokenResponse, now: float) -> Session:
+        """What a session becomes by refreshed tokens (OpenID Connect Core section 12.2), which came at `now`.
+
+        Raises: `InvalidToken`; `Unavailable` if the keys cannot be had.
+        """
         session = session.but(turn=session.turn + 1)
         told = await self._told_again(session, tokens)
         if self._signed is None or "id_token" not in tokens:

@@ -26,6 +26,7 @@ SEEN = 60.0  # seconds: how exactly it is known when somebody was last here, or 
 KEPT = 0.5  # seconds for which what a store said is not asked again: a logout is seen everywhere within one
 SET_BACK = 60.0  # seconds by which a clock may be set back before sessions are opened again
 _CACHED = 2048  # sessions remembered, of each half
+_NOT_STORED = "cache-control", "no-store"  # what a page says of itself does not hold where a session comes with it
 _CROSS_SITE = Deny(403, "csrf_failed", reason="csrf_failed")
 
 
@@ -101,7 +102,8 @@ class BrowserSession:
                 return None
         if opened.succeeded is None:
             return opened.principal
-        return Allow(opened.principal, headers=Lines(self.kept(opened.succeeded, opened.session, request)))
+        lines = self.kept(opened.succeeded, opened.session, request)
+        return Allow(opened.principal, headers=Lines([*lines, _NOT_STORED]))
 
     async def warm(self) -> None:
         """Have the key at hand before the first request."""

@@ -29,8 +29,8 @@ _MOST = 4096
 
 
 class Refreshing:
-    """Renews sessions of `sessions` at `endpoint`. `renewed(session, tokens)`: what a session becomes by new tokens; it raises
-    `InvalidToken` where they are another's.
+    """Renews sessions of `sessions` at `endpoint`. `renewed(session, tokens, now)`: what a session becomes by tokens that came at
+    `now`; it raises `InvalidToken` where they are another's.
 
     One flight for each session: in this process always, among processes where there is a store. A session ends where the
     provider says `invalid_grant`. A provider that is down ends none: it is kept until 10 minutes after its access token's end,
@@ -41,7 +41,7 @@ class Refreshing:
         self,
         sessions: SealedSessions | StoredSessions,
         endpoint: TokenEndpoint,
-        renewed: Callable[[Session, TokenResponse], Awaitable[Session]],
+        renewed: Callable[[Session, TokenResponse, float], Awaitable[Session]],
         *,
         timeout: float,
         clock: Callable[[], float],
@@ -58,6 +58,7 @@ class Refreshing:
         self._flights = SingleFlight()
         self._landed: dict[tuple[str, int], tuple[float, Landed]] = {}
         self._begun: set[tuple[str, int]] = set()
+        self._came: dict[tuple[str, int], tuple[float, TokenResponse]] = {}  # and could not be kept yet
         self._resting: dict[str, float] = {}  # until when, by the id of a session
 
     def due_at(self, session: Session, now: float) -> float:
@@ -126,9 +127,10 @@ class Refreshing:
         sessions = self._sessions
         if not isinstance(sessions, StoredSessions):
             return await self._asked(value, session)
+        key = session.id, session.turn
         name = f"refresh:{session.id}:{session.turn}"
         end = self._monotonic() + self._wait
-        while not await sessions.add(name, self._wait):  # another process flies
+        while key not in self._came and not await sessions.add(name, self._wait):  # another process flies
             found = await sessions.find(value)
             if found is None or found.turn > session.turn:
                 return value, found
@@ -141,19 +143,29 @@ class Refreshing:
                 return value, found
             return await self._asked(value, found)
         except Unavailable:
-            await sessions.drop(name)
+            if key not in self._came:  # what came is here alone, and others would show what it has taken the place of
+                await sessions.drop(name)
             raise
 
     async def _asked(self, value: str, session: Session) -> Landed:
-        refused = ""
+        key, refused = (session.id, session.turn), ""
         try:
-            tokens = self._endpoint.post("refresh_token", refresh_token=session.refresh_token)
-            new = await self._renewed(session, tokens)
-            return await self._sessions.replace(value, session, new)
+            came = self._came.get(key)
+            if came is None:
+                tokens = self._endpoint.post("refresh_token", refresh_token=session.refresh_token)
+                came = self._clock(), tokens
+                _keep(
+                    self._came, key, came
+                )  # the token that was shown for them is spent: whatever fails now, they are not lost
+            new = await self._renewed(session, came[1], came[0])
+            landed = await self._sessions.replace(value, session, new)
+            self._came.pop(key, None)
+            return landed
         except GrantRefused as error:
             refused = error.error
         except InvalidToken:
             refused = "invalid_grant"  # the provider answers for somebody else
+        self._came.pop(key, None)
         if refused != "invalid_grant":
             raise Unavailable(f"the provider refused: {refused}", retry_after=30)
         await self._sessions.end(value, session)

@@ -321,3 +321,16 @@ def test_below_a_mount_one_comes_back_to_the_page_and_not_to_one_of_its_name(tol
         }  # fmt: skip
         asyncio.run(require_auth(op.login().session)(app)(scope, app, send))
         assert dict(sent[0]["headers"])[b"location"] == b"/login?return_to=/site/orders%3Fa%3D1"
+
+
+def test_an_answer_that_renews_a_session_is_stored_by_nobody_whatever_the_page_says():
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login())
+        browser.log_in(op)
+        page = require_auth(browser.logins[0].session)(lambda request: Response(200, {"cache-control": "public, max-age=60"}))
+        assert browser.send(page, "GET", "/page").headers["cache-control"] == "public, max-age=60"
+        clock.pass_(61)
+        answer = browser.send(page, "GET", "/page")
+        assert browser.lines
+        assert answer.headers.get_all("cache-control") == ["no-store"]
