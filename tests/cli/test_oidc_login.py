@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import time
@@ -317,6 +318,16 @@ class TestWaiting:
         said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--no-browser", "--timeout", "1s", cwd=tmp_path)
         assert (said.code, said.out) == (5, "")
         assert "nobody came back from the provider within 1 seconds" in said.err
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_who_will_not_wait_any_longer_ends_it(
+        self, op: OidcProviderServer, tmp_path: Path, number: signal.Signals, code: int
+    ) -> None:
+        with waiting(op.issuer, cwd=tmp_path) as found:
+            found.process.send_signal(number)
+            said = found.end()
+        assert (said.code, said.out) == (code, "")
+        assert said.err.count("\n") == 1
 
     def test_a_port_that_is_taken_is_said_before_anything_is_asked(self, op: OidcProviderServer, tmp_path: Path) -> None:
         before = op.counts()
