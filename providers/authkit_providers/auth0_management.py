@@ -117,7 +117,7 @@ class Management:
         self._roles: dict[str, tuple[float, str]] = {}
 
     def find_by_email(self, email: str) -> Auth0User | None:
-        """The account of the address, which is compared in lower case, as Auth0 keeps it. None: there is none."""
+        """The account of the address, in lower case, as Auth0's own databases keep it. None: there is none."""
         return self._found(checked_address(email), self._api.until())
 
     def create(self, email: str, *, name: str | None = None) -> Auth0User:
