@@ -174,8 +174,8 @@ def aside(fn: Callable[[], object]) -> None:
 
     Raises: `Unavailable`, and nothing is called, if too many calls wait; what `fn` raises, if it was called here.
     """
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None or asyncio._get_running_loop() is None:
+    running = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)  # not there yet while a thread imports it
+    if running is None or running() is None:
         fn()
     else:
         _pool("io").submit(fn)

@@ -63,7 +63,8 @@ def is_async(handler: Callable[..., Any]) -> bool:
         handler = handler.func
     if getattr(handler, "_is_coroutine_mark", None) or getattr(handler, "_is_coroutine_marker", None):
         return True  # inspect.markcoroutinefunction, and asgiref's copy of it
-    if "asyncio" in sys.modules and getattr(handler, "_is_coroutine", None) is sys.modules["asyncio"].coroutines._is_coroutine:
+    marked, coroutines = getattr(handler, "_is_coroutine", None), sys.modules.get("asyncio.coroutines")
+    if marked is not None and marked is getattr(coroutines, "_is_coroutine", None):
         return True
     code = getattr(handler, "__code__", None)
     if code is None:

@@ -417,3 +417,22 @@ def test_a_listener_of_a_chain_further_in_is_told_the_status_too() -> None:
 
     entrance(lambda_event("v2"), LambdaContext())
     assert [event["status"] for event in told] == [201]
+
+
+def test_a_request_is_answered_while_another_thread_still_imports_logging_and_asyncio():
+    """Of a module that is being imported, others see as much as is there by then."""
+    script = """
+import sys, types
+import authkit._run
+from authkit import Deny, Request, Response, guard
+for name, there in (("logging", "getLogger"), ("asyncio", "sleep")):
+    part = sys.modules[name] = types.ModuleType(name)
+    setattr(part, there, None)
+page = guard(lambda request: Deny(403, "forbidden") if request.path == "/no" else __import__("authkit").Allow())
+answers = [page(lambda request: Response(200))(Request.build("GET", path)).status for path in ("/", "/no")]
+called = []
+authkit._run.aside(lambda: called.append(1))
+print(answers, called)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "[200, 403] [1]\n", done.stderr

@@ -217,7 +217,7 @@ def _warn_on_a_loop(slot: Slot, twin: str) -> None:
         return
     try:
         asyncio.get_running_loop()
-    except RuntimeError:
+    except (RuntimeError, AttributeError):  # no loop; another thread is still importing it
         return
     if slot.first_in_this_process():
         import warnings
