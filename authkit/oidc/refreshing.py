@@ -29,8 +29,8 @@ _MOST = 4096
 
 
 class Refreshing:
-    """Renews sessions of `sessions` at `endpoint`. `renewed(session, tokens, now)`: what a session becomes by tokens that came at
-    `now`; it raises `InvalidToken` where they are another's.
+    """Renews sessions of `sessions` at `endpoint`. `renewed(session, tokens, now)`: what a session becomes by tokens that came
+    at `now`; it raises `InvalidToken` where they are another's.
 
     One flight for each session: in this process always, among processes where there is a store. A session ends where the
     provider says `invalid_grant`. A provider that is down ends none: it is kept until 10 minutes after its access token's end,
