@@ -152,7 +152,7 @@ def begun(client: Client, redirect_uri: str, scopes: tuple[str, ...], more: tupl
     """
     from ..oidc._login_settings import request
 
-    pairs = dict(one.partition("=")[::2] for one in more)
+    pairs = {name: text for name, _, text in (one.partition("=") for one in more)}
     if not all(pairs.values()) or len(pairs) < len(more):
         raise Wrong("--parameter is NAME=TEXT, each name once")
     prompt, hint = pairs.pop("prompt", None), pairs.pop("login_hint", None)

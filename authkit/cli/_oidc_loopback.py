@@ -106,24 +106,25 @@ class _Server(ThreadingMixIn, TCPServer):  # browsers open connections that they
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
     timeout = SECONDS
     protocol_version = "HTTP/1.0"  # one request a connection
     server_version = "authkit"
     sys_version = ""
 
     def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, _Server)
         path, _, query = self.path.partition("?")
         if path != PATH:
             self._answer(404, REFUSED)
-        elif self.headers.get_all("Host") != [f"{HOST}:{self.server.server_address[1]}"]:  # a name that leads here is not ours
+        elif self.headers.get_all("Host") != [f"{HOST}:{server.server_address[1]}"]:  # a name that leads here is not ours
             self._answer(400, REFUSED)
         else:
             fields = fields_of(query)
-            taken = self.server.take(fields)
+            taken = server.take(fields)
             self._answer(200 if taken else 400, TAKEN if taken else REFUSED)
             if taken and fields is not None:
-                self.server.answers.put(fields)
+                server.answers.put(fields)
 
     def _answer(self, status: int, page: bytes) -> None:
         try:

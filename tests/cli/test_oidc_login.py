@@ -14,12 +14,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from authkit.cli import _oidc_loopback
 from authkit.cli._exits import Failed
 from authkit.cli._oidc_client import Client
 from authkit.cli._oidc_flow import begun
-from authkit.cli._oidc_loopback import REFUSED, TAKEN, Loopback, fields_of
-from authkit.errors import Unavailable
+from authkit.cli._oidc_loopback import REFUSED, TAKEN
 from authkit.oidc import OIDCProvider, TokenProfile
 from authkit.testing import FakeIssuer
 from tests.cli.command import SECONDS, Said, authkit, start
@@ -78,7 +76,7 @@ class Waiting:
 @contextmanager
 def waiting(issuer: str, *words: str, cwd: Path, client: str = "spa", **env: str) -> Iterator[Waiting]:
     browser = () if "BROWSER" in env else ("--no-browser",)
-    process = start("oidc", "login", issuer, "--client-id", client, *browser, *words, cwd=cwd, **env)
+    process = start("oidc", "login", issuer, "--client-id", client, *browser, *words, cwd=cwd, piped=False, **env)
     try:
         yield Waiting(process)
     finally:
@@ -344,35 +342,3 @@ class TestWaiting:
         op.faults([{"path": "/.well-known/openid-configuration", "status": 503, "times": 1}])
         said = authkit("oidc", "login", op.issuer, "--client-id", "spa", "--no-browser", cwd=tmp_path)
         assert (said.code, said.out) == (5, "")
-
-    def test_those_who_only_hold_a_connection_keep_nobody_out(self) -> None:
-        with Loopback() as loopback:
-            port = urlsplit(loopback.redirect_uri).port
-            held = [socket.create_connection(("127.0.0.1", port or 0)) for _ in range(_oidc_loopback.MOST // 2)]
-            loopback.expect("s" * 43)
-            assert httpx.get(f"{loopback.redirect_uri}?state={'s' * 43}&code=c", trust_env=False).status_code == 200
-            assert loopback.answer(30) == {"state": "s" * 43, "code": "c"}
-            for one in held:
-                one.close()
-            with pytest.raises(Unavailable):
-                loopback.answer(0.01)
-
-    def test_before_anything_was_asked_nothing_is_an_answer(self) -> None:
-        with Loopback() as loopback:
-            for query in ("", "?state=&code=c", "?state=None&code=c"):
-                assert httpx.get(loopback.redirect_uri + query, trust_env=False).status_code == 400
-
-    @pytest.mark.parametrize(
-        ("query", "fields"),
-        [
-            ("state=s&code=c", {"state": "s", "code": "c"}),
-            ("state=s&state=t", None),
-            ("a=&b", {"a": "", "b": ""}),
-            ("x=" + "y" * 20_000, None),
-            ("&".join(f"f{number}=1" for number in range(33)), None),
-            ("state=%ff", None),
-            ("state=\xe9", None),
-        ],
-    )
-    def test_what_the_fields_of_an_answer_are(self, query: str, fields: dict[str, str] | None) -> None:
-        assert fields_of(query) == fields
