@@ -184,19 +184,21 @@ class Asking:
         return found
 
     def _told(self, token: str, at: Moment) -> Good | Bad:
-        found, failure, retry = None, "", 1
+        found, failure, retry, wrong = None, "", 1, None
         try:
             found = self._judged(self.ask(token), at)
         except InvalidToken as error:
             found = Bad(error.reason, at)
-        except (ConfigurationError, SecretNotFound):
-            raise
+        except (ConfigurationError, SecretNotFound) as error:  # the frames of whoever asked hold what it authenticates with
+            wrong = error.with_traceback(None)
         except Unavailable as error:
             failure, retry = str(error), error.retry_after
         except Unfetched as error:
             failure = str(error)
         except Exception as error:  # of this not even the message is repeated: it may hold the token, or what was said of it
             failure = type(error).__name__
+        if wrong is not None:
+            raise wrong
         if found is None:
             self._outage.began(Unavailable(failure))
             raise Unavailable(f"{self._name} cannot be asked: {failure}", retry_after=retry)

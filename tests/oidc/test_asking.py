@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +180,17 @@ def test_a_wrong_configuration_is_no_outage(server_of: Callable[..., Server]) ->
 
     with pytest.raises(ConfigurationError):
         server_of({"t": wrong}).verify("t")
+
+
+def test_what_shows_the_server_who_asks_is_in_no_frame_of_a_wrong_configuration(server_of: Callable[..., Server]) -> None:
+    def wrong() -> None:
+        form = {"client_secret": "canary"}
+        raise ConfigurationError(f"a proxy cannot be used for {len(form)}")
+
+    with pytest.raises(ConfigurationError) as caught:
+        server_of({"token": wrong}).verify("token")
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert not [name for one in frames[1:] for name, value in one.items() if name != "self" and "canary" in repr(value)]
 
 
 def test_whoever_asks_at_the_same_time_shares_one_question(server_of: Callable[..., Server]) -> None:
