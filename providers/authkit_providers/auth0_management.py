@@ -237,15 +237,15 @@ class Management:
 
     def _called(self, what: str, path: str, until: float, scope: str, *, refused: tuple[int, ...] = (), **sent: Any) -> Called:
         """An answer that is 2xx or one of `refused`."""
-        answer, ungranted = None, ""
+        answer, wrong = None, ""
         try:
             answer = self._api.call(what, path, until=until, **sent)
         except ConfigurationError as error:
-            ungranted = str(error)
+            wrong = str(error)
+        if "gives no token" in wrong:
+            wrong += f". Authorise the application for the Auth0 Management API with {' '.join(self._scopes)}"
         if answer is None:
-            raise ConfigurationError(
-                f"{ungranted}. Authorise the application for the Auth0 Management API with {' '.join(self._scopes)}"
-            )
+            raise ConfigurationError(wrong)
         if answer.status < 400 or answer.status in refused:
             return answer
         if answer.status == 403 and answer.code == "insufficient_scope":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -295,9 +296,17 @@ class TestLeastScope:
         with pytest.raises(ConfigurationError, match=f"needs the scope {scope}"):
             people.ensure(ALICE, [tenant.role("buyer") and "buyer"])
 
+    def test_what_is_wrong_here_is_not_said_to_be_a_grant_that_is_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        with pytest.raises(ConfigurationError, match="SSL_CERT_FILE") as raised:
+            Management("acme.eu.auth0.com", "id", "secret").find_by_email(ALICE)
+        assert "uthorise" not in str(raised.value)
+
     def test_an_application_of_another_tenant_is_told(self, tenant: Auth0Server) -> None:
         people = Management("other.eu.auth0.com", tenant.client_id, tenant.client_secret, url=tenant.url)
-        with pytest.raises(ConfigurationError, match="access_denied"):
+        with pytest.raises(ConfigurationError, match="access_denied. Authorise the application"):
             people.ensure(ALICE)
 
 
