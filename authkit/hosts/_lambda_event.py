@@ -73,6 +73,12 @@ class LambdaRequest(Request):
         return self.path
 
     @property
+    def whole_path(self) -> str:
+        """With the stage, or a custom domain's base path: REST APIs may leave it out of `path`."""
+        told = _mapping(self.native.get("requestContext")).get("path") if self.kind is V1 else None
+        return _text(told) or self.path
+
+    @property
     def websocket(self) -> bool:  # type: ignore[override]
         return self.kind is WEBSOCKET
 

@@ -116,7 +116,8 @@ class BrowserSession:
         reason = "no_credential" if value is None else "session_over"
         lines = [("set-cookie", line) for line in dead]
         if request.method in ("GET", "HEAD") and not request.websocket and wants_page(request):
-            target = request.raw_path or quote(request.whole_path)
+            whole = request.whole_path
+            target = whole if request.host == "aws_lambda" else request.raw_path or quote(whole)  # events may lack the stage
             query = request.query_string or urlencode(request.query)  # some hosts give it decoded alone
             if query:
                 target += "?" + query

@@ -14,6 +14,7 @@ from authkit.http import Response
 from authkit.oidc.browser_session import BrowserSession
 from authkit.oidc.session import Session, read
 from authkit.stores import MemoryStore
+from authkit.testing import LambdaContext, lambda_event
 from tests.oidc.login_parts import KEY, Browser, Clock, login_at
 
 STORES = pytest.mark.parametrize("store", [None, MemoryStore], ids=["sealed", "stored"])
@@ -334,3 +335,15 @@ def test_an_answer_that_renews_a_session_is_stored_by_nobody_whatever_the_page_s
         answer = browser.send(page, "GET", "/page")
         assert browser.lines
         assert answer.headers.get_all("cache-control") == ["no-store"]
+
+
+@pytest.mark.parametrize("stage", ["/prod", ""], ids=["the_api's_own_domain", "a_custom_one"])
+def test_below_a_stage_of_a_rest_api_one_comes_back_to_the_page_with_it(stage):
+    with login_at() as op:
+        page = require_auth(op.login(start_at="/prod/login").session)(lambda event, context: {"statusCode": 200})
+        event = lambda_event("v1", path="/orders/7?x=1", headers={"accept": "text/html"})
+        event["requestContext"]["path"] = f"{stage}/orders/7"
+        answer = page(event, LambdaContext())
+        assert answer["headers"]["location"] == f"/prod/login?return_to={stage}/orders/7%3Fx%3D1"
+        del event["requestContext"]["path"]
+        assert page(event, LambdaContext())["headers"]["location"].endswith("?return_to=/orders/7%3Fx%3D1")
