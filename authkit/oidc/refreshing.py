@@ -26,6 +26,7 @@ GRACE = 600.0  # seconds after its access token's end for which a session is kep
 OVERLAP = 60.0  # seconds for which requests that still come with the former value get the session that it has become
 _POLL = 0.05  # seconds between two looks at what another process does
 _MOST = 4096
+_OVER = frozenset(("invalid_grant", "access_denied", "interaction_required", "login_required", "consent_required"))
 
 
 class Refreshing:
@@ -33,8 +34,8 @@ class Refreshing:
     at `now`; it raises `InvalidToken` where they are another's.
 
     One flight for each session: in this process always, among processes where there is a store. A session ends where the
-    provider says `invalid_grant`. A provider that is down ends none: it is kept until 10 minutes after its access token's end,
-    and is `Unavailable` from then on.
+    provider says `invalid_grant`, or that somebody has to log in anew. A provider that is down ends none: it is kept until 10
+    minutes after its access token's end, and is `Unavailable` from then on.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class Refreshing:
         except InvalidToken:
             refused = "invalid_grant"  # the provider answers for somebody else
         self._came.pop(key, None)
-        if refused != "invalid_grant":
+        if refused not in _OVER:
             raise Unavailable(f"the provider refused: {refused}", retry_after=30)
         await self._sessions.end(value, session)
         return value, None

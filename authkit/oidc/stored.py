@@ -109,9 +109,10 @@ class StoredSessions(Masked):
                 return
 
     async def end_all(self, sid: str | None, subject: str | None) -> None:
-        """End the sessions of the provider's session `sid`, or all that `subject` has begun until now."""
-        now = self._clock()
-        for key, until in self._marks(sid, None if sid is not None else subject):
+        """End the sessions of the provider's session `sid`, and those of `subject` until now that name none; without `sid` all
+        that `subject` has begun until now."""
+        now, until = self._clock(), self._absolute + _SKEW
+        for key in self._marks(("sub", subject)) if sid is None else self._marks(("sid", sid), ("any", subject)):
             for _ in range(_ROUNDS):
                 old = await self._ask(self._store.get, key)
                 if old is not None and float(old) >= now:
@@ -138,16 +139,16 @@ class StoredSessions(Masked):
         await self._ask(self._store.swap, f"{self._place}:{_digest(name)}", b"", None, 0)
 
     async def _is_ended(self, session: Session) -> bool:
-        keys = [key for key, _ in self._marks(session.sid, session.sub or session.subject)]
-        _, (*of_sid, of_subject) = await self._ask(self._store.look, *keys)
-        # The provider's session is over for good, also if that is said while a login under it is on its way.
-        return any(mark is not None for mark in of_sid) or (of_subject is not None and session.began <= float(of_subject))
+        subject = session.sub or session.subject
+        which = ("sid", session.sid) if session.sid is not None else ("any", subject)
+        _, (of_one, of_all) = await self._ask(self._store.look, *self._marks(which, ("sub", subject)))
+        if session.sid is not None and of_one is not None:
+            return True  # the provider's session is over for good, also if that is said while a login under it is on its way
+        return any(mark is not None and session.began <= float(mark) for mark in (of_one, of_all))
 
-    def _marks(self, sid: str | None, subject: str | None) -> list[tuple[str, float]]:
-        """Where it is noted that a provider's session, or a subject, was logged out, and for how long that stays."""
-        named = (("sid", sid), ("sub", subject))
-        until = self._absolute + _SKEW
-        return [(f"{self._place}:{kind}:{_digest(name)}", until) for kind, name in named if name is not None]
+    def _marks(self, *named: tuple[str, str | None]) -> list[str]:
+        """Where it is noted when a provider's session, or a subject, was logged out."""
+        return [f"{self._place}:{kind}:{_digest(name)}" for kind, name in named if name is not None]
 
     async def _forget(self, key: str, raw: bytes) -> bool:
         return await self._ask(self._store.swap, key, raw, None, 0)  # type: ignore[no-any-return]

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 262_144  # of an answer: a few tokens
 _ENDPOINT, _REVOCATION = "token_endpoint", "revocation_endpoint"
-# What a refusal may say (RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8693 section 2.2.2, RFC 8707 section 2). Other words
-# of a server are not repeated.
+# What a refusal may say (RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8693 section 2.2.2, RFC 8707 section 2; of a person,
+# OpenID Connect Core section 3.1.2.6). Other words of a server are not repeated.
 _ERRORS = frozenset(
     (
         "invalid_request",
@@ -45,6 +45,8 @@ _ERRORS = frozenset(
         "slow_down",
         "expired_token",
         "interaction_required",
+        "login_required",
+        "consent_required",
         "use_dpop_nonce",
         "invalid_dpop_proof",
         "temporarily_unavailable",

@@ -241,3 +241,23 @@ def test_a_logout_token_that_cannot_be_judged_is_503():
         op.mend()
         clock.pass_(15)
         assert tell(browser, op.logout_token()).status == 200
+
+
+def test_a_session_that_names_no_session_of_the_provider_ends_with_any_of_its_person():
+    """Its ID token had no `sid`, so which one it was cannot be told."""
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login(store=MemoryStore()))
+        browser.log_in(op)
+        op.id_claims = {"sid": "two"}
+        other = Browser(browser.logins[0])
+        other.log_in(op)
+        op.subject, op.id_claims = "bob", {}
+        bob = Browser(browser.logins[0])
+        bob.log_in(op)
+        assert tell(browser, op.logout_token("alice", sid="one")).status == 200
+        assert [one.whoami() for one in (browser, other, bob)] == [303, "alice", "bob"]
+        clock.pass_(1)
+        op.subject = "alice"
+        browser.log_in(op)
+        assert browser.whoami() == "alice"

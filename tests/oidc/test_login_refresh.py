@@ -305,3 +305,17 @@ def test_a_session_that_is_logged_out_while_it_is_refreshed_stays_out():
 
         op.pages["/token"] = meanwhile
         assert browser.whoami() == 303
+
+
+@STORES
+@pytest.mark.parametrize("error", ["interaction_required", "access_denied", "login_required", "consent_required"])
+def test_a_session_ends_where_the_provider_wants_its_person_to_log_in_anew(store, error):
+    """RFC 6749 section 5.2 has no word for that, and providers take those of OpenID Connect."""
+    clock = Clock()
+    with login_at(clock) as op:
+        browser = Browser(op.login(refresh=True, store=store and store()))
+        browser.log_in(op)
+        op.refused = 400, {"error": error}
+        clock.pass_(290)
+        assert browser.whoami() == 303
+        assert browser.cookies == {}
