@@ -9,6 +9,7 @@ from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
 from ..webhooks import Scheme, Verifier
 from ..webhooks.early import early
 from ..webhooks.keys import Sealed
+from ..webhooks.ordinary import MAX_ORDINARY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,10 +76,16 @@ class VerifyWebhook(Guard):
                 raise
 
     def _passes(self, request: Request, state: State) -> bool:
-        body = request._body
-        if body is None or len(body) > self._at_once_limit or request.answered:
+        body, at_hand = request._body, request._body_at_hand
+        if body is None:
+            if at_hand is None or self._at_once_limit < MAX_ORDINARY:
+                return False
+        elif len(body) > self._at_once_limit:
             return False
-        event = self._verifier.at_once(request.headers, body, None, self._url, request.method)  # type: ignore[arg-type]
+        if request.answered:
+            return False
+        url: Any = self._url  # no callable: that asks somebody
+        event = self._verifier.at_once(request.headers, body, None, url, request.method, at_hand)
         if event is None:
             return False
         if self._claims is not None:
@@ -87,7 +94,7 @@ class VerifyWebhook(Guard):
                 return False
             state.closing = [kept]
             state.kept = {id(self): kept}
-        state.body = body
+        request._body = state.body = event.body
         state.values = {"webhook": event}
         return True
 

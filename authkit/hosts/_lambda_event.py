@@ -166,6 +166,9 @@ class LambdaRequest(Request):
         return left / 1000 if isinstance(left, (int, float)) else None
 
     async def _read_body(self, limit: int) -> bytes:
+        return self._body_at_hand(limit)
+
+    def _body_at_hand(self, limit: int) -> bytes:
         event = self.native
         encoded: object
         if self.kind is EDGE:

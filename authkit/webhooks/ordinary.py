@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .keys import Keys
     from .scheme import Scheme
 
-    Ordinary: TypeAlias = Callable[[Any, bytes, float | None, str | None, str, Keys], WebhookEvent | None]
+    AtHand: TypeAlias = Callable[[int], bytes] | None
+    Ordinary: TypeAlias = Callable[..., WebhookEvent | None]
 
 MAX_ORDINARY = 16_384  # bytes of body: a larger one shall not be hashed twice because it is refused
 _ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_")
@@ -33,9 +34,11 @@ _set_parts = vars(WebhookEvent)["_parts"].__set__
 
 
 def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Ordinary | None:
-    """The function that gives the event of an ordinary delivery, or None: headers, body, now, URL, method and keys.
+    """The function that gives the event of an ordinary delivery, or None: headers, body, now, URL, method, keys, and what
+    gives the body where that is None: asked once the headers are right, for at most so many bytes.
 
-    It raises nothing of the delivery's. None in its place for a scheme whose deliveries are never ordinary.
+    It raises nothing of the delivery's, but what that raises. None in its place for a scheme whose deliveries are never
+    ordinary.
     """
     if not scheme.plain or (scheme.timed and scheme.unit != "s") or scheme.encoding not in ("hex", "base64"):
         return None
@@ -59,8 +62,16 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
     before_of, after_of = written(scheme.segments[:at], stop), written(scheme.segments[at + 1 :], "")
     called, places, covers_body = scheme.name, scheme.event_places, scheme.covers_body
 
-    def accept(headers: Any, body: bytes, now: float | None, url: str | None, method: str, keys: Keys) -> WebhookEvent | None:
-        if type(body) is not bytes or len(body) > MAX_ORDINARY or (needs_url and url is None):
+    def accept(
+        headers: Any,
+        body: bytes | None,
+        now: float | None,
+        url: str | None,
+        method: str,
+        keys: Keys,
+        at_hand: AtHand = None,
+    ) -> WebhookEvent | None:
+        if needs_url and url is None:
             return None
         kind = type(headers)
         try:
@@ -103,6 +114,10 @@ def acceptor(scheme: Scheme, tolerance: float, clock: Callable[[], float]) -> Or
         elif type(id) is not str or not 0 < len(id) <= MAX_ID or not (id.isascii() and id.isprintable()) or after_id in id:
             return None
 
+        if body is None and at_hand is not None:
+            body = at_hand(MAX_ORDINARY)
+        if type(body) is not bytes or len(body) > MAX_ORDINARY:
+            return None
         if after_time:
             before = f"{start}{timestamp}{stop}".encode()
         elif after_both:

@@ -190,11 +190,20 @@ class Verifier(Masked):
         return self._judge(delivery, await self.load())
 
     def at_once(
-        self, headers: AnyHeaders, body: bytes, now: float | None = None, url: str | None = None, method: str = "POST"
+        self,
+        headers: AnyHeaders,
+        body: bytes | None,
+        now: float | None = None,
+        url: str | None = None,
+        method: str = "POST",
+        at_hand: Callable[[int], bytes] | None = None,
     ) -> WebhookEvent | None:
-        """What `verify` gives, where nothing is out of the ordinary and no secret has to be fetched; None: ask `verify`."""
+        """What `verify` gives, where nothing is out of the ordinary and no secret has to be fetched; None: ask `verify`.
+
+        `at_hand`: gives a body that is None, of at most so many bytes; asked only where the headers are right.
+        """
         accept = self._accept
-        return None if accept is None else accept(headers, body, now, url, method, self._fixed or self._at_hand())
+        return None if accept is None else accept(headers, body, now, url, method, self._fixed or self._at_hand(), at_hand)
 
     def _at_hand(self) -> Keys:
         """The keys, if they are those in force and no secret has to be fetched for that; else none."""
