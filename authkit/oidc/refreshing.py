@@ -150,23 +150,21 @@ class Refreshing:
 
     async def _asked(self, value: str, session: Session) -> Landed:
         key, refused = (session.id, session.turn), ""
+        came = self._came.pop(key, None)
         try:
-            came = self._came.get(key)
             if came is None:
                 tokens = self._endpoint.post("refresh_token", refresh_token=session.refresh_token)
                 came = self._clock(), tokens
-                _keep(
-                    self._came, key, came
-                )  # the token that was shown for them is spent: whatever fails now, they are not lost
             new = await self._renewed(session, came[1], came[0])
-            landed = await self._sessions.replace(value, session, new)
-            self._came.pop(key, None)
-            return landed
+            return await self._sessions.replace(value, session, new)
         except GrantRefused as error:
             refused = error.error
         except InvalidToken:
             refused = "invalid_grant"  # the provider answers for somebody else
-        self._came.pop(key, None)
+        except Unavailable:
+            if came is not None:  # what was shown for these is spent: they are judged and kept at the next attempt
+                _keep(self._came, key, came)
+            raise
         if refused not in _OVER:
             raise Unavailable(f"the provider refused: {refused}", retry_after=30)
         await self._sessions.end(value, session)
