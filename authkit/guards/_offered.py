@@ -8,8 +8,10 @@ from ..errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
+
+    from ..http import Request, Response
 
 # A bearer token where nobody takes one: refused as any bad one; but in `any_of`, another guard may.
 NOT_READ = Deny(401, "invalid_token", reason="bearer_not_taken", challenge=Challenge(error="invalid_token"), no_credential=True)
@@ -45,6 +47,19 @@ def _speaks_for(verifier: Any, other: Any) -> bool:
 
 def challenges_of(authenticators: Iterable[Any]) -> tuple[Challenge, ...]:
     return tuple(challenge for one in authenticators for challenge in getattr(one, "challenges", ()))
+
+
+def hook_of(authenticators: Iterable[Any]) -> Callable[[Request, Response | None], None] | None:
+    """The response hooks (`after`) of those that have one, as one."""
+    hooks = [one.after for one in authenticators if callable(getattr(one, "after", None))]
+    if len(hooks) < 2:
+        return hooks[0] if hooks else None
+
+    def run_hooks(request: Request, response: Response | None) -> None:
+        for hook in hooks:
+            hook(request, response)
+
+    return run_hooks
 
 
 def offering(deny: Deny, offered: tuple[Challenge, ...], bearer: bool) -> Deny:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     class Authenticator(Protocol):
         """A credential that is more than a bearer string. None: no such credential was sent. `Allow`: a principal, and headers
         for the response. Optional: `challenges`, what refusals offer; `beside`, who judges bearer tokens sent instead;
-        `lead(request, deny)`, a refusal of its own where nobody is known, or None."""
+        `lead(request, deny)`, a refusal of its own where nobody is known, or None; `after`, a response hook."""
 
         async def authenticate(self, request: Request, /) -> Principal | Allow | Deny | None: ...
 
@@ -113,6 +113,7 @@ class RequireAuth(Guard):
             self._judging[id(verifier)] = _verifiers.judging(verifier)
         self._plain = plain
         offered = _offered.challenges_of(self._authenticators)
+        self.after = _offered.hook_of(self._authenticators)
         self._leading = [item.lead for item in self._authenticators if callable(getattr(item, "lead", None))]
         self._offers = offered, bool(plain) or self._from_settings or not offered
         missing = Challenge(realm=self._realm)
@@ -127,11 +128,10 @@ class RequireAuth(Guard):
         # Where that is so only of a request that is signed, an upload under a bearer token is streamed all the same.
         self.loads_body = all(getattr(item, "loads_body", False) for item in reading)
         self.body_limit = max((item.body_limit for item in reading), default=self.body_limit)
-        bearer = ("authorization",) if plain or self._from_settings else ()
         headers = [name for item in self._authenticators for name in getattr(item, "sent_in", ())]
         if len(set(headers)) != len(headers):  # each would answer for every key, and two answers are two credentials
             raise ConfigurationError("require_auth: two sets of API keys in one header; put one in another: keys.at(...)")
-        self.sent_in = (*bearer, *headers)
+        self.sent_in = (*(("authorization",) if plain or self._from_settings else ()), *headers)
         self._only: Callable[[str], Any] | None = None
         self._recall: Callable[[str], Principal | None] | None = None
         if len(plain) == 1 and not self._authenticators and not getattr(plain[0], "provider_name", None):

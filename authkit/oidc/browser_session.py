@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from ..http import Request
+    from ..http import Request, Response
     from ._web_cookies import WebCookies
     from .refreshing import Refreshing
     from .sealed import SealedSessions
@@ -27,6 +27,7 @@ KEPT = 0.5  # seconds for which what a store said is not asked again: a logout i
 SET_BACK = 60.0  # seconds by which a clock may be set back before sessions are opened again
 _CACHED = 2048  # sessions remembered, of each half
 _NOT_STORED = "cache-control", "no-store"  # what a page says of itself does not hold where a session comes with it
+_PRIVATE = "private, no-store"  # unless a page says otherwise: whoever goes back after a logout finds nothing of theirs
 _CROSS_SITE = Deny(403, "csrf_failed", reason="csrf_failed")
 
 
@@ -48,7 +49,8 @@ class BrowserSession:
 
     On unsafe methods and websockets the request has to come from this site, or from one of `origins` (403 `csrf_failed`). A
     browser that navigates is led to `start` with the way back; whoever else has no session is answered 401. Dead cookies are
-    forgotten by the answer.
+    forgotten by the answer. What a handler answers whom a session let in is `Cache-Control: private, no-store`, unless it says
+    something else there.
     """
 
     reads_request = True
@@ -100,10 +102,21 @@ class BrowserSession:
             opened = await self.opened(value)
             if opened is None:
                 return None
+        state = request.state
+        if state is not None:
+            state.kept = {**(state.kept or {}), id(self): True}  # for `after`
         if opened.succeeded is None:
             return opened.principal
         lines = self.kept(opened.succeeded, opened.session, request)
         return Allow(opened.principal, headers=Lines([*lines, _NOT_STORED]))
+
+    def after(self, request: Request, response: Response | None) -> None:
+        """The response hook: what was answered to somebody with a session is in no cache, unless it says so itself."""
+        state = request.state
+        if response is None or request.websocket or state is None or state.kept is None:
+            return
+        if state.kept.get(id(self)) is not None:
+            response.headers.setdefault("cache-control", _PRIVATE)
 
     async def warm(self) -> None:
         """Have the key at hand before the first request."""

@@ -57,12 +57,16 @@ def test_a_session_enters_and_its_cookies_are_renewed_and_forgotten_on_every_hos
     clock.pass_(60)  # it is noted that it was seen
     entered = asked(page, kept(browser))
     assert (entered.status, seen(entered.body)["subject"]) == (200, "alice")
+    assert entered.headers["cache-control"] == ["no-store"]
     names = [line.partition("=")[0] for line in entered.headers["set-cookie"]]
     assert names == ["__Host-session", "__Host-session.1"]
     for line in entered.headers["set-cookie"]:
         name, _, rest = line.partition("=")
         browser.cookies[name] = rest.partition(";")[0]
-    assert "set-cookie" not in asked(page, kept(browser)).headers
+    again = asked(page, kept(browser))
+    assert "set-cookie" not in again.headers
+    own = "function" in host  # `Response.json` says something itself
+    assert again.headers["cache-control"] == ["no-store" if own else "private, no-store"]
     assert asked(kept(browser), method="POST").status == 403
     assert asked(kept(browser), ("Origin", "https://site.example"), method="POST").status == 200
     dead = asked(page, kept(browser, **{"__Host-session.1": "x"}))
