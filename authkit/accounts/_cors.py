@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._origin import is_origin
 from ..decision import Deny
 from ..errors import ConfigurationError
 from ..http import Response
@@ -27,7 +28,7 @@ class Cors:
         if isinstance(origins, str):
             raise ConfigurationError("cors is a list of origins, not one text")
         self.origins = frozenset(origins)
-        if not all(_is_origin(origin) for origin in self.origins):
+        if not all(is_origin(origin) for origin in self.origins):
             raise ConfigurationError("cors: an origin looks like 'https://app.example.com', and '*' is none")
         self._credentials = credentials
 
@@ -58,18 +59,3 @@ class Cors:
         response.headers["access-control-expose-headers"] = "retry-after, www-authenticate"
         if self._credentials:
             response.headers["access-control-allow-credentials"] = "true"
-
-
-def _is_origin(origin: object) -> bool:
-    """Scheme, host in lower case, and perhaps a port, as browsers send it (RFC 6454 section 6.2)."""
-    if not isinstance(origin, str) or not origin.isascii() or origin != origin.lower():
-        return False
-    scheme, separator, host = origin.partition("://")
-    name, colon, port = (host, "", "") if host.endswith("]") else host.rpartition(":") if ":" in host else (host, "", "")
-    if scheme not in ("http", "https") or not separator or not name:
-        return False
-    if colon and (not port.isdecimal() or port in ("80", "443")[scheme == "https"]):
-        return False
-    if name.startswith("["):
-        return name.endswith("]") and all(character in "0123456789abcdef:." for character in name[1:-1])
-    return name.replace("-", "").replace(".", "").isalnum()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from .._fetch import checked_url
+from .._origin import is_origin
 from ..decision import Deny, FrozenDict, frozen
 from ..errors import AuthkitError, ConfigurationError, InvalidToken, MalformedRequest, Unavailable
 from ._held import seconds_of as seconds
@@ -124,10 +125,8 @@ def path(setting: str, given: str) -> str:
 
 def origins(given: Iterable[str]) -> frozenset[str]:
     found = names("origins", given)
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin or not parts.hostname:
-            raise ConfigurationError("login: origins look like 'https://app.example.com'")
+    if not all(is_origin(origin) for origin in found):
+        raise ConfigurationError("login: origins look like 'https://app.example.com'")
     return frozenset(found)
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from .._fetch import checked_url
+from .._origin import origin_at
 from .._run import arun, blocking, run
 from .._sealed import Seal
 from ..decision import Deny
@@ -135,11 +136,11 @@ class Login:
         idle, absolute = given.lasting(idle, absolute)
         leeway = given.seconds("leeway", leeway, 0, 300)
         self._keeps_token = given.flag("keep_access_token", keep_access_token)
-        own = urlsplit(self.redirect_uri)
+        own_path = urlsplit(self.redirect_uri).path
         prefix = given.prefix(prefix)
         self._start_at = given.path("start_at", start_at if start_at is not None else prefix + "/login")
         after_login = given.path("after_login", after_login)
-        own_paths = frozenset((self._start_at, own.path, prefix + "/logout", prefix + "/callback"))
+        own_paths = frozenset((self._start_at, own_path, prefix + "/logout", prefix + "/callback"))
         self._endpoints = Endpoints(provider, endpoints or {}, endpoint_origins)
         self._tokens = TokenEndpoint(
             self._endpoints,
@@ -200,7 +201,7 @@ class Login:
             if refresh
             else None
         )
-        trusted = given.origins(origins) | {f"{own.scheme}://{own.netloc}".lower()}
+        trusted = given.origins(origins) | {origin_at(self.redirect_uri)}
         self.session = BrowserSession(
             self._sessions,
             self._cookies,
@@ -254,7 +255,7 @@ class Login:
         routes: dict[str, Endpoint] = {
             f"{prefix}/login": self.start,
             f"{prefix}/callback": self.callback,
-            own.path or "/": self.callback,
+            own_path or "/": self.callback,
             f"{prefix}/logout": self.logout,
         }
         if store is not None and self._signed is not None:

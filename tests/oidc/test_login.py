@@ -192,6 +192,15 @@ def test_an_unsafe_request_has_to_come_from_this_site_or_a_trusted_one():
             assert browser.post(**headers).status == 403
 
 
+def test_the_sites_own_origin_is_that_of_its_redirect_uri_as_browsers_write_it():
+    with login_at() as op:
+        login = op.login(redirect_uri="https://Site.example:443/callback")
+        browser = Browser(login)
+        browser.come_back(op.authorize(browser.start()))
+        assert browser.post(origin="https://site.example", host="inside:8000").status == 200
+        assert browser.post(origin="https://site.example:444", host="inside:8000").status == 403
+
+
 def test_only_the_few_claims_that_are_asked_for_are_kept():
     with login_at() as op:
         op.id_claims = {"email": "a@example.com", "email_verified": True, "address": "at home", "groups": ["x"], "acr": "gold"}
@@ -307,6 +316,8 @@ def test_the_redirect_uri_is_the_configured_one_whatever_host_a_request_names():
         ({"cookie": "a b"}, "cookie"),
         ({"store": "redis://"}, "store"),
         ({"origins": ["site.example"]}, "origins"),
+        ({"origins": ["https://Site.example"]}, "origins"),  # which no browser writes
+        ({"origins": ["https://site.example:443"]}, "origins"),
         ({"endpoints": {"token_endpoint": "http://evil.example"}}, "token_endpoint"),
         ({"endpoint_origins": ["https://a.example/path"]}, "origins"),
         ({"max_age": -1}, "max_age"),
