@@ -134,10 +134,12 @@ class Attempts:
         for line in request.field("cookie"):
             at = line.find(self._prefix)
             while at >= 0 and len(found) < 64:
-                name, _, value = line[at:].partition(";")[0].partition("=")
+                end = line.find(";", at)
+                end = len(line) if end < 0 else end
+                name, _, value = line[at:end].partition("=")
                 if len(name) == len(self._prefix) + 16 and name.replace("-", "").replace("_", "").isalnum():
                     found[name] = _time(value), len(value)
-                at = line.find(self._prefix, at + 1)
+                at = line.find(self._prefix, end)
         newest_first = sorted(found, key=found.__getitem__, reverse=True)
         gone = []
         for number, name in enumerate(newest_first):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from authkit import ConfigurationError
+from authkit import ConfigurationError, Request
 from authkit.oidc import OIDCProvider
 from authkit.stores import MemoryStore, SqliteStore
 from tests.oidc.issuer import issuer
@@ -267,3 +268,16 @@ def test_a_metadata_issuer_that_is_not_exactly_ours_logs_nobody_in():
             OIDCProvider("opaque", audience="x", keys="a secret of somebody, long enough").login(
                 client_id=CLIENT, redirect_uri=BACK, session_key=KEY
             )
+
+
+def test_a_field_full_of_our_cookies_name_is_read_in_one_go():
+    """Reading what follows once more for each of them would take most of a minute."""
+    with login_at() as op:
+        browser = Browser(op.login())
+        browser.start()
+        (name,) = browser.cookies
+        field = name[:-16] * (5_000_000 // len(name[:-16]))
+        began = time.monotonic()
+        answer = browser.logins[0].start(Request.build("GET", "/login", {"cookie": field}))
+        assert (answer.status, len(answer.headers.get_all("set-cookie"))) == (303, 1)
+        assert time.monotonic() - began < 10
