@@ -177,9 +177,9 @@ async def decide(chain: Chain, request: Request) -> Decision:
     if chain.needs_handler:
         raise ConfigurationError("a guard of this chain looks at the response, or holds something until it is finished")
     state, around = State(), request.state
-    inside = around is not None and not around.ended  # asked from inside a handler, which goes on with what it had
-    if inside:
-        state.proofs = around.proofs
+    inside = None if around is None or around.ended else around  # asked from inside a handler, which goes on with what it had
+    if inside is not None:
+        state.proofs = inside.proofs
     request.state = state
     state.listeners = chain.listeners
     state.hash_key = chain.hash_key
@@ -195,6 +195,6 @@ async def decide(chain: Chain, request: Request) -> Decision:
         return Allow(state.principal, headers=dict(state.headers or ()), drop_headers=state.dropped, values=state.values)
     finally:
         state.ended = True  # a handler that is called with this request afterwards decides for itself
-        if inside:
-            request.state, around.proofs = around, state.proofs
+        if inside is not None:
+            request.state, inside.proofs = inside, state.proofs
         _audit.write(state, request)

@@ -156,11 +156,10 @@ class CallingJSON:
 
     def _wait(self, headers: Mapping[str, str], pauses: int) -> float:
         """Seconds to wait: as the server says, else longer each time; and a bit, which is another one for each of us."""
-        wait: float | None = whole_seconds(headers.get("retry-after"))
-        if wait is None:
-            reset = whole_seconds(headers.get("x-ratelimit-reset"))
-            wait = PAUSE * 2**pauses if reset is None else reset - self._clock()
-        return max(PAUSE, wait) + self._random(1)[0] / 1024
+        told = whole_seconds(headers.get("retry-after"))
+        reset = whole_seconds(headers.get("x-ratelimit-reset")) if told is None else None
+        own = PAUSE * 2**pauses if reset is None else reset - self._clock()
+        return max(PAUSE, own if told is None else told) + self._random(1)[0] / 1024
 
     def _paused(self, seconds: float, until: float) -> bool:
         """Whether there is time to wait so long and to ask again. Then it has been waited."""

@@ -94,8 +94,8 @@ class AwsKeys(Masked):
         if wrong:
             raise ConfigurationError(wrong)
         self._looked = self._clock(), self._monotonic()
-        if failure and kept is not None and not self._source.refresh_needed(LAST):  # botocore gives up long before their end
-            return kept
+        if failure and kept is not None and self._source is not None and not self._source.refresh_needed(LAST):
+            return kept  # botocore gives up long before their end
         if failure:
             raise Unavailable(f"the AWS credentials cannot be had: {failure}")
         if self._kept is None:

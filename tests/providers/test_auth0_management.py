@@ -306,7 +306,7 @@ class TestLeastScope:
 
     def test_an_application_of_another_tenant_is_told(self, tenant: Auth0Server) -> None:
         people = Management("other.eu.auth0.com", tenant.client_id, tenant.client_secret, url=tenant.url)
-        with pytest.raises(ConfigurationError, match="access_denied. Authorise the application"):
+        with pytest.raises(ConfigurationError, match=r"access_denied\. Authorise the application"):
             people.ensure(ALICE)
 
 
