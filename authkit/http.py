@@ -6,7 +6,7 @@ from .errors import BodyTooLarge, BodyUnavailable, MalformedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, overload
 
 MAX_BODY = 1_048_576  # bytes; what a guard that needs the body reads at most, unless it asks for another limit
@@ -160,7 +160,7 @@ class Request:
     answered = False  # True where the platform has answered the client before it called us: nothing can be refused any more
     lifespan = False  # True for an ASGI app's start-up and shut-down. A class attribute: no client can set it.
     # What `_read_body` gives and raises, without waiting, where the host was handed the body with the call.
-    _body_at_hand: Callable[[int], bytes] | None = None
+    _body_at_hand: Any = None  # a method: (limit) -> bytes
     host: str
     method: str
     path: str

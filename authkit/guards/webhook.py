@@ -76,8 +76,9 @@ class VerifyWebhook(Guard):
                 raise
 
     def _passes(self, request: Request, state: State) -> bool:
-        body, at_hand = request._body, request._body_at_hand
+        body, at_hand = request._body, None
         if body is None:
+            at_hand = request._body_at_hand
             if at_hand is None or self._at_once_limit < MAX_ORDINARY:
                 return False
         elif len(body) > self._at_once_limit:
@@ -94,7 +95,9 @@ class VerifyWebhook(Guard):
                 return False
             state.closing = [kept]
             state.kept = {id(self): kept}
-        request._body = state.body = event.body
+        if body is None:
+            body = request._body = event.body
+        state.body = body
         state.values = {"webhook": event}
         return True
 
