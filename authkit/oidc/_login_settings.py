@@ -123,6 +123,22 @@ def path(setting: str, given: str) -> str:
     return given
 
 
+def own_paths(prefix: str, start: str, callback: str, after_login: str, after_logout: str) -> frozenset[str]:
+    """Our own paths as browsers see them, to which nobody comes back.
+
+    Raises: `ConfigurationError` where one is two endpoints', or a way out of one leads into it again.
+    """
+    if callback in (start, *(f"{prefix}/{name}" for name in ("login", "logout", "backchannel-logout"))):
+        raise ConfigurationError("login: the path of redirect_uri is that of the callback, and of no other endpoint")
+    found = frozenset((start, callback, f"{prefix}/logout", f"{prefix}/callback"))
+    if after_login.partition("#")[0].partition("?")[0] in found:
+        raise ConfigurationError("login: after_login is a page of yours, and no endpoint of the login")
+    logout = f"{prefix}/logout" if start == f"{prefix}/login" else None  # below a mount it is elsewhere
+    if after_logout.partition("#")[0].partition("?")[0] in (callback, logout):
+        raise ConfigurationError("login: after_logout is a page of yours, and neither the callback nor a logout")
+    return found
+
+
 def origins(given: Iterable[str]) -> frozenset[str]:
     found = names("origins", given)
     if not all(is_origin(origin) for origin in found):

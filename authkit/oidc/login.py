@@ -140,7 +140,8 @@ class Login:
         prefix = given.prefix(prefix)
         self._start_at = given.path("start_at", start_at if start_at is not None else prefix + "/login")
         after_login = given.path("after_login", after_login)
-        own_paths = frozenset((self._start_at, own_path, prefix + "/logout", prefix + "/callback"))
+        after_logout = given.path("after_logout", after_logout)
+        own_paths = given.own_paths(prefix, self._start_at, own_path, after_login, after_logout)
         self._endpoints = Endpoints(provider, endpoints or {}, endpoint_origins)
         self._tokens = TokenEndpoint(
             self._endpoints,
@@ -225,7 +226,7 @@ class Login:
             issuers=issuers,
             client_id=client_id,
             origins=trusted,
-            after=given.path("after_logout", after_logout),
+            after=after_logout,
             logged_out_uri=None if logged_out_uri is None else checked_url("logged_out_uri", logged_out_uri),
             leeway=leeway,
             clock=clock,

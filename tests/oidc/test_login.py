@@ -315,6 +315,11 @@ def test_the_redirect_uri_is_the_configured_one_whatever_host_a_request_names():
         ({"start_at": "//evil.example"}, "start_at"),
         ({"cookie": "a b"}, "cookie"),
         ({"store": "redis://"}, "store"),
+        ({"redirect_uri": "https://site.example/login"}, "redirect_uri"),  # which would be the callback, and nobody could begin
+        ({"redirect_uri": "https://site.example/a/logout", "prefix": "/a"}, "redirect_uri"),
+        ({"after_login": "/login?again"}, "after_login"),  # and on for ever
+        ({"after_login": "/callback"}, "after_login"),
+        ({"after_logout": "/logout"}, "after_logout"),
         ({"origins": ["site.example"]}, "origins"),
         ({"origins": ["https://Site.example"]}, "origins"),  # which no browser writes
         ({"origins": ["https://site.example:443"]}, "origins"),
