@@ -13,7 +13,8 @@ from .return_to import safe_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
+    from typing import Any
 
     from ..http import Request, Response
     from ._web_cookies import WebCookies
@@ -69,6 +70,7 @@ class BrowserSession:
         absolute: float,
         refreshing: Refreshing | None,
         background: bool,
+        warms: Callable[[], Coroutine[Any, Any, None]] | None = None,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -80,6 +82,7 @@ class BrowserSession:
         self._idle = idle
         self._absolute = absolute
         self._refreshing = refreshing
+        self._warms = warms
         self._background = background and sessions.revocable  # what a browser alone has is renewed in the answer to it
         self._exact = min(SEEN, idle / 10)
         self._clock = clock
@@ -119,8 +122,10 @@ class BrowserSession:
             response.headers.setdefault("cache-control", _PRIVATE)
 
     async def warm(self) -> None:
-        """Have the key at hand before the first request."""
+        """Have the key at hand before the first request, and what the first login wants to know of its provider."""
         await self._sessions.warm()
+        if self._warms is not None:
+            await self._warms()
 
     def lead(self, request: Request, deny: Deny) -> Deny | None:
         """What a request is answered that nobody is known by: a browser is sent to log in, dead cookies are forgotten."""

@@ -23,12 +23,13 @@ from ._endpoints import Endpoints
 from ._flow import Flow
 from ._login_rules import LoginRules
 from ._served import Served
+from ._warmed import Warmed
 from ._web_cookies import WebCookies
 from .asking_json import hidden
 from .attempt import Attempts
 from .browser_session import BrowserSession
 from .id_token import SignedForUs
-from .logout import Logout
+from .logout import Logout, NotServed
 from .profile import PLAIN_ACCESS_TOKEN
 from .refreshing import Refreshing
 from .sealed import SealedSessions
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 KEPT = ("name", "preferred_username", "email", "email_verified")
 
 
-class Login:
+class Login(Warmed):
     """People log in at `provider` by the authorization code flow, with PKCE (S256), `state` and `nonce`, always.
 
     `provider`: an `OIDCProvider`, or one that has `identify` and `login_endpoints` (GitHub). `client_id`, `client_secret` (text
@@ -212,6 +213,7 @@ class Login:
             idle=idle,
             absolute=absolute,
             refreshing=refreshing,
+            warms=self._warm_provider,
             background="AWS_LAMBDA_RUNTIME_API" not in os.environ if background is None else background,
             clock=clock,
             monotonic=monotonic,
@@ -266,9 +268,9 @@ class Login:
     @property
     def backchannel_logout(self) -> Endpoint:
         """Where the provider says that somebody's session there is over (Back-Channel Logout 1.0): POST `logout_token`; 200, or
-        400. Raises: `ConfigurationError` without a store: a sealed cookie cannot be ended from here."""
+        400. Raises: `ConfigurationError` without a store, an `AttributeError` too: no sealed cookie can be ended from here."""
         if self._store is None or self._signed is None:
-            raise ConfigurationError("login: back-channel logout needs a store, in which sessions lie, and an OpenID Provider")
+            raise NotServed("login: back-channel logout needs a store, in which sessions lie, and an OpenID Provider")
         return Served(self._logout.told, name="backchannel_logout", start=self._start_at, methods=("POST",))
 
     def start_with(
@@ -321,12 +323,6 @@ class Login:
 
     async def _told(self, access_token: str, subject: str) -> Mapping[str, Any]:
         return await blocking(self._info.ask, access_token, subject)
-
-    async def warm(self) -> None:
-        """Have the metadata and the keys at hand before the first login. Raises: `Unavailable`."""
-        await self._endpoints.find("authorization_endpoint")
-        if self._signed is not None:
-            await self.provider.warm()
 
     def __repr__(self) -> str:
         return f"<Login at {self.issuer!r}>"

@@ -32,6 +32,10 @@ _HINT = 8192  # characters of an ID token that are put into a URL at most
 _NOT_ASKED_HERE = Deny(403, "csrf_failed", reason="csrf_failed")
 
 
+class NotServed(ConfigurationError, AttributeError):
+    """An endpoint that this login does not have, wanted all the same: whoever only looks at all attributes goes on."""
+
+
 class Logout:
     """Ends sessions of one login."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -111,6 +112,9 @@ def test_back_channel_logout_needs_a_store():
         with pytest.raises(ConfigurationError, match="store"):
             _ = login.backchannel_logout
         assert Browser(login).send(login.app, "POST", "/backchannel-logout").status == 404
+        assert not hasattr(login, "backchannel_logout")
+        assert "logout" in dict(inspect.getmembers(login))  # whatever walks attributes goes on
+        assert hasattr(op.login(store=MemoryStore()), "backchannel_logout")
 
 
 def tell(browser: Browser, token: str | None = None, **form: str):
