@@ -6,6 +6,7 @@ import sys
 
 from . import _refusal
 from ._audit import warn
+from ._compose import PUBLIC_MARK
 from ._run import arun, run
 from .decision import Deny
 from .errors import ConfigurationError, RequestError, SecretNotFound, Unavailable
@@ -120,6 +121,8 @@ class Endpoint:
         serve.__doc__ = self.__doc__
         if self.csrf_exempt:
             serve.csrf_exempt = True  # type: ignore[attr-defined]
+        if PUBLIC_MARK in vars(self):  # in each of its forms it is as open on purpose as it is itself
+            setattr(serve, PUBLIC_MARK, vars(self)[PUBLIC_MARK])
         return serve
 
     @property

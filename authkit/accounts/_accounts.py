@@ -19,7 +19,7 @@ from ._login import Login
 from ._password_change import PasswordChange
 from ._people import People
 from ._sent import Sent
-from ._serving import Served
+from ._serving import ON_PURPOSE, Served
 from ._sessions import Sessions
 from .cookies import Cookies
 from .passwords import PasswordHasher
@@ -133,7 +133,7 @@ class Accounts(Inside):
         self._sent = Sent(cookies, self._cors.origins)
         self._answers = Answers(cookies, tokens.refresh_ttl)
         self._routes: dict[str, Endpoint] = {}
-        self.app = route(self._routes)
+        self.app = ON_PURPOSE(route(self._routes))
         sessions = Sessions(self)
         self.login = self._serve("/login", sessions.login)
         self.verify = self._serve("/verify", sessions.verify)

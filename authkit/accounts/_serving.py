@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _refusal
 from .._audit import write
+from .._compose import public
 from .._state import State
 from ..decision import Deny, Principal
 from ..endpoint import Endpoint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..http import Request
     from ._cors import Cors
 
+ON_PURPOSE = public(reason="an endpoint of accounts, which judges for itself what it is sent")
 BODY_LIMIT = 65_536  # bytes; a user name and a password of 4096 bytes, every character of them escaped
 
 
@@ -40,6 +42,7 @@ class Served(Endpoint):
         self.__name__ = self.__qualname__ = name
         self._cors = cors
         self._client = client
+        ON_PURPOSE(self)
 
     async def answer(self, request: Request) -> Response:
         around: State | None = request.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _refusal
 from .._audit import write
+from .._compose import public
 from .._state import State
 from ..decision import Deny
 from ..endpoint import Endpoint
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..endpoint import Answer
     from ..http import Request
 
+ON_PURPOSE = public(reason="an endpoint of a login, which judges for itself what it is sent")
 BODY_LIMIT = 65_536  # bytes; a response or a logout token that a browser or a provider posts
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
@@ -42,6 +44,7 @@ class Served(Endpoint):
         super().__init__(fn, methods=methods, body_limit=BODY_LIMIT)
         self.__name__ = self.__qualname__ = name
         self._start = start
+        ON_PURPOSE(self)
 
     async def answer(self, request: Request) -> Response:
         around: State | None = request.state

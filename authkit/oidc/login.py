@@ -22,7 +22,7 @@ from ._arrival import Arrival
 from ._endpoints import Endpoints
 from ._flow import Flow
 from ._login_rules import LoginRules
-from ._served import Served
+from ._served import ON_PURPOSE, Served
 from ._warmed import Warmed
 from ._web_cookies import WebCookies
 from .asking_json import hidden
@@ -263,7 +263,7 @@ class Login(Warmed):
         }
         if store is not None and self._signed is not None:
             routes[f"{prefix}/backchannel-logout"] = self.backchannel_logout
-        self.app: Endpoint = route(routes)
+        self.app: Endpoint = ON_PURPOSE(route(routes))
 
     @property
     def backchannel_logout(self) -> Endpoint:

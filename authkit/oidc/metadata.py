@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._compose import public
 from .._fetch import checked_url
 from ..endpoint import Endpoint
 from ..errors import ConfigurationError
@@ -54,6 +55,7 @@ class ProtectedResource(Endpoint):
     ) -> None:
         super().__init__(self._told, methods=("GET", "OPTIONS"), body_limit=0)
         self.__name__ = self.__qualname__ = "protected_resource"
+        public(reason="metadata that are for everybody")(self)
         self.resource = resource
         origin, path = _split(resource)
         self.path = WELL_KNOWN + ("" if path == "/" else path)
