@@ -8,7 +8,7 @@ from .._lines import Lines
 from ..decision import Deny
 from ..errors import InvalidToken, Unavailable
 from . import _login_settings as given
-from ._served import redirect
+from ._served import on_the_way, redirect
 from ._used import Used
 from .attempt import TTL, Attempt
 from .return_to import safe_path
@@ -94,6 +94,7 @@ class Flow:
     async def started(self, request: Request, asked: Mapping[str, str]) -> Response | Deny:
         places = [value for name, value in request.query if name == "return_to"]
         back = safe_path(places[0] if len(places) == 1 else None, self._after_login, never=self._own)
+        on_the_way(request, back)
         where = await self._endpoints.find("authorization_endpoint")
         acr = tuple(asked.get("acr_values", "").split())
         max_age = float(asked["max_age"]) if "max_age" in asked else None
@@ -126,6 +127,7 @@ class Flow:
         attempt = await self._attempts.find(request, sent.get("state", ""))
         if not isinstance(attempt, Attempt):
             return Deny(400, "invalid_request", reason=attempt)
+        on_the_way(request, attempt.return_to)
         wrong = await self._mixed_up(sent.get("iss"))
         code, error = sent.get("code", ""), sent.get("error")
         if wrong is None and error is None and not (0 < len(code) <= _CODE and code.isascii() and code.isprintable()):

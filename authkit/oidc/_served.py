@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from .. import _refusal
 from .._audit import write
 from .._compose import public
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 ON_PURPOSE = public(reason="an endpoint of a login, which judges for itself what it is sent")
 BODY_LIMIT = 65_536  # bytes; a response or a logout token that a browser or a provider posts
+_BACK = "oidc login: back to"  # what `on_the_way` keeps
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
 <body><main><h1>{title}</h1><p>{text}</p><p><a href="{start}">Log in again</a></p></main></body></html>
@@ -35,7 +38,7 @@ _TEXTS = {
 class Served(Endpoint):
     """An endpoint of a login. `fn` gives a `Response`, or a `Deny` whose `reason` goes to the audit alone.
 
-    `start`: the path to which a page of a refusal links.
+    `start`: the path to which a page of a refusal links, with the way that the person was on (`on_the_way`).
     """
 
     csrf_exempt = True  # each judges by itself where a request comes from: `state`, a signed token, or `Origin`
@@ -56,7 +59,7 @@ class Served(Endpoint):
             response.headers.setdefault("cache-control", "no-store")
             response.headers.setdefault("referrer-policy", "no-referrer")  # a code in our address is for nobody else
             if isinstance(decided, Deny) and decided.respond is None and wants_page(request):
-                self._show(response)
+                self._show(response, (state.kept or {}).get(_BACK, "/"))
             state.guard = self.__name__
             state.status = response.status
             if isinstance(decided, Deny):
@@ -70,14 +73,29 @@ class Served(Endpoint):
                 state.ended = True
                 write(state, request)
 
-    def _show(self, response: Response) -> None:
-        """Make a page of a refusal. Not a word in it is from the request."""
+    def _show(self, response: Response, back: str) -> None:
+        """Make a page of a refusal. Nothing in it is from the request, but for the link's path on this site."""
         texts = _TEXTS.get(response.status)
         if texts is not None:
-            response.body = _PAGE.format(title=texts[0], text=texts[1], start=self._start).encode()
+            from html import escape
+
+            start = escape(start_from(self._start, back))
+            response.body = _PAGE.format(title=texts[0], text=texts[1], start=start).encode()
             response.headers["content-type"] = "text/html; charset=utf-8"
             response.headers["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
             response.headers["x-content-type-options"] = "nosniff"
+
+
+def on_the_way(request: Request, back: str) -> None:
+    """Note where the person of this request was going, a path on this site: a refusal's page leads there by another login."""
+    state = request.state
+    if state is not None:
+        state.kept = {**(state.kept or {}), _BACK: back}
+
+
+def start_from(start: str, back: str) -> str:
+    """Where a login begins that comes back to `back`, a path on this site."""
+    return start if back == "/" else f"{start}?return_to={quote(back, safe='/')}"
 
 
 def wants_page(request: Request) -> bool:

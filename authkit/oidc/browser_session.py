@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from .. import _credential
 from .._lines import Lines
 from ..decision import Allow, Deny, Principal
-from ._served import wants_page
+from ._served import start_from, wants_page
 from .return_to import safe_path
 
 TYPE_CHECKING = False
@@ -140,8 +140,7 @@ class BrowserSession:
             if query:
                 target += "?" + query
             back = safe_path(target, never=self._own)
-            where = self._start if back == "/" else f"{self._start}?return_to={quote(back, safe='/')}"
-            lines += [("location", where), ("vary", "accept, cookie")]
+            lines += [("location", start_from(self._start, back)), ("vary", "accept, cookie")]
             return Deny(303, "login_required", reason=reason, headers=Lines(lines), no_credential=True, respond=b"")
         if not lines:
             return None
