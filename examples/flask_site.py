@@ -85,8 +85,6 @@ def write(principal: Principal) -> AnyResponse:
 
 
 @app.after_request
-def private(response: Response) -> Response:
-    """Whoever goes back in the browser after somebody's logout finds nothing of theirs."""
-    response.headers["Cache-Control"] = "no-store"
+def without_scripts(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     return response

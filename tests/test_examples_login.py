@@ -69,7 +69,7 @@ class TestFlaskSite:
         assert (sent.status_code, sent.headers["location"]) == (303, "/login?return_to=/notes%3Fmonth%3D11")
         page = logged_in(alice, flask, "/notes")
         assert 'You are <b id="who">Alice Example</b>' in page.text
-        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["cache-control"] == "private, no-store"
 
     def test_a_note_is_kept_for_who_wrote_it_and_taken_from_this_site_alone(self, flask: Site, alice: Person) -> None:
         logged_in(alice, flask, "/notes")
@@ -106,7 +106,7 @@ class TestSinglePageApp:
     def test_with_a_session_it_is_somebody_s_own(self, spa: Site, alice: Person) -> None:
         said = logged_in(alice, spa, "/me")
         assert said.json() == {"name": "Alice Example", "email": "alice@example.test"}
-        assert said.headers["cache-control"] == "no-store"
+        assert said.headers["cache-control"] == "private, no-store"
         forged = alice.client.post(spa.url + "/notes", json={"text": "forged"}, headers=FROM_ANOTHER_SITE)
         assert forged.status_code == 403
         assert alice.client.post(spa.url + "/notes", json={"text": "tea"}, headers={"origin": spa.url}).status_code == 201
