@@ -6,6 +6,7 @@ import time
 
 from .. import _verifiers
 from .._paths import is_ambiguous
+from .._recorded import ON_PURPOSE
 from .._run import arun, run
 from ..address import ClientAddress
 from ..endpoint import Endpoint, route
@@ -19,7 +20,7 @@ from ._login import Login
 from ._password_change import PasswordChange
 from ._people import People
 from ._sent import Sent
-from ._serving import ON_PURPOSE, Served
+from ._serving import Served
 from ._sessions import Sessions
 from .cookies import Cookies
 from .passwords import PasswordHasher

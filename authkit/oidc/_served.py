@@ -1,15 +1,10 @@
-"""What all endpoints of a login have in common: nothing of them is stored, a browser gets a page, and the audit one event."""
+"""What all endpoints of a login have in common: a browser gets a page, and its address leads nowhere else."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from .. import _refusal
-from .._audit import write
-from .._compose import public
-from .._state import State
-from ..decision import Deny
-from ..endpoint import Endpoint
+from .._recorded import Recorded
 from ..errors import RequestError
 from ..http import Response
 
@@ -17,11 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._state import State
+    from ..decision import Deny
     from ..endpoint import Answer
     from ..http import Request
 
-ON_PURPOSE = public(reason="an endpoint of a login, which judges for itself what it is sent")
-BODY_LIMIT = 65_536  # bytes; a response or a logout token that a browser or a provider posts
 _BACK = "oidc login: back to"  # what `on_the_way` keeps
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
@@ -35,43 +30,20 @@ _TEXTS = {
 }
 
 
-class Served(Endpoint):
-    """An endpoint of a login. `fn` gives a `Response`, or a `Deny` whose `reason` goes to the audit alone.
+class Served(Recorded):
+    """An endpoint of a login.
 
     `start`: the path to which a page of a refusal links, with the way that the person was on (`on_the_way`).
     """
 
-    csrf_exempt = True  # each judges by itself where a request comes from: `state`, a signed token, or `Origin`
-
     def __init__(self, fn: Callable[[Request], Answer], *, name: str, start: str, methods: tuple[str, ...] = ("GET",)) -> None:
-        super().__init__(fn, methods=methods, body_limit=BODY_LIMIT)
-        self.__name__ = self.__qualname__ = name
+        super().__init__(fn, name=name, methods=methods)
         self._start = start
-        ON_PURPOSE(self)
 
-    async def answer(self, request: Request) -> Response:
-        around: State | None = request.state
-        own = around is None or around.ended
-        state = request.state = State() if around is None or around.ended else around
-        try:
-            decided = await self.decide(request)
-            response = _refusal.response(decided) if isinstance(decided, Deny) else decided
-            response.headers.setdefault("cache-control", "no-store")
-            response.headers.setdefault("referrer-policy", "no-referrer")  # a code in our address is for nobody else
-            if isinstance(decided, Deny) and decided.respond is None and wants_page(request):
-                self._show(response, (state.kept or {}).get(_BACK, "/"))
-            state.guard = self.__name__
-            state.status = response.status
-            if isinstance(decided, Deny):
-                state.outcome = "unavailable" if decided.status == 503 else "deny"
-                state.reason = decided.reason
-            elif own:
-                state.outcome = "allow"
-            return response
-        finally:
-            if own:
-                state.ended = True
-                write(state, request)
+    def _finish(self, request: Request, response: Response, refused: Deny | None, state: State) -> None:
+        response.headers.setdefault("referrer-policy", "no-referrer")  # a code in our address is for nobody else
+        if refused is not None and refused.respond is None and wants_page(request):
+            self._show(response, (state.kept or {}).get(_BACK, "/"))
 
     def _show(self, response: Response, back: str) -> None:
         """Make a page of a refusal. Nothing in it is from the request, but for the link's path on this site."""

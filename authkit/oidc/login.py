@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from .._fetch import checked_url
 from .._origin import origin_at
+from .._recorded import ON_PURPOSE
 from .._run import arun, blocking, run
 from .._sealed import Seal
 from ..decision import Deny
@@ -22,7 +23,7 @@ from ._arrival import Arrival
 from ._endpoints import Endpoints
 from ._flow import Flow
 from ._login_rules import LoginRules
-from ._served import ON_PURPOSE, Served
+from ._served import Served
 from ._warmed import Warmed
 from ._web_cookies import WebCookies
 from .asking_json import hidden
