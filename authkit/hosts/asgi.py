@@ -59,6 +59,12 @@ class RawHeaders(Headers):
         return dict.fromkeys(key.decode("latin-1").lower() for key, _ in self._raw)
 
 
+def raw_path(scope: Mapping[str, Any]) -> str | None:
+    """The path as sent, without its query, which older test clients and some servers leave on."""
+    sent = scope.get("raw_path")
+    return sent.partition(b"?")[0].decode("latin-1") if isinstance(sent, bytes) else None
+
+
 class AsgiRequest(Request):
     """A connection. `taken`: the messages that a guard has received already, which the app is to receive again."""
 
@@ -90,8 +96,7 @@ class AsgiRequest(Request):
 
     @property
     def raw_path(self) -> str | None:  # type: ignore[override]
-        sent: bytes | None = self.scope.get("raw_path")
-        return None if sent is None else sent.decode("latin-1")
+        return raw_path(self.scope)
 
     @property
     def whole_path(self) -> str:

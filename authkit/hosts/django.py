@@ -8,7 +8,7 @@ from .._run import blocking
 from .._state import State, current
 from ..errors import BodyTooLarge, BodyUnavailable, MalformedRequest
 from ..http import Headers, Request, Response
-from . import wsgi
+from . import asgi, wsgi
 from ._fields import changes
 from ._host import Host, replace_headers
 from ._stream import AsyncInState, InState
@@ -32,8 +32,7 @@ class DjangoRequest(wsgi.WsgiRequest):
         scope = getattr(self.native, "scope", None)
         if scope is None:
             return wsgi.raw_path(self.environ)
-        raw = scope.get("raw_path")
-        return raw.decode("latin-1") if isinstance(raw, bytes) else None
+        return asgi.raw_path(scope)
 
     @property
     def scheme(self) -> str:  # type: ignore[override]

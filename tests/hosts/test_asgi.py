@@ -516,6 +516,8 @@ class TestTheRequest:
     def test_what_the_guards_see(self) -> None:
         request = request_of(http_scope(path="/a b", raw_path=b"/a%20b", query_string=b"x=1&x=2", scheme="http", method="PUT"))
         assert (request.method, request.path, request.raw_path, request.query_string) == ("PUT", "/a b", "/a%20b", "x=1&x=2")
+        left_on = request_of(http_scope(path="/a", raw_path=b"/a?x=1", query_string=b"x=1"))
+        assert (left_on.raw_path, left_on.query_string) == ("/a", "x=1")
         assert (request.peer, request.peer_is_socket, request.scheme, request.websocket) == ("192.0.2.1", True, "http", False)
         assert request.query == (("x", "1"), ("x", "2"))
 
