@@ -140,7 +140,7 @@ class Key:
 def _read_pem(raw: bytes, text: str) -> Any:
     if "CERTIFICATE" in text:
         raise ConfigurationError("the token key is a certificate: pass the key itself, as PEM")
-    if "OPENSSH" in text or "SSH2" in text:
+    if "BEGIN OPENSSH" in text or "BEGIN SSH2" in text:  # the letters alone may stand in any key's base64
         raise ConfigurationError("the token key is in a form of SSH: convert it to PEM (PKCS8)")
     if "ENCRYPTED" in text:
         raise ConfigurationError("the token key is encrypted PEM: decrypt it where it is stored")

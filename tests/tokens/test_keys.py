@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ed448, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, x25519
 from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
@@ -290,6 +290,20 @@ def test_pem_that_cannot_be_used_is_refused_with_its_cause() -> None:
     assert "SSH" in refused(openssh)
     assert "cannot be read" in refused(pem("P-256").replace("M", "?"))
     assert "one PEM" in refused(pem("P-256") + pem("P-384"))
+
+
+def test_letters_in_the_base64_of_a_key_say_nothing_of_its_form() -> None:
+    """One key in a hundred thousand has "SSH2" there by chance."""
+    three = base64.b64decode("SSH2")
+    for start in range(3):  # one of them meets the groups of base64
+        number = int.from_bytes((three * 12)[start : start + 32], "big")
+        key = ec.derive_private_key(number, ec.SECP256R1())
+        form, unlocked = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        text = key.private_bytes(serialization.Encoding.PEM, form, unlocked).decode()
+        assert Key(text).alg == "ES256"
+        if "SSH2" in text:
+            return
+    pytest.fail("none of these has the letters")
 
 
 def test_traditional_pem_with_its_parameters_is_read() -> None:
