@@ -27,9 +27,7 @@ def logger(name: str = "authkit") -> logging.Logger | None:
     found = _loggers.get(name)
     if found is None:
         logging = sys.modules.get("logging")
-        if logging is None or not hasattr(
-            logging, "captureWarnings"
-        ):  # the last it defines: a thread may be importing it still
+        if logging is None or not hasattr(logging, "captureWarnings"):  # the last it defines: a thread may import it still
             return None
         found = _loggers[name] = logging.getLogger(name)
         if name == "authkit.audit" and not any(isinstance(h, logging.NullHandler) for h in found.handlers):

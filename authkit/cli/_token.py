@@ -47,10 +47,14 @@ def service_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-token_options = (
-    click.option("--value-from", metavar="FILE", help="Read the token from FILE, or from stdin if it is -."),
-    click.option("--token-env", metavar="NAME", help="The environment variable that has the token."),
-)
+def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.option("--value-from", metavar="FILE", help="Read the token from FILE, or from stdin if it is -."),
+        click.option("--token-env", metavar="NAME", help="The environment variable that has the token."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def service_of(issuer: str | None, audience: str | None, key: str | None, source: str, url: str | None) -> Service:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigurationError
-from ._ages import moment
 from ._exits import EXITS, Wrong
 from ._frame import Command
 from ._options import json_option
 from ._output import Output
 from ._token import token_of, token_options
+from ._verdict import document, tell
 
 if TYPE_CHECKING:
     from ..decision import Principal
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     from ..tokens.why import Why
 
 
-def _reads_token(command: Any) -> Any:
-    for option in reversed(token_options):
-        command = option(command)
-    return command
-
-
 @click.command(cls=Command)
-@_reads_token
+@token_options
 @click.option("--issuer", metavar="URL", help="As its tokens write it in iss. Default: AUTHKIT_OIDC_ISSUER.")
 @click.option("--audience", "audiences", metavar="TEXT", multiple=True, help="Default: AUTHKIT_AUDIENCE.")
 @click.option("--token-type", metavar="TYP", help="Of its access tokens: at+jwt (default), or JWT. AUTHKIT_OIDC_TOKEN_TYPE.")
@@ -55,13 +49,9 @@ def verify(
     provider = provider_of(issuer, audiences, token_type, name, told)
     with out.progress("asking the issuer"):
         principal, refused = judged(provider, token)
-    if principal is not None:
-        _tell(out, principal, provider)
-    elif refused is not None:
-        out.line(f"refused by the check of the {refused.check} ({refused.reason})", "bad")
-        for heading, text in (("found", refused.says), ("likely", refused.cause), ("mend", refused.mend)):
-            out.line(f"  {heading + ':':8}{text}")
-    out.document(_document(principal, refused, provider))
+    audience: list[str] = sorted(getattr(provider, "audiences", ()))
+    tell(out, principal, refused, " ".join(audience), "not looked up: only the issuer knows")
+    out.document(document(principal, refused, getattr(provider, "issuer", None), audience))
     return EXITS["ok" if refused is None else "failed"][0]
 
 
@@ -126,40 +116,3 @@ def _pairs(told: tuple[str, ...]) -> dict[str, str]:
             raise Wrong(f"{name} is a secret: set it in the environment or in .env")
         found[name] = text
     return found
-
-
-def _tell(out: Output, principal: Principal, provider: Any) -> None:
-    claims, now = principal.claims, time.time()
-    expires = claims.get("exp")
-    rows = [
-        ("subject", principal.subject),
-        ("issuer", principal.issuer or ""),
-        ("audience", " ".join(_audiences(provider)) or "-"),
-        ("scopes", " ".join(sorted(principal.scopes)) or "-"),
-        ("roles", " ".join(sorted(principal.roles)) or "-"),
-        ("expires", moment(expires, now) if isinstance(expires, (int, float)) else "-"),
-        ("revocation", "not looked up: only the issuer knows"),
-    ]
-    out.line("valid", "good")
-    out.table(("what", "value"), rows)
-
-
-def _audiences(provider: Any) -> list[str]:
-    return sorted(getattr(provider, "audiences", ()))
-
-
-def _document(principal: Principal | None, refused: Why | None, provider: Any) -> dict[str, Any]:
-    return {
-        "valid": refused is None,
-        "reason": refused and refused.reason,
-        "check": refused and refused.check,
-        "found": refused and refused.says,
-        "likely": refused and refused.cause,
-        "mend": refused and refused.mend,
-        "subject": principal and principal.subject,
-        "issuer": getattr(provider, "issuer", None),
-        "audience": _audiences(provider),
-        "scopes": sorted(principal.scopes) if principal else None,
-        "roles": sorted(principal.roles) if principal else None,
-        "expires_at": principal and principal.claims.get("exp"),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from ._frame import Command
 from ._options import json_option
 from ._output import Output
 from ._token import service_of, service_options, token_of, token_options
+from ._verdict import document, tell
 
 if TYPE_CHECKING:
     from ..decision import Principal
@@ -24,14 +25,8 @@ NOT_VERIFIED = "NOT VERIFIED: anybody can write such a token; authkit token veri
 _TIMES = ("exp", "iat", "nbf", "auth_time", "updated_at")
 
 
-def _reads_token(command: Any) -> Any:
-    for option in reversed(token_options):
-        command = option(command)
-    return command
-
-
 @click.command(cls=Command)
-@_reads_token
+@token_options
 @json_option
 def inspect(value_from: str | None, token_env: str | None, as_json: bool) -> None:
     """Show what a token says. Nothing is verified.
@@ -54,7 +49,7 @@ def inspect(value_from: str | None, token_env: str | None, as_json: bool) -> Non
 
 
 @click.command(cls=Command)
-@_reads_token
+@token_options
 @service_options
 @json_option
 def verify(
@@ -80,13 +75,10 @@ def verify(
     finally:
         if service.store is not None:
             service.store.close()
-    if principal is not None:
-        _tell(out, principal, service)
-    elif refused is not None:
-        out.line(f"refused by the check of the {refused.check} ({refused.reason})", "bad")
-        for heading, text in (("found", refused.says), ("likely", refused.cause), ("mend", refused.mend)):
-            out.line(f"  {heading + ':':8}{text}")
-    out.document(_document(principal, refused, service))
+    looked_up = service.store is not None
+    asked = "looked up: not revoked" if looked_up else "not looked up: no store is named"
+    tell(out, principal, refused, service.audience, asked)
+    out.document(document(principal, refused, service.issuer, service.audience, revocation=looked_up))
     return EXITS["ok" if refused is None else "failed"][0]
 
 
@@ -100,42 +92,6 @@ def judged(service: Service, token: Sealed) -> tuple[Principal | None, Why | Non
     except InvalidToken as error:
         expected = Expected(issuer=service.issuer, audience=service.audience, ring=service.ring, now=time.time())
         return None, why(error.reason, str(token()), expected)
-
-
-def _tell(out: Output, principal: Principal, service: Service) -> None:
-    now = time.time()
-    claims = principal.claims
-    out.line("valid", "good")
-    out.table(
-        ("what", "value"),
-        [
-            ("subject", principal.subject),
-            ("issuer", principal.issuer or ""),
-            ("audience", service.audience),
-            ("scopes", " ".join(sorted(principal.scopes)) or "-"),
-            ("roles", " ".join(sorted(principal.roles)) or "-"),
-            ("expires", moment(claims["exp"], now)),
-            ("revocation", "looked up: not revoked" if service.store else "not looked up: no store is named"),
-        ],
-    )
-
-
-def _document(principal: Principal | None, refused: Why | None, service: Service) -> dict[str, Any]:
-    return {
-        "valid": refused is None,
-        "reason": refused and refused.reason,
-        "check": refused and refused.check,
-        "found": refused and refused.says,
-        "likely": refused and refused.cause,
-        "mend": refused and refused.mend,
-        "subject": principal and principal.subject,
-        "issuer": service.issuer,
-        "audience": service.audience,
-        "scopes": sorted(principal.scopes) if principal else None,
-        "roles": sorted(principal.roles) if principal else None,
-        "expires_at": principal and principal.claims["exp"],
-        "revocation": service.store is not None,
-    }
 
 
 def _parts(token: Sealed) -> Parts:
