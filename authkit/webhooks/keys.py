@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hmac import compare_digest
+
 from ..errors import ConfigurationError
 from ..secrets.secret import Secret
 from ..secrets.versions import Masked, SecretVersions, is_blank
@@ -9,7 +11,7 @@ from .algorithms import derived
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
     from .algorithms import Key
@@ -115,3 +117,19 @@ def _warn_unfit(scheme: Scheme, secret: Secret, version: str) -> None:
 def _derived(scheme: Scheme, versions: SecretVersions) -> list[tuple[str, Key | Mac | None]]:
     """The versions, the current one first. It raises nothing: its frames hold the values."""
     return [(version, derived(scheme, value)) for version, value in versions.named()]
+
+
+def matching(
+    keys: Keys, signatures: list[str], encode: Callable[[bytes], str], before: bytes, body: bytes, after: bytes
+) -> tuple[Any, Secret | None, str, str | int] | None:
+    """The first key that matches. Every key meets every signature, so that time does not tell which matched.
+
+    Expected signatures live in this frame only, and it raises nothing: they reach no log.
+    """
+    matched = None
+    for key in keys:
+        expected = encode(key[0].digest(before, body, after))
+        for signature in signatures:
+            if compare_digest(expected, signature) and matched is None:
+                matched = key
+    return matched

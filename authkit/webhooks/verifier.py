@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from hmac import compare_digest
 
 from .._run import arun, run
 from ..errors import ConfigurationError, InvalidSignature, SecretNotFound
@@ -12,7 +11,7 @@ from .builtin import resolved
 from .delivery import NO_BYTES
 from .event import WebhookEvent
 from .fetched import Fetched
-from .keys import Sealed, keys_of
+from .keys import Sealed, keys_of, matching
 from .mac import encoder
 from .options import settled
 from .ordinary import acceptor
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ..http import Headers
-    from ..secrets import Secret, SecretVersions
+    from ..secrets import SecretVersions
     from .keys import AnySecret, Keys
     from .quick import Quick
     from .reading import Told
@@ -250,7 +249,7 @@ class Verifier(Masked):
         if type(delivery) is not tuple:
             return self._judge_told(delivery, keys)  # type: ignore[arg-type]  # the only other kind
         signatures, before, body, after, id, seconds = delivery
-        matched = _matched(keys, signatures, self._encode, before, body, after)
+        matched = matching(keys, signatures, self._encode, before, body, after)
         if matched is None:
             raise InvalidSignature("signature_mismatch")
         secret = matched[1]
@@ -333,19 +332,3 @@ async def averify(
     hidden = Sealed(secret)
     del secret
     return await Verifier(scheme, hidden, tolerance=tolerance, **options).averify(headers, body, now, url, method)
-
-
-def _matched(
-    keys: Keys, signatures: list[str], encode: Callable[[bytes], str], before: bytes, body: bytes, after: bytes
-) -> tuple[Any, Secret | None, str, str | int] | None:
-    """The first key that matches. Every key meets every signature, so that time does not tell which matched.
-
-    Expected signatures live in this frame only, and it raises nothing: they reach no log.
-    """
-    matched = None
-    for key in keys:
-        expected = encode(key[0].digest(before, body, after))
-        for signature in signatures:
-            if compare_digest(expected, signature) and matched is None:
-                matched = key
-    return matched
